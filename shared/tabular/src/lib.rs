@@ -1,0 +1,98 @@
+//! Bytes to records to typed Arrow batches.
+//!
+//! [`read`] opens a [`Source`], finds out what it holds (compression, character set, dialect), and hands typed
+//! batches and rejected rows, in the order of the file, to a [`Sink`]. It is wholly synchronous and knows nothing of
+//! where bytes come from or go to.
+//!
+//! A column's type is a function of all its values. [`read`] assumes the types of a sample and begins; where a later
+//! value contradicts them, it finishes inferring and reads the source once more: [`Sink::begin`] is then called again,
+//! and everything handed over before is void.
+
+use std::io::{self, Read};
+
+use arrow::{
+    array::RecordBatch,
+    datatypes::{DataType, SchemaRef},
+};
+
+mod error;
+
+pub use error::Error;
+
+/// Something that can be read from its beginning, more than once.
+pub trait Source: Send {
+    /// Opens it at its beginning. Every call reads the same bytes.
+    ///
+    /// # Errors
+    /// Whatever the place it lies in says; comes back as [`Error::Read`].
+    fn open(&mut self) -> io::Result<Box<dyn Read + Send>>;
+}
+
+/// Takes what is read, in the order of the file, from one thread.
+pub trait Sink {
+    /// Batches of this schema follow. A second call makes everything handed over since the first one void.
+    ///
+    /// # Errors
+    /// Ends the reading; comes back as [`Error::Sink`].
+    fn begin(&mut self, schema: &SchemaRef, columns: &[Column]) -> Result<(), SinkError>;
+
+    /// The next rows.
+    ///
+    /// # Errors
+    /// Ends the reading; comes back as [`Error::Sink`].
+    fn batch(&mut self, batch: RecordBatch) -> Result<(), SinkError>;
+
+    /// A row that did not fit.
+    ///
+    /// # Errors
+    /// Ends the reading; comes back as [`Error::Sink`].
+    fn rejected(&mut self, row: &RejectedRow<'_>) -> Result<(), SinkError>;
+}
+
+/// What a [`Sink`] fails with.
+pub type SinkError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A row that is not in any batch, and why.
+#[derive(Clone, Copy, Debug)]
+pub struct RejectedRow<'a> {
+    /// Line it begins at, from 1.
+    pub line: u64,
+    /// Byte it begins at, from 0, in the decompressed file.
+    pub offset: u64,
+    /// Why, without any value.
+    pub reason: &'a str,
+    /// The row as it stood in the file.
+    pub raw: &'a [u8],
+}
+
+/// Decides, when the header is known, how each of its columns is read.
+pub trait Planner {
+    /// One plan a column of `header`, in order; `header` holds the names as they stand in the file.
+    ///
+    /// # Errors
+    /// Ends the reading; comes back as [`Error::Plan`].
+    fn plan(&self, header: &[String]) -> Result<Vec<ColumnPlan>, SinkError>;
+}
+
+/// How a column is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnPlan {
+    /// The name it gets, unique.
+    pub name: String,
+    /// The type it has to have; `None` to infer it. Booleans, signed integers, floats, `Utf8`, `Date32`,
+    /// `Timestamp(Microsecond, None)` and `Decimal128` can be declared.
+    pub declared: Option<DataType>,
+}
+
+/// A column as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// The name it got.
+    pub name: String,
+    /// The name as it stands in the file.
+    pub source_name: String,
+    /// Its type; `Null` where no value gives evidence of one.
+    pub data_type: DataType,
+    /// Rows in which it is null.
+    pub nulls: u64,
+}
