@@ -15,8 +15,10 @@ use arrow::{
     datatypes::{DataType, SchemaRef},
 };
 
+mod dialect;
 mod error;
 
+pub use dialect::{Dialect, Terminator};
 pub use error::Error;
 
 /// Something that can be read from its beginning, more than once.

@@ -1,0 +1,51 @@
+/// How a delimited file is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dialect {
+    /// What separates fields: one byte, or a sequence such as `||` or a character beyond ASCII, in UTF-8.
+    pub delimiter: Vec<u8>,
+    /// What a field with special characters is wrapped in; `None` where quotes mean nothing.
+    pub quote: Option<u8>,
+    /// What makes a quote inside a quoted field literal; `None`: it is doubled.
+    pub escape: Option<u8>,
+    /// What ends a record.
+    pub terminator: Terminator,
+    /// A line that begins with this byte is no record.
+    pub comment: Option<u8>,
+    /// Lines before the header (or before the first record, where there is no header) that are no records.
+    pub skip_lines: u64,
+    /// Records that hold the column names; 0: there are none, and columns are `column_1`, `column_2`, …
+    pub header_rows: u32,
+}
+
+/// What ends a record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Terminator {
+    /// LF or CRLF; a lone CR is part of a field.
+    #[default]
+    Lf,
+    /// CR alone; an LF is part of a field.
+    Cr,
+    /// CR, LF or CRLF, mixed.
+    Any,
+}
+
+impl Dialect {
+    /// RFC 4180 with a header: commas, double quotes, doubled to escape.
+    pub fn csv() -> Self {
+        Self {
+            delimiter: vec![b','],
+            quote: Some(b'"'),
+            escape: None,
+            terminator: Terminator::Lf,
+            comment: None,
+            skip_lines: 0,
+            header_rows: 1,
+        }
+    }
+}
+
+impl Default for Dialect {
+    fn default() -> Self {
+        Self::csv()
+    }
+}
