@@ -1,74 +1,34 @@
 //! The Glue Data Catalog, and how a file's columns become part of a table without ever breaking it.
 //!
-//! [`Catalog`] is the few calls that a catalog must answer; [`commit`] is the one loop over them: read, [`merge`],
-//! write under the version that was read, and start again where another writer was faster.
+//! [`Catalog`] is the few calls that a catalog must answer ([`MemoryCatalog`] for tests).
+//! [`Committer::commit`] is the one loop over them: read, [`merge`], write under the version that was read, and
+//! start again where another writer was faster. So a hundred functions that add different columns to one table at
+//! once end with all of them.
+//!
+//! What a table promises, and a commit keeps:
+//! - a column, once it has a type, keeps name, type and place; new columns are appended;
+//! - a column that has had no value yet is *provisional*: it is listed as `string`, marked with the column parameter
+//!   [`PROVISIONAL`], and no file holds it. The first file that has a value decides its type;
+//! - whatever others have put into the table (owner, comments, parameters) stays;
+//! - a partition lists the columns that its files may hold, and so never contradicts the table.
 
-use std::{collections::BTreeMap, fmt};
-
-use async_trait::async_trait;
-
+mod catalog;
+mod commit;
 mod error;
+mod hive_type;
+mod memory;
+mod merge;
+mod partition;
+mod table;
 
-pub use error::Error;
+pub use catalog::{Catalog, Page, Written};
+pub use commit::{Commit, Committed, Committer, Jitter};
+pub use error::{Error, Mismatch};
+pub use hive_type::{data_type, hive_type};
+pub use memory::{Call, MemoryCatalog, Trouble};
+pub use merge::{FileColumn, FileSchema, Plan, merge};
+pub use partition::{Partition, RegisteredPartition};
+pub use table::{Column, Format, PROVISIONAL, Table, TableName};
 
 /// What every operation here returns.
 pub type Result<T> = std::result::Result<T, Error>;
-
-/// A column of a table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
-    /// The name, as Athena accepts it.
-    pub name: String,
-    /// The Hive type as it stands in Glue, such as `bigint` or `decimal(10,2)`.
-    pub hive_type: String,
-    /// The comment.
-    pub comment: Option<String>,
-    /// Column parameters.
-    pub parameters: BTreeMap<String, String>,
-}
-
-/// The name of a table.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TableName {
-    /// The database.
-    pub database: String,
-    /// The table in it.
-    pub table: String,
-}
-
-impl fmt::Display for TableName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.database, self.table)
-    }
-}
-
-/// A table as the catalog holds it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Table {
-    /// Its columns, without the partition keys, in order.
-    pub columns: Vec<Column>,
-    /// Its partition keys, in order.
-    pub partition_keys: Vec<Column>,
-    /// Where its files are, with a trailing slash.
-    pub location: String,
-    /// Table parameters.
-    pub parameters: BTreeMap<String, String>,
-    /// The version that an update must name.
-    pub version: Option<String>,
-}
-
-/// A partition of a table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Partition {
-    /// One value a partition key, in the keys' order.
-    pub values: Vec<String>,
-    /// Where its files are, with a trailing slash.
-    pub location: String,
-}
-
-/// A place that knows which tables there are.
-#[async_trait]
-pub trait Catalog: Send + Sync + fmt::Debug {
-    /// A table; `None` where it, or its database, does not exist.
-    async fn table(&self, name: &TableName) -> Result<Option<Table>>;
-}

@@ -1,0 +1,389 @@
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    Catalog, Error, FileSchema, Format, Partition, Plan, RegisteredPartition, Result, Table, TableName, Written, merge,
+    partition,
+};
+
+/// The first pause after a lost race; each further one is up to twice as long. A write takes about this long.
+const FIRST_PAUSE: Duration = Duration::from_millis(40);
+/// No pause is longer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How many partitions a process remembers as up to date, before it forgets them all: about 2 MB.
+const REMEMBERED: usize = 100_000;
+/// For how long it remembers them: whoever drops a partition, or a table, by hand waits no longer for the next file
+/// to bring it back.
+const MEMORY: Duration = Duration::from_mins(5);
+
+/// A random number in `0.0..1.0`, anew with each call.
+pub type Jitter = Box<dyn Fn() -> f64 + Send + Sync>;
+
+/// What a file brings to its table.
+#[derive(Clone, Debug)]
+pub struct Commit<'a> {
+    /// The table.
+    pub name: &'a TableName,
+    /// Where the table's files are, with a trailing slash.
+    pub location: &'a str,
+    /// The file's columns.
+    pub file: &'a FileSchema,
+    /// The partitions that it has rows in; none for a table without partition keys.
+    pub partitions: &'a [Partition],
+    /// The Parquet compression, in lower case, as a new table states it: `snappy`.
+    pub compression: &'a str,
+    /// The table, where it has been read already; saves reading it again.
+    pub seen: Option<Table>,
+    /// For how long lost races are run again.
+    pub patience: Duration,
+}
+
+/// What a commit has done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The table as it is now. To change it once more, read it again: only a table that was read has a version.
+    pub table: Table,
+    /// Whether the table is new.
+    pub created: bool,
+    /// The columns that are new in a table that was there.
+    pub added: Vec<String>,
+    /// The columns that have got their type by this file, after earlier files had no value for them.
+    pub promoted: Vec<String>,
+    /// How many partitions are new.
+    pub partitions_created: usize,
+    /// How many partitions were given the table's columns.
+    pub partitions_updated: usize,
+    /// How many races were lost on the way.
+    pub conflicts: u32,
+}
+
+/// Commits files to the tables of a catalog. One a process: it remembers which partitions are up to date.
+pub struct Committer {
+    catalog: Arc<dyn Catalog>,
+    jitter: Jitter,
+    known: Mutex<Known>,
+}
+
+impl fmt::Debug for Committer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Committer").field("catalog", &self.catalog).finish_non_exhaustive()
+    }
+}
+
+impl Committer {
+    /// A committer to this catalog.
+    pub fn new(catalog: Arc<dyn Catalog>) -> Self {
+        Self::with_jitter(catalog, Box::new(fastrand::f64))
+    }
+
+    /// A committer whose pauses are as random as `jitter`.
+    pub fn with_jitter(catalog: Arc<dyn Catalog>, jitter: Jitter) -> Self {
+        Self { catalog, jitter, known: Mutex::new(Known::new()) }
+    }
+
+    /// The catalog.
+    pub fn catalog(&self) -> &Arc<dyn Catalog> {
+        &self.catalog
+    }
+
+    /// Makes the table, and the partitions, such that they list everything in the file. The file should be in place
+    /// already: from here on it can be queried.
+    ///
+    /// Calls of the catalog: none where the table was [`seen`](Commit::seen) and knows everything, and the partitions
+    /// are remembered; one more (`find_partitions`) where they are not. Only a table that gets new columns costs more
+    /// with the number of its partitions, because all of them get the columns too. Should a commit be cut short after
+    /// the table was written, the same commit completes it.
+    ///
+    /// # Errors
+    /// [`Error::Schema`] where file and table cannot be reconciled, or the table's files are elsewhere;
+    /// [`Error::Reread`] where the table says another type for a column; [`Error::Conflict`] where the time was over
+    /// before a race was won; [`Error::Call`] where the catalog failed.
+    pub async fn commit(&self, commit: Commit<'_>) -> Result<Committed> {
+        let mut race = Race::new(commit.name, commit.patience, &self.jitter);
+        let mut done = self.commit_table(&commit, &mut race).await?;
+        let grown = !done.added.is_empty() || !done.promoted.is_empty();
+        if !done.table.partition_keys.is_empty() || !commit.partitions.is_empty() {
+            for partition in commit.partitions {
+                partition::check(commit.name, &done.table, partition)?;
+            }
+            if grown {
+                self.refresh_partitions(commit.name, &mut done, &mut race).await?;
+            }
+            self.commit_partitions(&commit, &mut done, &mut race).await?;
+        }
+        done.conflicts = race.lost;
+        Ok(done)
+    }
+
+    async fn commit_table(&self, commit: &Commit<'_>, race: &mut Race<'_>) -> Result<Committed> {
+        let Commit { name, location, file, .. } = *commit;
+        let mut held = match &commit.seen {
+            Some(table) => Some(table.clone()),
+            None => self.catalog.table(name).await?,
+        };
+        let mut database_created = false;
+        loop {
+            if let Some(table) = &held {
+                check_location(name, table, location)?;
+            }
+            let written = match (merge(name, held.as_ref(), file)?, held) {
+                (Plan::Reread { columns }, _) => return Err(Error::Reread { table: name.clone(), columns }),
+                (Plan::Create { columns, partition_keys }, _) => {
+                    let table = new_table(commit, columns, partition_keys);
+                    match self.catalog.create_table(name, &table).await? {
+                        Written::Done => return Ok(Committed { created: true, ..Committed::of(table) }),
+                        Written::Missing if !database_created => {
+                            self.catalog.create_database(&name.database).await?;
+                            database_created = true;
+                            Written::Done
+                        }
+                        written => written,
+                    }
+                }
+                (Plan::Update { columns, added, promoted }, Some(table)) => {
+                    let mut table = Table { columns, ..table };
+                    match self.catalog.update_table(name, &table).await? {
+                        Written::Done => {
+                            // The catalog does not tell the new version.
+                            table.version = None;
+                            return Ok(Committed { added, promoted, ..Committed::of(table) });
+                        }
+                        written => written,
+                    }
+                }
+                (_, Some(table)) => return Ok(Committed::of(table)),
+                // Without a table there is nothing but `Create`.
+                (_, None) => Written::Stale,
+            };
+            if written != Written::Done {
+                race.lost().await?;
+            }
+            held = self.catalog.table(name).await?;
+        }
+    }
+
+    /// Gives all partitions the table's columns.
+    async fn refresh_partitions(&self, name: &TableName, done: &mut Committed, race: &mut Race<'_>) -> Result<()> {
+        loop {
+            let before = done.partitions_updated;
+            let mut after = None;
+            loop {
+                let page = self.catalog.partitions(name, after).await?;
+                self.update_outdated(name, page.partitions, done, race).await?;
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            if done.partitions_updated == before || !self.table_has_grown(name, done).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Sees to it that the file's own partitions exist, and list the table's columns.
+    async fn commit_partitions(&self, commit: &Commit<'_>, done: &mut Committed, race: &mut Race<'_>) -> Result<()> {
+        let name = commit.name;
+        let mut pending: Vec<Partition> = commit.partitions.to_vec();
+        pending.sort_unstable();
+        pending.dedup();
+        loop {
+            let print = Print::of(name, &done.table);
+            {
+                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+                pending.retain(|partition| !known.contains(print.with(partition)));
+            }
+            if pending.is_empty() {
+                return Ok(());
+            }
+            let found = self.catalog.find_partitions(name, &pending).await?;
+            let mut missing: HashMap<_, _> = pending.iter().map(|partition| (&partition.values, partition)).collect();
+            for held in &found {
+                let Some(wanted) = missing.remove(&held.partition.values) else { continue };
+                if !same_place(&held.partition.location, &wanted.location) {
+                    return Err(Error::schema(
+                        name,
+                        format!(
+                            "a partition of these values is registered at {}, the file's is at {}; drop that partition",
+                            held.partition.location, wanted.location
+                        ),
+                    ));
+                }
+            }
+            let missing: Vec<Partition> = missing.into_values().cloned().collect();
+            let before = done.partitions_updated;
+            self.update_outdated(name, found, done, race).await?;
+            let mut written = done.partitions_updated > before;
+            if !missing.is_empty() {
+                written = true;
+                match self.catalog.create_partitions(name, &done.table, &missing).await? {
+                    Written::Done => done.partitions_created += missing.len(),
+                    Written::Stale => {
+                        race.lost().await?;
+                        continue;
+                    }
+                    Written::Missing => return Err(race.error()),
+                }
+            }
+            // Who adds columns lists the partitions after that; those written here meanwhile are seen to here.
+            if !written || !self.table_has_grown(name, done).await? {
+                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+                known.prints.extend(pending.iter().map(|partition| print.with(partition)));
+                return Ok(());
+            }
+        }
+    }
+
+    async fn update_outdated(
+        &self,
+        name: &TableName,
+        mut found: Vec<RegisteredPartition>,
+        done: &mut Committed,
+        race: &mut Race<'_>,
+    ) -> Result<()> {
+        loop {
+            found.retain(|partition| partition.is_outdated(&done.table));
+            if found.is_empty() {
+                return Ok(());
+            }
+            match self.catalog.update_partitions(name, &done.table, &found).await? {
+                Written::Done => {
+                    done.partitions_updated += found.len();
+                    return Ok(());
+                }
+                Written::Stale => {
+                    race.lost().await?;
+                    let partitions: Vec<Partition> = found.into_iter().map(|held| held.partition).collect();
+                    found = self.catalog.find_partitions(name, &partitions).await?;
+                }
+                Written::Missing => return Err(race.error()),
+            }
+        }
+    }
+
+    /// Reads the table again, and says whether its files hold more columns than a moment ago. Asked after partitions
+    /// were written: they have no version, so that two writers who add columns could each undo what the other wrote.
+    async fn table_has_grown(&self, name: &TableName, done: &mut Committed) -> Result<bool> {
+        let Some(table) = self.catalog.table(name).await? else { return Ok(false) };
+        let grown = !table.file_columns().eq(done.table.file_columns());
+        done.table = table;
+        Ok(grown)
+    }
+}
+
+impl Committed {
+    fn of(table: Table) -> Self {
+        Self {
+            table,
+            created: false,
+            added: Vec::new(),
+            promoted: Vec::new(),
+            partitions_created: 0,
+            partitions_updated: 0,
+            conflicts: 0,
+        }
+    }
+}
+
+fn new_table(commit: &Commit<'_>, columns: Vec<crate::Column>, partition_keys: Vec<crate::Column>) -> Table {
+    let location = format!("{}/", commit.location.trim_end_matches('/'));
+    let mut table = Table::new(location, columns, partition_keys);
+    table.parameters = crate::table::parameters(commit.compression);
+    table
+}
+
+fn check_location(name: &TableName, table: &Table, location: &str) -> Result<()> {
+    if table.format != Format::Parquet || same_place(&table.location, location) {
+        return Ok(());
+    }
+    Err(Error::schema(
+        name,
+        format!("its files are at {}, not at {location}; name another table, or drop that one", table.location),
+    ))
+}
+
+/// Whether two locations are one. Hadoop's schemes all mean S3.
+fn same_place(a: &str, b: &str) -> bool {
+    let plain = |location: &str| {
+        let path = location.trim_end_matches('/');
+        let rest = path.split_once("://").filter(|(scheme, _)| matches!(*scheme, "s3" | "s3a" | "s3n"));
+        rest.map_or_else(|| path.to_owned(), |(_, rest)| rest.to_owned())
+    };
+    plain(a) == plain(b)
+}
+
+/// Lost races: how many, and how long to wait after each.
+struct Race<'a> {
+    table: &'a TableName,
+    jitter: &'a Jitter,
+    until: Instant,
+    lost: u32,
+}
+
+impl<'a> Race<'a> {
+    fn new(table: &'a TableName, patience: Duration, jitter: &'a Jitter) -> Self {
+        Self { table, jitter, until: Instant::now() + patience, lost: 0 }
+    }
+
+    /// Waits before the next run, at random, so that those who lost together do not meet again.
+    async fn lost(&mut self) -> Result<()> {
+        let longest = LONGEST_PAUSE.min(FIRST_PAUSE * 2u32.saturating_pow(self.lost.min(16)));
+        self.lost += 1;
+        let pause = longest.mul_f64((self.jitter)().clamp(0.0, 1.0));
+        if Instant::now() + pause > self.until {
+            return Err(self.error());
+        }
+        sleep(pause).await;
+        Ok(())
+    }
+
+    fn error(&self) -> Error {
+        Error::Conflict { table: self.table.clone(), tries: self.lost }
+    }
+}
+
+/// What identifies a partition that lists all columns of the table.
+struct Print(DefaultHasher);
+
+impl Print {
+    fn of(name: &TableName, table: &Table) -> Self {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        for column in table.file_columns() {
+            (&column.name, &column.hive_type).hash(&mut hasher);
+        }
+        Self(hasher)
+    }
+
+    fn with(&self, partition: &Partition) -> u64 {
+        let mut hasher = self.0.clone();
+        partition.hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+/// Partitions that are up to date.
+struct Known {
+    prints: HashSet<u64>,
+    since: Instant,
+}
+
+impl Known {
+    fn new() -> Self {
+        Self { prints: HashSet::new(), since: Instant::now() }
+    }
+
+    fn contains(&mut self, print: u64) -> bool {
+        if self.since.elapsed() > MEMORY || self.prints.len() >= REMEMBERED {
+            *self = Self::new();
+        }
+        self.prints.contains(&print)
+    }
+}

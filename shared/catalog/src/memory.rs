@@ -1,0 +1,301 @@
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use cleanzone_error::ErrorName;
+
+use crate::{Catalog, Column, Error, Page, Partition, RegisteredPartition, Result, Table, TableName, Written};
+
+/// A call of [`Catalog`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Call {
+    /// [`Catalog::table`].
+    Table,
+    /// [`Catalog::create_database`].
+    CreateDatabase,
+    /// [`Catalog::create_table`].
+    CreateTable,
+    /// [`Catalog::update_table`].
+    UpdateTable,
+    /// [`Catalog::find_partitions`].
+    FindPartitions,
+    /// [`Catalog::partitions`].
+    Partitions,
+    /// [`Catalog::create_partitions`].
+    CreatePartitions,
+    /// [`Catalog::update_partitions`].
+    UpdatePartitions,
+}
+
+impl Call {
+    const fn action(self) -> &'static str {
+        match self {
+            Self::Table => "glue:GetTable",
+            Self::CreateDatabase => "glue:CreateDatabase",
+            Self::CreateTable => "glue:CreateTable",
+            Self::UpdateTable => "glue:UpdateTable",
+            Self::FindPartitions => "glue:BatchGetPartition",
+            Self::Partitions => "glue:GetPartitions",
+            Self::CreatePartitions => "glue:BatchCreatePartition",
+            Self::UpdatePartitions => "glue:BatchUpdatePartition",
+        }
+    }
+}
+
+/// What the next call of a kind meets instead of success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// A write is refused with [`Written::Stale`]; nothing is written.
+    Stale,
+    /// The call fails with an [`Error::Call`] of that name; nothing is written.
+    Fails(ErrorName),
+    /// The write happens, and then the call fails all the same, as where an answer is lost.
+    FailsAfter(ErrorName),
+}
+
+/// A catalog in memory, for tests: the semantics of Glue, with calls that can be counted, slowed and made to fail.
+#[derive(Debug, Default)]
+pub struct MemoryCatalog {
+    state: Mutex<State>,
+    latency: Duration,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    databases: BTreeMap<String, BTreeMap<String, Stored>>,
+    calls: HashMap<Call, usize>,
+    troubles: HashMap<Call, VecDeque<Trouble>>,
+    versions: u64,
+}
+
+#[derive(Debug)]
+struct Stored {
+    table: Table,
+    partitions: BTreeMap<Vec<String>, (String, Vec<Column>)>,
+}
+
+/// As many partitions as [`MemoryCatalog`] has in a page; few, so that tests turn pages.
+const PAGE: usize = 100;
+
+impl MemoryCatalog {
+    /// A catalog with nothing in it.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Every call takes that long, so that writers race.
+    #[must_use]
+    pub fn with_latency(self, latency: Duration) -> Self {
+        Self { latency, ..self }
+    }
+
+    /// The next call of that kind meets trouble; several queue up.
+    pub fn trouble(&self, call: Call, trouble: Trouble) {
+        self.state().troubles.entry(call).or_default().push_back(trouble);
+    }
+
+    /// How often a call was made.
+    pub fn calls(&self, call: Call) -> usize {
+        self.state().calls.get(&call).copied().unwrap_or_default()
+    }
+
+    /// How many calls were made in all.
+    pub fn all_calls(&self) -> usize {
+        self.state().calls.values().sum()
+    }
+
+    /// The databases, in order.
+    pub fn databases(&self) -> Vec<String> {
+        self.state().databases.keys().cloned().collect()
+    }
+
+    /// Puts a table, and its database, as if someone else had; replaces what is there, partitions and all.
+    pub fn put(&self, name: &TableName, table: Table) {
+        let mut state = self.state();
+        let version = Some(state.next_version());
+        let stored = Stored { table: Table { version, ..table }, partitions: BTreeMap::new() };
+        state.databases.entry(name.database.clone()).or_default().insert(name.table.clone(), stored);
+    }
+
+    /// Removes a table as if someone else had.
+    pub fn drop_table(&self, name: &TableName) {
+        if let Some(tables) = self.state().databases.get_mut(&name.database) {
+            tables.remove(&name.table);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One call: waits, counts, and lets `act` happen unless there is trouble.
+    async fn call<T>(
+        &self,
+        call: Call,
+        resource: &str,
+        refused: Option<T>,
+        act: impl FnOnce(&mut State) -> T,
+    ) -> Result<T>
+    where
+        T: Send,
+    {
+        if !self.latency.is_zero() {
+            tokio::time::sleep(self.latency / 2).await;
+        }
+        let outcome = {
+            let mut state = self.state();
+            *state.calls.entry(call).or_default() += 1;
+            let trouble = state.troubles.get_mut(&call).and_then(VecDeque::pop_front);
+            let fails = |name| Error::Call {
+                name,
+                action: call.action(),
+                resource: resource.to_owned(),
+                hint: "",
+                source: "as the test wants".into(),
+            };
+            match (trouble, refused) {
+                (None, _) => Ok(act(&mut state)),
+                (Some(Trouble::Stale), Some(refused)) => Ok(refused),
+                (Some(Trouble::Stale), None) => Err(fails(ErrorName::Conflict)),
+                (Some(Trouble::Fails(name)), _) => Err(fails(name)),
+                (Some(Trouble::FailsAfter(name)), _) => {
+                    act(&mut state);
+                    Err(fails(name))
+                }
+            }
+        };
+        if !self.latency.is_zero() {
+            tokio::time::sleep(self.latency / 2).await;
+        }
+        outcome
+    }
+}
+
+impl State {
+    fn stored(&mut self, name: &TableName) -> Option<&mut Stored> {
+        self.databases.get_mut(&name.database)?.get_mut(&name.table)
+    }
+
+    fn next_version(&mut self) -> String {
+        self.versions += 1;
+        self.versions.to_string()
+    }
+}
+
+impl Stored {
+    fn registered(&self, values: &[String]) -> Option<RegisteredPartition> {
+        self.partitions.get(values).map(|(location, columns)| RegisteredPartition {
+            partition: Partition { values: values.to_vec(), location: location.clone() },
+            columns: columns.clone(),
+            #[cfg(feature = "glue")]
+            origin: None,
+        })
+    }
+}
+
+#[async_trait]
+impl Catalog for MemoryCatalog {
+    async fn table(&self, name: &TableName) -> Result<Option<Table>> {
+        self.call(Call::Table, &name.to_string(), None, |state| state.stored(name).map(|stored| stored.table.clone()))
+            .await
+    }
+
+    async fn create_database(&self, database: &str) -> Result<()> {
+        self.call(Call::CreateDatabase, database, Some(()), |state| {
+            state.databases.entry(database.to_owned()).or_default();
+        })
+        .await
+    }
+
+    async fn create_table(&self, name: &TableName, table: &Table) -> Result<Written> {
+        self.call(Call::CreateTable, &name.to_string(), Some(Written::Stale), |state| {
+            if state.stored(name).is_some() {
+                return Written::Stale;
+            }
+            let version = Some(state.next_version());
+            let Some(tables) = state.databases.get_mut(&name.database) else { return Written::Missing };
+            let stored = Stored { table: Table { version, ..table.clone() }, partitions: BTreeMap::new() };
+            tables.insert(name.table.clone(), stored);
+            Written::Done
+        })
+        .await
+    }
+
+    async fn update_table(&self, name: &TableName, table: &Table) -> Result<Written> {
+        self.call(Call::UpdateTable, &name.to_string(), Some(Written::Stale), |state| {
+            let version = Some(state.next_version());
+            let Some(stored) = state.stored(name) else { return Written::Missing };
+            if table.version.is_none() || stored.table.version != table.version {
+                return Written::Stale;
+            }
+            stored.table.columns.clone_from(&table.columns);
+            stored.table.parameters.clone_from(&table.parameters);
+            stored.table.version = version;
+            Written::Done
+        })
+        .await
+    }
+
+    async fn find_partitions(&self, name: &TableName, partitions: &[Partition]) -> Result<Vec<RegisteredPartition>> {
+        self.call(Call::FindPartitions, &name.to_string(), None, |state| {
+            let Some(stored) = state.stored(name) else { return Vec::new() };
+            partitions.iter().filter_map(|partition| stored.registered(&partition.values)).collect()
+        })
+        .await
+    }
+
+    async fn partitions(&self, name: &TableName, after: Option<String>) -> Result<Page> {
+        self.call(Call::Partitions, &name.to_string(), None, |state| {
+            let Some(stored) = state.stored(name) else { return Page::default() };
+            let start = after.and_then(|after| after.parse().ok()).unwrap_or(0);
+            let values: Vec<_> = stored.partitions.keys().skip(start).take(PAGE).cloned().collect();
+            let end = start + values.len();
+            Page {
+                partitions: values.iter().filter_map(|values| stored.registered(values)).collect(),
+                next: (end < stored.partitions.len()).then(|| end.to_string()),
+            }
+        })
+        .await
+    }
+
+    async fn create_partitions(&self, name: &TableName, table: &Table, partitions: &[Partition]) -> Result<Written> {
+        self.call(Call::CreatePartitions, &name.to_string(), Some(Written::Stale), |state| {
+            let Some(stored) = state.stored(name) else { return Written::Missing };
+            let mut written = Written::Done;
+            for partition in partitions {
+                if stored.partitions.contains_key(&partition.values) {
+                    written = Written::Stale;
+                    continue;
+                }
+                let columns = table.file_columns().cloned().collect();
+                stored.partitions.insert(partition.values.clone(), (partition.location.clone(), columns));
+            }
+            written
+        })
+        .await
+    }
+
+    async fn update_partitions(
+        &self,
+        name: &TableName,
+        table: &Table,
+        partitions: &[RegisteredPartition],
+    ) -> Result<Written> {
+        self.call(Call::UpdatePartitions, &name.to_string(), Some(Written::Stale), |state| {
+            let Some(stored) = state.stored(name) else { return Written::Missing };
+            let mut written = Written::Done;
+            for held in partitions {
+                match stored.partitions.get_mut(&held.partition.values) {
+                    Some((_, columns)) => *columns = table.file_columns().cloned().collect(),
+                    None => written = Written::Stale,
+                }
+            }
+            written
+        })
+        .await
+    }
+}
