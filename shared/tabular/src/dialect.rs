@@ -1,11 +1,12 @@
 /// How a delimited file is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dialect {
-    /// What separates fields: one byte, or a sequence such as `||` or a character beyond ASCII, in UTF-8.
+    /// What separates fields: one byte, or a sequence such as `||` or a character beyond ASCII, in UTF-8. Empty where
+    /// every record is one field, whatever it holds.
     pub delimiter: Vec<u8>,
     /// What a field with special characters is wrapped in; `None` where quotes mean nothing.
     pub quote: Option<u8>,
-    /// What makes a quote inside a quoted field literal; `None`: it is doubled.
+    /// What makes a special character literal; `None`: a quote inside a quoted field is doubled.
     pub escape: Option<u8>,
     /// What ends a record.
     pub terminator: Terminator,
@@ -47,5 +48,44 @@ impl Dialect {
 impl Default for Dialect {
     fn default() -> Self {
         Self::csv()
+    }
+}
+
+/// What is known of a dialect beforehand; the rest is found out from the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DialectOverrides {
+    /// [`Dialect::delimiter`]; empty: every record is one field.
+    pub delimiter: Option<Vec<u8>>,
+    /// [`Dialect::quote`].
+    pub quote: Setting<Option<u8>>,
+    /// [`Dialect::escape`].
+    pub escape: Setting<Option<u8>>,
+    /// [`Dialect::terminator`].
+    pub terminator: Option<Terminator>,
+    /// [`Dialect::comment`].
+    pub comment: Setting<Option<u8>>,
+    /// [`Dialect::skip_lines`].
+    pub skip_lines: Option<u64>,
+    /// [`Dialect::header_rows`].
+    pub header_rows: Option<u32>,
+}
+
+/// Something that is either given or found out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Setting<T> {
+    /// Found out from the file.
+    #[default]
+    Detect,
+    /// Given.
+    Is(T),
+}
+
+impl<T> Setting<T> {
+    /// What is given, if anything is.
+    pub fn given(&self) -> Option<&T> {
+        match self {
+            Self::Detect => None,
+            Self::Is(value) => Some(value),
+        }
     }
 }

@@ -1,14 +1,16 @@
 use std::io;
 
+use arrow::datatypes::DataType;
 use cleanzone_error::{ErrorName, Fault};
 
 use crate::SinkError;
 
-/// Why a file could not be read.
+/// Why a file could not be read. No message holds a value of the file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The bytes could not be fetched.
+    /// The bytes could not be fetched. The error is the one that the [`Source`](crate::Source) gave, so that its
+    /// owner can take out what it put in.
     #[error("cannot read the source")]
     Read(#[source] io::Error),
     /// The sink could not take what was read.
@@ -17,6 +19,64 @@ pub enum Error {
     /// The header does not fit what is wanted of it.
     #[error("cannot plan the columns")]
     Plan(#[source] SinkError),
+    /// A plan wants what the reader cannot do.
+    #[error("column {column:?} cannot be read as {data_type}: {why}")]
+    Declaration {
+        /// The column's name.
+        column: String,
+        /// The type that is declared.
+        data_type: DataType,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A broken row, where none is allowed, or a file whose structure is not clear.
+    #[error("line {line}, byte {offset}: {what}")]
+    MalformedCsv {
+        /// Line, from 1.
+        line: u64,
+        /// Byte in the decompressed text, from 0.
+        offset: u64,
+        /// What was found, and what can be done.
+        what: String,
+    },
+    /// A byte that the character set does not have.
+    #[error("byte {offset}: {what}")]
+    InvalidEncoding {
+        /// Byte in the decompressed file, from 0.
+        offset: u64,
+        /// What was found, and what can be done.
+        what: String,
+    },
+    /// The file is compressed, and its compression is broken.
+    #[error("{0}")]
+    InvalidCompression(String),
+    /// The file is no delimited text.
+    #[error("{0}")]
+    InvalidFileFormat(String),
+    /// The file is larger or wider than what is allowed.
+    #[error("{0}")]
+    LimitExceeded(String),
+    /// Too many rows do not fit.
+    #[error(
+        "{rejected} of {records} records do not fit ({reasons}), which is more than the share of {allowed} that may be \
+         rejected; look at the dialect and the declared types, or allow more"
+    )]
+    TooManyRejectedRows {
+        /// Rows that do not fit.
+        rejected: u64,
+        /// All records.
+        records: u64,
+        /// The share that may be rejected.
+        allowed: f64,
+        /// Why, and how often.
+        reasons: String,
+    },
+    /// The source gave other bytes when it was read a second time.
+    #[error("the source changed while it was read")]
+    SourceChanged,
+    /// What should have been impossible.
+    #[error("the reader broke its own rules: {0}")]
+    Internal(String),
 }
 
 impl Fault for Error {
@@ -24,6 +84,25 @@ impl Fault for Error {
         match self {
             Self::Read(_) | Self::Sink(_) => ErrorName::Io,
             Self::Plan(_) => ErrorName::SchemaConflict,
+            Self::Declaration { .. } => ErrorName::InvalidSettings,
+            Self::MalformedCsv { .. } => ErrorName::MalformedCsv,
+            Self::InvalidEncoding { .. } => ErrorName::InvalidEncoding,
+            Self::InvalidCompression(_) => ErrorName::InvalidCompression,
+            Self::InvalidFileFormat(_) => ErrorName::InvalidFileFormat,
+            Self::LimitExceeded(_) => ErrorName::LimitExceeded,
+            Self::TooManyRejectedRows { .. } => ErrorName::TooManyRejectedRows,
+            Self::SourceChanged => ErrorName::SourceChanged,
+            Self::Internal(_) => ErrorName::Internal,
+        }
+    }
+}
+
+/// An [`Error`] may travel through a [`Read`](io::Read) inside an [`io::Error`]; it comes out as it was.
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        match error.downcast::<Self>() {
+            Ok(own) => own,
+            Err(error) => Self::Read(error),
         }
     }
 }

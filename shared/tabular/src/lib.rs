@@ -17,9 +17,11 @@ use arrow::{
 
 mod dialect;
 mod error;
+mod input;
 
-pub use dialect::{Dialect, Terminator};
+pub use dialect::{Dialect, DialectOverrides, Setting, Terminator};
 pub use error::Error;
+pub use input::{Compression, FileFormat, HEAD_LENGTH, InputError, InputFacts, InputOptions, ZipEntries};
 
 /// Something that can be read from its beginning, more than once.
 pub trait Source: Send {
