@@ -1,0 +1,57 @@
+//! S3, against the local lake.
+
+use aws_sdk_s3::{
+    Client,
+    config::{BehaviorVersion, Credentials, Region, retry::RetryConfig},
+    types::{BucketVersioningStatus, VersioningConfiguration},
+};
+use bytes::Bytes;
+use cleanzone_storage::{Error, Location, ObjectStore, Pin, Precondition, S3Options, S3Store, WriteOptions};
+use cleanzone_testlake::{LocalLake, unique_name};
+
+use crate::common::{Subject, every_case, noise, rest};
+
+mod common;
+
+fn client(endpoint: &str) -> Client {
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .endpoint_url(endpoint)
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .retry_config(RetryConfig::standard())
+        .force_path_style(true);
+    Client::from_conf(config.build())
+}
+
+/// Ranges and parts small enough for a few megabytes to need several.
+fn small() -> S3Options {
+    S3Options { range_size: 1024 * 1024, ranges: 3, part_size: 5 * 1024 * 1024, parts: 2, ..S3Options::default() }
+}
+
+async fn bucket(client: &Client, versioned: bool) -> String {
+    let name = unique_name("storage");
+    client.create_bucket().bucket(&name).send().await.unwrap();
+    if versioned {
+        let enabled = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
+        client.put_bucket_versioning().bucket(&name).versioning_configuration(enabled).send().await.unwrap();
+    }
+    name
+}
+
+async fn pending_uploads(client: &Client, bucket: &str) -> usize {
+    client.list_multipart_uploads().bucket(bucket).send().await.unwrap().uploads().len()
+}
+
+#[tokio::test]
+async fn every_case_holds_on_s3() {
+    let lake = LocalLake::connect().unwrap();
+    let client = client(lake.endpoint());
+    for versioned in [false, true] {
+        let bucket = bucket(&client, versioned).await;
+        let store = S3Store::new(&client, small());
+        every_case(&Subject { store: &store, bucket: &bucket }).await;
+        assert_eq!(pending_uploads(&client, &bucket).await, 0);
+    }
+}
