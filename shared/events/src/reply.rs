@@ -38,6 +38,12 @@ impl Failure {
     }
 }
 
+impl<F: Fault> From<F> for Failure {
+    fn from(fault: F) -> Self {
+        Self::of(&fault)
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.name, self.message)

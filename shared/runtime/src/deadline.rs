@@ -1,0 +1,33 @@
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+/// When the work has to end so that there is time left to clean up and answer before `end`, when Lambda kills the
+/// function: 5 % of what is left, at least 2 s, but never more than half.
+pub(crate) fn before(end: SystemTime) -> Instant {
+    let left = end.duration_since(SystemTime::now()).unwrap_or_default();
+    Instant::now() + left.saturating_sub(margin(left))
+}
+
+fn margin(left: Duration) -> Duration {
+    (left / 20).max(Duration::from_secs(2)).min(left / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaves_time_to_clean_up() {
+        for (left, expected) in [(900, 45.0), (60, 3.0), (30, 2.0), (3, 1.5), (0, 0.0)] {
+            assert_eq!(margin(Duration::from_secs(left)), Duration::from_secs_f64(expected), "{left} s");
+        }
+    }
+
+    #[test]
+    fn a_deadline_that_has_passed_is_now() {
+        let now = Instant::now();
+        let deadline = before(SystemTime::UNIX_EPOCH);
+        assert!(deadline >= now && deadline <= Instant::now());
+    }
+}

@@ -1,0 +1,300 @@
+//! Telling people of a file that cannot be processed, once it is certain that trying again is of no use.
+//!
+//! A failure to tell them is itself an error, and always a transient one, whatever its cause: the event must then be
+//! handed back, because acknowledging it would lose it without anybody knowing. What the trigger cannot deliver in the
+//! end goes to its failure destination.
+//!
+//! Notices are delivered at least once: an event that is handed back for another reason repeats them.
+
+use std::{collections::BTreeMap, error, fmt::Debug, fmt::Write, sync::Mutex, sync::PoisonError};
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use aws_sdk_sns::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+    types::MessageAttributeValue,
+};
+use cleanzone_error::{ErrorName, Fault};
+use cleanzone_events::Failure;
+
+use crate::settings::{self, Env};
+
+/// Somebody who is told.
+#[async_trait]
+pub trait Notifier: Send + Sync + Debug {
+    /// Tells of a failure.
+    ///
+    /// # Errors
+    /// Where that does not succeed; then the event has to be handed back.
+    async fn notify(&self, notice: &Notice) -> Result<(), Error>;
+}
+
+/// What is told of a failure. No data values: [`Failure::message`] has none either.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// What happened.
+    pub failure: Failure,
+    /// The bucket of the file; unknown where the event itself is not understood.
+    pub bucket: Option<String>,
+    /// The key of the file.
+    pub key: Option<String>,
+    /// The version of the file.
+    pub version_id: Option<String>,
+    /// The database it belongs to, where that is known.
+    pub database: Option<String>,
+    /// The table it belongs to, where that is known.
+    pub table: Option<String>,
+    /// Lambda's ID of the request, to find the log lines by.
+    pub request_id: String,
+}
+
+/// What SNS allows: [ASCII, no line breaks, at most 100 characters][publish], a letter first.
+///
+/// [publish]: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+const SUBJECT: usize = 100;
+
+/// Characters of a failure's message; SNS takes 256 KiB in all, a person much less.
+const MESSAGE: usize = 4000;
+
+impl Notice {
+    /// One line: the error and the file.
+    pub fn subject(&self) -> String {
+        let what = match (&self.database, &self.table, &self.key) {
+            (Some(database), Some(table), Some(key)) => format!("{database}.{table}, {}", file_name(key)),
+            (_, _, Some(key)) => file_name(key).to_owned(),
+            _ => "an event".to_owned(),
+        };
+        let subject = format!("{}: {what}", self.failure.name);
+        let ascii = subject.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' });
+        shorten(ascii, SUBJECT, "...")
+    }
+
+    /// What arrived, what happened, what to do.
+    pub fn message(&self) -> String {
+        let Failure { name, message } = &self.failure;
+        let mut text = match self.key {
+            Some(_) => "A file that arrived could not be processed.\n\n".to_owned(),
+            None => "An event that arrived could not be processed.\n\n".to_owned(),
+        };
+        let table = self.database.iter().chain(&self.table).map(String::as_str).collect::<Vec<_>>().join(".");
+        let file = match (&self.bucket, &self.key) {
+            (Some(bucket), Some(key)) => format!("s3://{bucket}/{}", key.escape_debug()),
+            _ => String::new(),
+        };
+        let lines = [
+            ("File", file.as_str()),
+            ("Version", self.version_id.as_deref().unwrap_or_default()),
+            ("Table", &table),
+            ("Error", name.as_str()),
+            ("Request", &self.request_id),
+        ];
+        for (label, value) in lines.into_iter().filter(|(_, value)| !value.is_empty()) {
+            let _ = writeln!(text, "{:<9}{value}", format!("{label}:"));
+        }
+        let again = if name.is_transient() {
+            "It was tried again and still failed."
+        } else {
+            "It will not be tried again by itself."
+        };
+        let message = shorten(message.chars(), MESSAGE, "…");
+        let _ = write!(text, "\nWhat happened\n{message}\n{again}\n\nWhat to do\n{}\n", advice(*name));
+        text
+    }
+
+    /// What a program reads, and a subscription can filter by: `error`, `kind` (`permanent` or `transient`), and
+    /// where they are known `bucket`, `key`, `database`, `table`.
+    pub fn attributes(&self) -> BTreeMap<&'static str, String> {
+        let kind = if self.failure.is_transient() { "transient" } else { "permanent" };
+        let known =
+            [("bucket", &self.bucket), ("key", &self.key), ("database", &self.database), ("table", &self.table)];
+        // SNS refuses empty values, and characters that XML lacks.
+        let known = known.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)));
+        let known = known.filter(|(_, value)| !value.is_empty() && !value.chars().any(char::is_control));
+        let always = [("error", self.failure.name.to_string()), ("kind", kind.to_owned())];
+        always.into_iter().chain(known).collect()
+    }
+}
+
+fn file_name(key: &str) -> &str {
+    key.rsplit('/').find(|part| !part.is_empty()).unwrap_or(key)
+}
+
+fn shorten(text: impl Iterator<Item = char>, most: usize, mark: &str) -> String {
+    let mut text: String = text.take(most + 1).collect();
+    if let Some((end, _)) = text.char_indices().nth(most) {
+        let keep = most - mark.chars().count();
+        text.truncate(text.char_indices().nth(keep).map_or(end, |(at, _)| at));
+        text.push_str(mark);
+    }
+    text
+}
+
+/// What a person can do about an error.
+fn advice(name: ErrorName) -> &'static str {
+    match name {
+        ErrorName::InvalidEvent => {
+            "Look at what invokes the function: it should send S3 events, or a bucket and a key. Messages of another \
+             kind on the same topic or queue can be filtered out there."
+        }
+        ErrorName::InvalidObjectKey => {
+            "Upload the file under a key whose last two folders name the database and the table, such as \
+             crm/sales/users/1.csv, or name them for this key in lake.toml."
+        }
+        ErrorName::InvalidFileFormat => {
+            "Upload the data as delimited text, or keep files of other kinds out of the folders that the function \
+             watches."
+        }
+        ErrorName::MalformedCsv | ErrorName::InvalidEncoding | ErrorName::InvalidCompression => {
+            "Ask the sender for an intact file and upload it under the same key. If the file is as it should be, \
+             describe its format in lake.toml."
+        }
+        ErrorName::LimitExceeded => "Split the file, or raise the limit if the file is as it should be.",
+        ErrorName::TooManyRejectedRows => {
+            "Look at the rejected rows and their reasons, correct the file and upload it under the same key; or allow \
+             more of them for this dataset in lake.toml."
+        }
+        ErrorName::SchemaConflict => {
+            "Upload a file whose columns fit the table, or declare their types in lake.toml, or upload it as another \
+             table."
+        }
+        ErrorName::SourceNotFound | ErrorName::SourceChanged => {
+            "Nothing, if the file was removed or replaced on purpose: a newer version has an event of its own. \
+             Otherwise upload it again."
+        }
+        ErrorName::SourceArchived => "Restore the file from its archived storage class, and upload or copy it again.",
+        ErrorName::RecursiveOutput => "Configure different buckets or prefixes for what arrives and what is written.",
+        ErrorName::DeadlineTooClose => {
+            "Give the function more time or more memory (which is also more processor), or split the file; then upload \
+             it again."
+        }
+        ErrorName::AccessDenied => {
+            "Grant the function's role the permission that is named above; then upload the file again."
+        }
+        ErrorName::ResourceNotFound | ErrorName::InvalidSettings => {
+            "Correct the function's settings, or create what they name; then upload the file again."
+        }
+        name if name.is_transient() => "Upload the file again, or redrive it from the failure queue.",
+        _ => "This is a defect of cleanzone. Please report it with the log lines of the request.",
+    }
+}
+
+/// Publishes to an SNS topic.
+#[derive(Clone, Debug)]
+pub struct SnsNotifier {
+    client: Client,
+    topic_arn: String,
+}
+
+impl SnsNotifier {
+    /// Publishes to this topic.
+    pub fn new(config: &SdkConfig, topic_arn: impl Into<String>) -> Self {
+        Self { client: Client::new(config), topic_arn: topic_arn.into() }
+    }
+}
+
+#[async_trait]
+impl Notifier for SnsNotifier {
+    async fn notify(&self, notice: &Notice) -> Result<(), Error> {
+        let mut publish =
+            self.client.publish().topic_arn(&self.topic_arn).subject(notice.subject()).message(notice.message());
+        for (name, value) in notice.attributes() {
+            let attribute = MessageAttributeValue::builder().data_type("String").string_value(value).build();
+            let attribute = attribute
+                .map_err(|source| Error::Unavailable { topic: self.topic_arn.clone(), source: Box::new(source) })?;
+            publish = publish.message_attributes(name, attribute);
+        }
+        match publish.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+}
+
+impl SnsNotifier {
+    fn failed<E, R>(&self, error: SdkError<E, R>) -> Error
+    where
+        E: ProvideErrorMetadata + error::Error + Send + Sync + 'static,
+        R: Debug + Send + Sync + 'static,
+    {
+        let topic = self.topic_arn.clone();
+        let throttled = error.code().is_some_and(|code| code.starts_with("Throttl"));
+        let source = Box::new(error);
+        if throttled { Error::Throttled { topic, source } } else { Error::Unavailable { topic, source } }
+    }
+}
+
+/// Keeps notices, for tests.
+#[derive(Debug, Default)]
+pub struct MemoryNotifier(Mutex<Vec<Notice>>);
+
+impl MemoryNotifier {
+    /// What was told so far.
+    pub fn notices(&self) -> Vec<Notice> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[async_trait]
+impl Notifier for MemoryNotifier {
+    async fn notify(&self, notice: &Notice) -> Result<(), Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(notice.clone());
+        Ok(())
+    }
+}
+
+/// Tells nobody; the failure stands in the log and in the report.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoNotifier;
+
+#[async_trait]
+impl Notifier for NoNotifier {
+    async fn notify(&self, _: &Notice) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// The topic that `FAILURE_TOPIC_ARN` names; nobody, where it is unset.
+///
+/// # Errors
+/// Where it holds something else than an ARN of SNS.
+pub fn from_env(env: &Env, config: &SdkConfig) -> Result<Box<dyn Notifier>, settings::Error> {
+    const NAME: &str = "FAILURE_TOPIC_ARN";
+    match env.optional(NAME)? {
+        None => Ok(Box::new(NoNotifier)),
+        Some(arn) if arn.starts_with("arn:") && arn.contains(":sns:") => Ok(Box::new(SnsNotifier::new(config, arn))),
+        Some(found) => Err(settings::Error::Invalid { name: NAME, found, expected: "the ARN of an SNS topic" }),
+    }
+}
+
+/// Why nobody could be told.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// SNS asked for a slower pace.
+    #[error("throttled while publishing a failure to {topic}")]
+    Throttled {
+        /// The topic.
+        topic: String,
+        /// What SNS said.
+        source: Box<dyn error::Error + Send + Sync>,
+    },
+    /// SNS failed, refused, or could not be reached.
+    #[error("cannot publish a failure to {topic}")]
+    Unavailable {
+        /// The topic.
+        topic: String,
+        /// What SNS said.
+        source: Box<dyn error::Error + Send + Sync>,
+    },
+}
+
+impl Fault for Error {
+    /// Always transient, also where the cause is not: see the module.
+    fn name(&self) -> ErrorName {
+        match self {
+            Self::Throttled { .. } => ErrorName::Throttled,
+            Self::Unavailable { .. } => ErrorName::ServiceUnavailable,
+        }
+    }
+}
