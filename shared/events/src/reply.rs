@@ -159,3 +159,98 @@ fn results(settled: Vec<(&Record, Outcome)>, ends: fn(&Failure) -> bool) -> Repl
     let results = settled.into_iter().map(|(_, outcome)| outcome.unwrap_or_else(|failure| json!(failure)));
     Ok(json!({ "results": results.collect::<Vec<_>>() }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Content, Skip};
+
+    fn delivery(trigger: Trigger, items: &[&str]) -> Delivery {
+        let content = Ok(Content::Skip(Skip::TestEvent));
+        let records = items.iter().map(|item| Record { item: (*item).to_owned(), content: content.clone() }).collect();
+        Delivery { trigger, records }
+    }
+
+    fn failed(name: ErrorName, message: &str) -> Outcome {
+        Err(Failure { name, message: message.to_owned() })
+    }
+
+    #[test]
+    fn a_queue_hears_of_messages_to_send_again_and_of_nothing_else() {
+        let delivery = delivery(Trigger::Sqs, &["a", "a", "b", "c", "c"]);
+        let outcomes = vec![
+            failed(ErrorName::Throttled, "slow"),
+            failed(ErrorName::Conflict, "late"),
+            failed(ErrorName::MalformedCsv, "broken"),
+            Ok(json!({"rows": 1})),
+            failed(ErrorName::ServiceUnavailable, "down"),
+        ];
+        let expected = json!({"batchItemFailures": [{"itemIdentifier": "a"}, {"itemIdentifier": "c"}]});
+        assert_eq!(reply(&delivery, outcomes), Ok(expected));
+    }
+
+    #[test]
+    fn what_was_not_dealt_with_is_handed_back() {
+        let queue = delivery(Trigger::Sqs, &["a", "b"]);
+        let expected = json!({"batchItemFailures": [{"itemIdentifier": "b"}]});
+        assert_eq!(reply(&queue, vec![Ok(json!(1))]), Ok(expected));
+        let failure = reply(&delivery(Trigger::Direct, &["0"]), vec![]).unwrap_err();
+        assert!(failure.is_transient());
+    }
+
+    #[test]
+    fn a_caller_gets_the_report_or_the_error_as_it_is() {
+        let direct = delivery(Trigger::Direct, &["0"]);
+        assert_eq!(reply(&direct, vec![Ok(json!({"rows": 4}))]), Ok(json!({"rows": 4})));
+        let failure = reply(&direct, vec![failed(ErrorName::MalformedCsv, "line 3: a stray quote")]).unwrap_err();
+        assert_eq!(failure.to_string(), "MalformedCsv: line 3: a stray quote");
+    }
+
+    #[test]
+    fn a_batch_of_a_caller_fails_as_one() {
+        let batch = delivery(Trigger::DirectBatch, &["0", "1", "2"]);
+        let outcomes =
+            vec![Ok(json!(1)), failed(ErrorName::MalformedCsv, "broken"), failed(ErrorName::Conflict, "late")];
+        // A retry may do away with the transient one; what then remains is named.
+        let failure = reply(&batch, outcomes.clone()).unwrap_err();
+        assert_eq!(failure.to_string(), "Conflict: 2 of 3 records failed; late");
+        let failure = reply(&batch, [&outcomes[..2], &[Ok(json!(3))]].concat()).unwrap_err();
+        assert_eq!(failure.to_string(), "MalformedCsv: 1 of 3 records failed; broken");
+        assert_eq!(reply(&batch, vec![Ok(json!(1)); 3]), Ok(json!({"results": [1, 1, 1]})));
+    }
+
+    #[test]
+    fn a_permanent_failure_of_an_asynchronous_event_is_acknowledged() {
+        let event = delivery(Trigger::S3, &["0", "1"]);
+        let response = reply(&event, vec![Ok(json!({"rows": 4})), failed(ErrorName::MalformedCsv, "broken")]);
+        let expected = json!({"results": [{"rows": 4}, {"error": "MalformedCsv", "message": "broken"}]});
+        assert_eq!(response, Ok(expected));
+    }
+
+    #[test]
+    fn a_job_gets_back_what_it_sent() {
+        let invocation = BatchInvocation {
+            schema_version: "2.0".to_owned(),
+            invocation_id: "i-1".to_owned(),
+            ..BatchInvocation::default()
+        };
+        let job = delivery(Trigger::BatchOperations(invocation), &["t-1", "t-2", "t-3"]);
+        let outcomes = vec![
+            Ok(json!({"rows": 4})),
+            failed(ErrorName::Throttled, "slow"),
+            failed(ErrorName::MalformedCsv, &"ä".repeat(2000)),
+        ];
+        let response = reply(&job, outcomes).unwrap();
+        assert_eq!(response["invocationSchemaVersion"], "2.0");
+        assert_eq!(response["invocationId"], "i-1");
+        assert_eq!(response["treatMissingKeysAs"], "TemporaryFailure");
+        let results = response["results"].as_array().unwrap();
+        assert_eq!(results[0], json!({"taskId": "t-1", "resultCode": "Succeeded", "resultString": "{\"rows\":4}"}));
+        assert_eq!(results[1]["resultCode"], "TemporaryFailure");
+        assert_eq!(results[1]["resultString"], "Throttled: slow");
+        assert_eq!(results[2]["resultCode"], "PermanentFailure");
+        let text = results[2]["resultString"].as_str().unwrap();
+        assert_eq!(text.chars().count(), RESULT_STRING);
+        assert!(text.starts_with("MalformedCsv: ä") && text.ends_with("ä…"));
+    }
+}
