@@ -76,6 +76,6 @@ pub trait Staged: Send + Sync + fmt::Debug {
     /// called again; after [`Error::Conflict`] the object has to be written again from the start.
     async fn publish(&mut self, when: &Precondition) -> Result<String>;
 
-    /// Gives the object up and frees what it holds.
+    /// Gives the object up and frees what it holds. Does nothing to a published one.
     async fn abort(self: Box<Self>) -> Result<()>;
 }

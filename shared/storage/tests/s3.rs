@@ -1,11 +1,12 @@
 //! S3, against the local lake.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests end tests")]
+
 use aws_sdk_s3::{
     Client,
     config::{BehaviorVersion, Credentials, Region, retry::RetryConfig},
     types::{BucketVersioningStatus, VersioningConfiguration},
 };
-use bytes::Bytes;
 use cleanzone_storage::{Error, Location, ObjectStore, Pin, Precondition, S3Options, S3Store, WriteOptions};
 use cleanzone_testlake::{LocalLake, unique_name};
 
@@ -54,4 +55,29 @@ async fn every_case_holds_on_s3() {
         every_case(&Subject { store: &store, bucket: &bucket }).await;
         assert_eq!(pending_uploads(&client, &bucket).await, 0);
     }
+}
+
+#[tokio::test]
+async fn a_pinned_version_outlives_its_successors() {
+    let lake = LocalLake::connect().unwrap();
+    let client = client(lake.endpoint());
+    let bucket = bucket(&client, true).await;
+    let store = S3Store::new(&client, small());
+    let at = Location::new(&bucket, "k");
+    let options = WriteOptions::default();
+    let old = noise(3_000_000, 1);
+    store.put(&at, old.clone(), &Precondition::None, &options).await.unwrap();
+    let version = store.head(&at).await.unwrap().unwrap().version;
+    assert!(version.is_some());
+
+    let pin = Pin { version: version.clone(), etag: None };
+    let mut reader = store.open(&at, &pin).await.unwrap();
+    store.put(&at, "new".into(), &Precondition::None, &options).await.unwrap();
+    store.delete(std::slice::from_ref(&at)).await.unwrap();
+    assert!(rest(&mut *reader).await.unwrap() == old);
+    assert_eq!(store.open(&at, &pin).await.unwrap().meta().version, version);
+
+    assert!(store.get(&at).await.unwrap().is_none(), "the latest version is a deletion");
+    client.delete_object().bucket(&bucket).key("k").version_id(version.unwrap()).send().await.unwrap();
+    assert!(matches!(store.open(&at, &pin).await, Err(Error::NotFound(found)) if found == at));
 }

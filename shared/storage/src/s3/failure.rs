@@ -4,6 +4,7 @@
 
 use std::error::Error as StdError;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::{
     config::http::HttpResponse,
     error::{ProvideErrorMetadata, SdkError},
@@ -48,14 +49,29 @@ where
             let status = service.raw().status().as_u16();
             by_code(action, at, code.as_deref(), Some(status), error.into())
         }
-        // A timeout, no connection, an answer cut short.
-        SdkError::TimeoutError(_) | SdkError::ResponseError(_) => Error::Unavailable(at.clone(), error.into()),
-        SdkError::DispatchFailure(dispatch) if dispatch.is_io() || dispatch.is_timeout() => {
-            Error::Unavailable(at.clone(), error.into())
+        // The same request would fail again.
+        SdkError::ConstructionFailure(_) => unexpected(action, at, error),
+        SdkError::DispatchFailure(dispatch) if dispatch.is_user() || lacks_credentials(&error) => {
+            unexpected(action, at, error)
         }
-        // No credentials or no region, a header that cannot be sent: the same request would fail again.
-        _ => unexpected(action, at, error),
+        // A timeout, no connection, an answer cut short.
+        _ => Error::Unavailable(at.clone(), error.into()),
     }
+}
+
+/// Whether nobody has configured any, or not rightly; a provider that fails may recover.
+fn lacks_credentials(error: &(dyn StdError + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<CredentialsError>() {
+            return matches!(
+                error,
+                CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_)
+            );
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// The error that a code, or where there is none a status, stands for.

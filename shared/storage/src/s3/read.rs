@@ -174,11 +174,11 @@ impl S3Reader {
         })
     }
 
-    /// Asks for the ranges that may be under way beside the current one.
-    fn read_ahead(&mut self) {
+    /// Asks for the ranges that may be under way beside `current` others.
+    fn read_ahead(&mut self, current: usize) {
         while self.tasks.try_join_next().is_some() {}
         let options = &self.source.shared.options;
-        while self.asked < self.meta.size && self.ahead.len() + 1 < options.ranges {
+        while self.asked < self.meta.size && self.ahead.len() + current < options.ranges {
             let range = self.asked..self.meta.size.min(self.asked + options.range_size);
             self.asked = range.end;
             let (sender, receiver) = mpsc::unbounded_channel();
@@ -212,7 +212,7 @@ impl ObjectReader for S3Reader {
 
     async fn next(&mut self) -> Result<Option<Bytes>> {
         loop {
-            self.read_ahead();
+            self.read_ahead(1);
             let chunk = match &mut self.current {
                 Current::First(body) => body.next().await?,
                 Current::Ahead(receiver) => receiver.recv().await.transpose()?,
@@ -221,8 +221,8 @@ impl ObjectReader for S3Reader {
                 self.position += chunk.len() as u64;
                 return Ok(Some(chunk));
             }
+            self.read_ahead(0);
             match self.ahead.pop_front() {
-                // The consumed one makes room for another.
                 Some(receiver) => self.current = Current::Ahead(receiver),
                 None if self.position == self.meta.size => return Ok(None),
                 None => return Err(self.source.unavailable("reading has failed before")),
