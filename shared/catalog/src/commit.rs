@@ -109,15 +109,10 @@ impl Committer {
         let mut race = Race::new(commit.name, commit.patience, &self.jitter);
         let mut done = self.commit_table(&commit, &mut race).await?;
         let grown = !done.added.is_empty() || !done.promoted.is_empty();
-        if !done.table.partition_keys.is_empty() || !commit.partitions.is_empty() {
-            for partition in commit.partitions {
-                partition::check(commit.name, &done.table, partition)?;
-            }
-            if grown {
-                self.refresh_partitions(commit.name, &mut done, &mut race).await?;
-            }
-            self.commit_partitions(&commit, &mut done, &mut race).await?;
+        if grown && !done.table.partition_keys.is_empty() {
+            self.refresh_partitions(commit.name, &mut done, &mut race).await?;
         }
+        self.commit_partitions(&commit, &mut done, &mut race).await?;
         done.conflicts = race.lost;
         Ok(done)
     }
@@ -133,9 +128,14 @@ impl Committer {
             if let Some(table) = &held {
                 check_location(name, table, location)?;
             }
-            let written = match (merge(name, held.as_ref(), file)?, held) {
+            let plan = merge(name, held.as_ref(), file)?;
+            if let Some(table) = &held {
+                partition::check(name, &table.partition_keys, commit.partitions)?;
+            }
+            let written = match (plan, held) {
                 (Plan::Reread { columns }, _) => return Err(Error::Reread { table: name.clone(), columns }),
                 (Plan::Create { columns, partition_keys }, _) => {
+                    partition::check(name, &partition_keys, commit.partitions)?;
                     let table = new_table(commit, columns, partition_keys);
                     match self.catalog.create_table(name, &table).await? {
                         Written::Done => return Ok(Committed { created: true, ..Committed::of(table) }),

@@ -1,6 +1,6 @@
 //! The Glue Data Catalog, and how a file's columns become part of a table without ever breaking it.
 //!
-//! [`Catalog`] is the few calls that a catalog must answer ([`MemoryCatalog`] for tests).
+//! [`Catalog`] is the few calls that a catalog must answer ([`GlueCatalog`]; [`MemoryCatalog`] for tests).
 //! [`Committer::commit`] is the one loop over them: read, [`merge`], write under the version that was read, and
 //! start again where another writer was faster. So a hundred functions that add different columns to one table at
 //! once end with all of them.
@@ -14,7 +14,11 @@
 
 mod catalog;
 mod commit;
+#[cfg(feature = "glue")]
+mod definition;
 mod error;
+#[cfg(feature = "glue")]
+mod glue;
 mod hive_type;
 mod memory;
 mod merge;
@@ -24,11 +28,13 @@ mod table;
 pub use catalog::{Catalog, Page, Written};
 pub use commit::{Commit, Committed, Committer, Jitter};
 pub use error::{Error, Mismatch};
+#[cfg(feature = "glue")]
+pub use glue::GlueCatalog;
 pub use hive_type::{data_type, hive_type};
 pub use memory::{Call, MemoryCatalog, Trouble};
 pub use merge::{FileColumn, FileSchema, Plan, merge};
 pub use partition::{Partition, RegisteredPartition};
-pub use table::{Column, Format, PROVISIONAL, Table, TableName};
+pub use table::{Column, Format, Origin, PROVISIONAL, Table, TableName};
 
 /// What every operation here returns.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -95,7 +95,8 @@ pub struct Table {
     pub parameters: BTreeMap<String, String>,
     /// The version that an update must name. `None` in a table that was not read from a catalog.
     pub version: Option<String>,
-    pub(crate) origin: Origin,
+    /// The definition that the service gave.
+    pub origin: Origin,
 }
 
 impl Table {
@@ -137,10 +138,10 @@ pub(crate) fn parameters(compression: &str) -> BTreeMap<String, String> {
     .into()
 }
 
-/// The definition as the catalog's own service gave it, from which an update is built, so that nothing that others
-/// have put into it is lost. No part of the table's identity.
+/// A definition as the service gave it, from which an update is built, so that nothing that others have put into it
+/// is lost. Two are always equal: it is no part of what a table is here.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Origin {
+pub struct Origin {
     #[cfg(feature = "glue")]
     pub(crate) glue: Option<std::sync::Arc<aws_sdk_glue::types::Table>>,
 }

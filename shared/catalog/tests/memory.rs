@@ -1,0 +1,234 @@
+//! The catalog in memory keeps what every catalog promises; and commits, where calls are slow, fail, or are counted.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod suite;
+
+use std::{sync::Arc, time::Duration};
+
+use arrow::datatypes::DataType;
+use cleanzone_catalog::{Call, Catalog, Column, Commit, Committer, Format, MemoryCatalog, Table, TableName, Trouble};
+use cleanzone_error::{ErrorName, Fault};
+use suite::{Suite, commit, file, file_by_year, location, names, outdated, types, year};
+use tokio::{task::JoinSet, time::Instant};
+
+fn orders() -> TableName {
+    TableName::new("sales", "orders")
+}
+
+fn committer(catalog: &Arc<MemoryCatalog>) -> Committer {
+    Committer::new(Arc::clone(catalog) as Arc<dyn Catalog>)
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_keeps_what_a_catalog_promises() {
+    let catalog = Arc::new(MemoryCatalog::new().with_latency(Duration::from_millis(10)));
+    Suite { catalog, prefix: "test".into() }.run().await;
+}
+
+#[tokio::test]
+async fn nothing_new_costs_nothing() {
+    let catalog = Arc::new(MemoryCatalog::new());
+    let (committer, name) = (committer(&catalog), orders());
+    let schema = file_by_year(&[("id", Some(DataType::Int64)), ("note", None)]);
+    let partitions = [year(&name, "2025"), year(&name, "2026")];
+    let seen = commit(&committer, &name, &schema, &partitions, None).await.unwrap().table;
+
+    let before = catalog.all_calls();
+    for _ in 0..100 {
+        commit(&committer, &name, &schema, &partitions, Some(seen.clone())).await.unwrap();
+    }
+    assert_eq!(catalog.all_calls(), before);
+
+    // One look at the one partition that is not remembered, its creation, and one look whether the table has grown.
+    commit(&committer, &name, &schema, &[year(&name, "2025"), year(&name, "2027")], Some(seen)).await.unwrap();
+    assert_eq!(catalog.all_calls(), before + 3);
+    assert_eq!(catalog.calls(Call::Partitions), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_remembered_is_forgotten_in_time() {
+    let catalog = Arc::new(MemoryCatalog::new());
+    let (committer, name) = (committer(&catalog), orders());
+    let (schema, partitions) = (file_by_year(&[("id", Some(DataType::Int64))]), [year(&name, "2026")]);
+    let seen = commit(&committer, &name, &schema, &partitions, None).await.unwrap().table;
+    // Someone drops the table and makes it anew; its partition is gone.
+    catalog.put(&name, seen);
+    tokio::time::sleep(Duration::from_secs(301)).await;
+    let done = commit(&committer, &name, &schema, &partitions, None).await.unwrap();
+    assert_eq!(done.partitions_created, 1);
+}
+
+#[tokio::test]
+async fn a_database_is_made_only_where_it_is_missing() {
+    let catalog = Arc::new(MemoryCatalog::new());
+    commit(&committer(&catalog), &orders(), &file(&[("id", None)]), &[], None).await.unwrap();
+    assert_eq!(catalog.calls(Call::CreateDatabase), 1);
+    commit(&committer(&catalog), &TableName::new("sales", "refunds"), &file(&[("id", None)]), &[], None).await.unwrap();
+    assert_eq!(catalog.calls(Call::CreateDatabase), 1);
+    assert_eq!(catalog.databases(), ["sales"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_writers_at_once_end_with_all_columns_in_seconds() {
+    // 50 ms is a slow Glue call.
+    let catalog = Arc::new(MemoryCatalog::new().with_latency(Duration::from_millis(50)));
+    let name = orders();
+    let start = Instant::now();
+    let mut writers = JoinSet::new();
+    for n in 0..100 {
+        let (committer, name) = (committer(&catalog), name.clone());
+        writers.spawn(async move {
+            let columns = [(&*format!("c{n}"), Some(DataType::Int64))];
+            commit(&committer, &name, &file_by_year(&columns), &[year(&name, &format!("{}", n % 7))], None).await
+        });
+    }
+    while let Some(done) = writers.join_next().await {
+        done.unwrap().unwrap();
+    }
+    let table = catalog.table(&name).await.unwrap().unwrap();
+    assert_eq!(table.columns.len(), 100);
+    assert_eq!(outdated(&*catalog, &name).await, (vec![], 7));
+    let took = start.elapsed();
+    println!("100 writers: {took:?}, {} calls of UpdateTable", catalog.calls(Call::UpdateTable));
+    assert!(took < suite::PATIENCE, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn races_are_given_up_when_the_time_is_over() {
+    let catalog = Arc::new(MemoryCatalog::new());
+    let name = orders();
+    catalog.put(&name, Table::new(location(&name), vec![], vec![]));
+    (0..1000).for_each(|_| catalog.trouble(Call::UpdateTable, Trouble::Stale));
+    let committer = Committer::with_jitter(Arc::clone(&catalog) as Arc<dyn Catalog>, Box::new(|| 0.5));
+    let schema = file(&[("id", Some(DataType::Int64))]);
+    let (start, patience) = (Instant::now(), Duration::from_secs(10));
+    let request = Commit {
+        name: &name,
+        location: &location(&name),
+        file: &schema,
+        partitions: &[],
+        compression: "snappy",
+        seen: None,
+        patience,
+    };
+    let error = committer.commit(request).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::Conflict);
+    // Pauses of 20, 40, … 640 ms, then of a second each.
+    assert_eq!(error.to_string(), "sales.orders: other writers were faster 15 times in a row");
+    assert!(start.elapsed() <= patience);
+}
+
+#[tokio::test]
+async fn a_failing_call_fails_the_commit_under_its_name() {
+    for (call, name) in [
+        (Call::Table, ErrorName::AccessDenied),
+        (Call::CreateTable, ErrorName::Throttled),
+        (Call::CreateDatabase, ErrorName::LimitExceeded),
+        (Call::FindPartitions, ErrorName::ServiceUnavailable),
+        (Call::CreatePartitions, ErrorName::AccessDenied),
+    ] {
+        let catalog = Arc::new(MemoryCatalog::new());
+        catalog.trouble(call, Trouble::Fails(name));
+        let schema = file_by_year(&[("id", Some(DataType::Int64))]);
+        let done = commit(&committer(&catalog), &orders(), &schema, &[year(&orders(), "2026")], None).await;
+        assert_eq!(done.unwrap_err().name(), name);
+    }
+}
+
+/// Wherever a commit is cut short, and whether or not the call that failed had been carried out: the same commit,
+/// run again, ends where an undisturbed one does.
+#[tokio::test(start_paused = true)]
+async fn a_commit_cut_short_is_completed_by_the_next() {
+    let name = orders();
+    let first = file_by_year(&[("id", Some(DataType::Int64)), ("note", None)]);
+    let second = file_by_year(&[("note", Some(DataType::Utf8)), ("zip", Some(DataType::Utf8))]);
+    let (old, new) = ([year(&name, "2025"), year(&name, "2026")], [year(&name, "2026"), year(&name, "2027")]);
+    let expected = [("id", "bigint"), ("note", "string"), ("zip", "string")];
+    let mut cut = 0;
+    for call in [
+        Call::Table,
+        Call::CreateDatabase,
+        Call::CreateTable,
+        Call::UpdateTable,
+        Call::FindPartitions,
+        Call::Partitions,
+        Call::CreatePartitions,
+        Call::UpdatePartitions,
+    ] {
+        let failing = ErrorName::ServiceUnavailable;
+        for trouble in [Trouble::Stale, Trouble::Fails(failing), Trouble::FailsAfter(failing)] {
+            for (schema, partitions) in [(&first, &old), (&second, &new)] {
+                let catalog = Arc::new(MemoryCatalog::new());
+                if std::ptr::eq(schema, &raw const second) {
+                    commit(&committer(&catalog), &name, &first, &old, None).await.unwrap();
+                }
+                catalog.trouble(call, trouble);
+                let committer = committer(&catalog);
+                if commit(&committer, &name, schema, partitions, None).await.is_err() {
+                    cut += 1;
+                    commit(&committer, &name, schema, partitions, None).await.unwrap();
+                }
+                let table = catalog.table(&name).await.unwrap().unwrap();
+                let found = catalog.find_partitions(&name, partitions).await.unwrap();
+                assert_eq!(found.len(), 2, "{call:?} {trouble:?}");
+                assert!(found.iter().all(|held| !held.is_outdated(&table)), "{call:?} {trouble:?}");
+                if std::ptr::eq(schema, &raw const second) {
+                    assert_eq!(types(&table.columns), expected, "{call:?} {trouble:?}");
+                }
+            }
+        }
+    }
+    assert!(cut >= 20, "only {cut} commits were cut short");
+}
+
+#[tokio::test]
+async fn a_partition_made_meanwhile_gets_the_columns_too() {
+    let catalog = Arc::new(MemoryCatalog::new());
+    let name = orders();
+    let first = file_by_year(&[("id", Some(DataType::Int64))]);
+    commit(&committer(&catalog), &name, &first, &[year(&name, "2025")], None).await.unwrap();
+    let seen = catalog.table(&name).await.unwrap();
+    let second = file_by_year(&[("zip", Some(DataType::Utf8))]);
+    commit(&committer(&catalog), &name, &second, &[year(&name, "2025")], None).await.unwrap();
+    // A slow writer, who has seen the table as it was, makes a partition.
+    let done = commit(&committer(&catalog), &name, &first, &[year(&name, "2026")], seen).await.unwrap();
+    assert_eq!((done.partitions_created, done.partitions_updated), (1, 1));
+    assert_eq!(names(&done.table.columns), ["id", "zip"]);
+    assert_eq!(outdated(&*catalog, &name).await, (vec![], 2));
+}
+
+#[tokio::test]
+async fn tables_of_others_are_written_only_where_they_fit() {
+    let catalog = Arc::new(MemoryCatalog::new());
+    let name = orders();
+    let mut theirs =
+        Table::new("s3a://clean/sales/orders", vec![Column::new("id", "bigint")], vec![Column::new("year", "int")]);
+    theirs.parameters.insert("team".into(), "finance".into());
+    catalog.put(&name, theirs.clone());
+    let schema = file_by_year(&[("zip", Some(DataType::Utf8))]);
+    commit(&committer(&catalog), &name, &schema, &[year(&name, "2026")], None).await.unwrap();
+    let table = catalog.table(&name).await.unwrap().unwrap();
+    assert_eq!((table.location, table.parameters), (theirs.location.clone(), theirs.parameters.clone()));
+
+    let before = catalog.calls(Call::UpdateTable);
+    let grows = file_by_year(&[("new", Some(DataType::Utf8))]);
+    let error = commit(&committer(&catalog), &name, &grows, &[year(&name, "late")], None).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::SchemaConflict);
+    catalog.put(&name, Table { format: Format::Other("an Iceberg table".into()), ..theirs });
+    let error = commit(&committer(&catalog), &name, &schema, &[year(&name, "2026")], None).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::SchemaConflict);
+    assert_eq!(catalog.calls(Call::UpdateTable), before);
+}
+
+#[tokio::test]
+async fn a_table_that_vanishes_is_made_again() {
+    let catalog = Arc::new(MemoryCatalog::new());
+    let (committer, name) = (committer(&catalog), orders());
+    commit(&committer, &name, &file(&[("id", Some(DataType::Int64))]), &[], None).await.unwrap();
+    let seen = catalog.table(&name).await.unwrap();
+    catalog.drop_table(&name);
+    let done = commit(&committer, &name, &file(&[("zip", Some(DataType::Utf8))]), &[], seen).await.unwrap();
+    assert!(done.created);
+    assert_eq!(types(&done.table.columns), [("zip", "string")]);
+}
