@@ -1,0 +1,328 @@
+//! Where the records begin, and which of them name the columns.
+
+use crate::DialectOverrides;
+
+use super::{
+    Trial,
+    cell::{self, Kind},
+    records::{Form, Record, Records},
+};
+
+/// Where things are in a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Layout {
+    /// Where the header begins, or the first record, where there is no header: what precedes it is a preamble.
+    pub(super) start: usize,
+    pub(super) header_rows: u32,
+    /// The header begins with what would be a comment.
+    pub(super) header_is_commented: bool,
+}
+
+/// Records that are looked at.
+const BODY: usize = 200;
+/// Header rows that are found without being told.
+const MAX_HEADER_ROWS: u32 = 4;
+
+/// A sample, as a table of the records that have the right width.
+struct Table<'a> {
+    text: &'a [u8],
+    records: &'a Records,
+    columns: usize,
+}
+
+impl<'a> Table<'a> {
+    fn cell(&self, record: &Record, column: usize) -> Option<&'a [u8]> {
+        self.records.cells(record).get(column).map(|cell| &self.text[cell.start..cell.end])
+    }
+
+    fn cells(&self, record: &Record) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let text = self.text;
+        self.records.cells(record).iter().map(move |cell| &text[cell.start..cell.end])
+    }
+
+    fn is_shaped(&self, record: &Record) -> bool {
+        record.form == Form::Cells && record.width == self.columns
+    }
+
+    /// The records of the right width after the `n`th record.
+    fn body(&self, n: usize) -> impl Iterator<Item = &'a Record> + use<'_, 'a> {
+        self.records.records.iter().skip(n + 1).filter(|record| self.is_shaped(record)).take(BODY)
+    }
+}
+
+pub(super) fn layout(text: &[u8], records: &Records, columns: usize, known: &DialectOverrides) -> Layout {
+    let table = Table { text, records, columns };
+    let all = &records.records;
+    let Some(mut first) = all.iter().position(|record| table.is_shaped(record)) else {
+        return Layout { start: 0, header_rows: 1, header_is_commented: false };
+    };
+    if columns > 1 && known.skip_lines.is_none() {
+        first = table.after_padded_preamble(first);
+    } else if known.skip_lines.is_some() {
+        first = all.iter().position(|r| r.form == Form::Cells).unwrap_or(first);
+    }
+    let mut header_is_commented = false;
+    let mut evidence = table.evidence(first);
+    if known.skip_lines.is_none() && evidence <= 0.0 {
+        // The row before it may name the columns after all, though it has not as many cells, or looks like a comment.
+        if let Some(before) = table.misshapen_header(first) {
+            (first, evidence) = (before, 1.0);
+        } else if let Some(commented) = table.commented_header(first) {
+            (first, evidence, header_is_commented) = (commented, 1.0, true);
+        }
+    }
+    let header_rows = if evidence >= -0.4 { 1 + table.further_header_rows(first, evidence) } else { 0 };
+    let is_skipped = |record: &Record| match record.form {
+        Form::Blank => false,
+        Form::Comment => header_is_commented,
+        Form::Cells | Form::Broken => true,
+    };
+    let preamble = all[..first].iter().any(is_skipped);
+    Layout { start: if preamble { all[first].start } else { 0 }, header_rows, header_is_commented }
+}
+
+/// Whether the first line is one word where all others would have several fields: a name for one column, rather than
+/// something that precedes a table without header. Only where the delimiter is one that texts are full of.
+pub(super) fn speaks_of_one_column(text: &[u8], records: &Records, trial: &Trial) -> bool {
+    if !matches!(trial.dialect.delimiter.as_slice(), b"," | b", " | b" " | b":" | b"; ") {
+        return false;
+    }
+    let table = Table { text, records, columns: trial.columns };
+    let mut rows = records.records.iter().enumerate().filter(|(_, record)| record.form == Form::Cells);
+    let (Some((_, name)), Some((second, next))) = (rows.next(), rows.next()) else { return false };
+    let word = |cell: &[u8]| {
+        !cell.is_empty() && cell.len() <= 40 && !cell.contains(&b' ') && matches!(cell::kind(cell), Kind::Text)
+    };
+    let one_word = name.width == 1 && table.cell(name, 0).is_some_and(word);
+    one_word
+        && (table.is_shaped(next) || trial.columns > 1 && next.width > 1)
+        && table.evidence(second) <= 0.0
+        && !(trial.columns > 2 && table.typed_columns(second) * 2 >= trial.columns)
+}
+
+impl Table<'_> {
+    /// Spreadsheets fill up a title to the width of the table, and leave rows empty below it.
+    fn after_padded_preamble(&self, first: usize) -> usize {
+        let all = &self.records.records;
+        let filled = |record: &Record| self.cells(record).filter(|cell| !cell.trim_ascii().is_empty()).count();
+        let named = |record: &Record| {
+            filled(record) == self.columns && self.cells(record).all(|cell| cell::kind(cell) == Kind::Text)
+        };
+        if self.columns < 3 || filled(&all[first]) * 3 > self.columns {
+            return first;
+        }
+        let found = all.iter().enumerate().skip(first).take(20).find(|(_, record)| self.is_shaped(record) && named(record));
+        match found {
+            Some((at, _)) if self.evidence(at) > 0.0 => at,
+            _ => first,
+        }
+    }
+
+    /// What speaks for the `n`th record being the header: positive for it, negative against it, near zero for neither.
+    fn evidence(&self, n: usize) -> f64 {
+        let header = &self.records.records[n];
+        let has_body = self.body(n).next().is_some();
+        let mut sum = 0.0;
+        for column in 0..self.columns {
+            let cell = self.cell(header, column).unwrap_or_default();
+            let kind = cell::kind(cell);
+            if !has_body {
+                // One row: names, unless there is a value.
+                sum += if kind.is_value() { -1.0 } else { 0.0 };
+                continue;
+            }
+            sum += self.evidence_of_column(n, column, cell, kind);
+        }
+        let mut names: Vec<_> = self.cells(header).filter(|cell| !cell.trim_ascii().is_empty()).collect();
+        names.sort_unstable();
+        let duplicates = names.windows(2).filter(|pair| pair[0] == pair[1]).count();
+        if duplicates * 4 > names.len() && sum < 0.9 {
+            sum -= 0.5;
+        }
+        sum
+    }
+
+    fn evidence_of_column(&self, n: usize, column: usize, cell: &[u8], kind: Kind) -> f64 {
+        let summary = self.column(n, column);
+        let trimmed = cell.trim_ascii();
+        match kind {
+            Kind::Empty | Kind::Missing => 0.0,
+            Kind::Text => match summary.kind {
+                Some(of_body) if of_body.is_value() => summary.share,
+                _ if summary.values < 1 => 0.0,
+                _ => {
+                    let seen = self.body(n).filter_map(|r| self.cell(r, column)).any(|c| c.trim_ascii() == trimmed);
+                    let shape = Shape::of(trimmed);
+                    let mut sum = if seen { -0.5 } else { 0.0 };
+                    match summary.shape {
+                        // A code among codes, or a name above them.
+                        Some(body) if body.is_telling() => sum += if body == shape { -0.3 } else { 0.3 },
+                        _ => {}
+                    }
+                    sum
+                }
+            },
+            _ if self.is_series_of_years(n, column) => 0.5,
+            _ if summary.kind.is_some_and(|of_body| of_body == kind) => -1.0,
+            _ => -0.5,
+        }
+    }
+
+    /// Whether the columns from here on are called by years that follow one another, and hold something else.
+    fn is_series_of_years(&self, n: usize, column: usize) -> bool {
+        let record = &self.records.records[n];
+        let year = |at: Option<usize>| {
+            let cell = self.cell(record, at?)?.trim_ascii();
+            let year: u32 = std::str::from_utf8(cell).ok().filter(|t| t.len() == 4)?.parse().ok()?;
+            (1800..2200).contains(&year).then_some(year)
+        };
+        let Some(this) = year(Some(column)) else { return false };
+        let follows = year(column.checked_sub(1)).is_some_and(|y| y + 1 == this)
+            || year(Some(column + 1)).is_some_and(|y| y == this + 1);
+        let is_year = |cell: &[u8]| cell.len() == 4 && (cell.starts_with(b"19") || cell.starts_with(b"20"));
+        let years = self.body(n).filter_map(|r| self.cell(r, column)).filter(|c| is_year(c.trim_ascii())).count();
+        follows && years * 2 <= self.body(n).count()
+    }
+
+    /// Columns of one type, text aside.
+    fn typed_columns(&self, n: usize) -> usize {
+        (0..self.columns).filter(|&column| self.column(n, column).kind.is_some_and(Kind::is_value)).count()
+    }
+
+    fn column(&self, n: usize, column: usize) -> Column {
+        let mut counts: Vec<(Kind, usize)> = Vec::new();
+        let mut shape = None;
+        let mut same_shape = true;
+        let mut values = 0;
+        for cell in self.body(n).filter_map(|record| self.cell(record, column)) {
+            let kind = cell::kind(cell);
+            if matches!(kind, Kind::Empty | Kind::Missing) {
+                continue;
+            }
+            values += 1;
+            match counts.iter_mut().find(|(k, _)| *k == kind) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((kind, 1)),
+            }
+            let of_cell = Shape::of(cell.trim_ascii());
+            same_shape &= *shape.get_or_insert(of_cell) == of_cell;
+        }
+        let most = counts.iter().max_by_key(|(_, count)| *count);
+        #[allow(clippy::cast_precision_loss)] // counts of at most BODY
+        let share = most.map_or(0.0, |(_, count)| *count as f64 / values as f64);
+        Column {
+            values,
+            kind: most.filter(|_| share >= 0.5).map(|(kind, _)| *kind),
+            share,
+            shape: shape.filter(|_| same_shape && values >= 2),
+        }
+    }
+
+    /// The row of names right before the `first` record of the right width: it has a cell more or less than the
+    /// others, as happens to headers written by hand.
+    fn misshapen_header(&self, first: usize) -> Option<usize> {
+        let at = first.checked_sub(1)?;
+        let record = &self.records.records[at];
+        let near = record.form == Form::Cells
+            && record.width >= 2
+            && record.width.abs_diff(self.columns) <= (self.columns / 4).max(1);
+        let named = |cell: &[u8]| cell.len() <= 64 && matches!(cell::kind(cell), Kind::Text);
+        let names = self.cells(record).filter(|cell| named(cell)).count();
+        let values = self.cells(record).any(|cell| cell::kind(cell).is_value());
+        (near && !values && names + 1 >= record.width && self.typed_columns(at) > 0).then_some(at)
+    }
+
+    /// `#id,name` before rows of two cells.
+    fn commented_header(&self, first: usize) -> Option<usize> {
+        let (at, comment) = self.records.records[..first].iter().enumerate().next_back()?;
+        let only = self.records.records.iter().filter(|record| record.form == Form::Comment).count() == 1;
+        if comment.form != Form::Comment || !only || self.typed_columns(at) == 0 {
+            return None;
+        }
+        let sibling = self.records.records.get(first)?;
+        let between = self.records.cells(sibling).windows(2).next()?;
+        let gap = usize::from(between[0].quoted) + between[0].end..between[1].start - usize::from(between[1].quoted);
+        let delimiter = self.text.get(gap)?;
+        let line = &self.text[comment.start..comment.end];
+        let cells = memchr::memmem::find_iter(line, delimiter).count() + 1;
+        (cells == self.columns).then_some(at)
+    }
+
+    /// How many records after the header belong to it: they hold text in every column that is of another type.
+    fn further_header_rows(&self, header: usize, evidence: f64) -> u32 {
+        let mut rows = 0;
+        let mut n = header;
+        while rows + 1 < MAX_HEADER_ROWS && evidence > 0.0 {
+            let Some((next, record)) =
+                self.records.records.iter().enumerate().skip(n + 1).find(|(_, record)| record.form == Form::Cells)
+            else {
+                break;
+            };
+            if !self.is_shaped(record) || self.body(next).take(3).count() < 3 {
+                break;
+            }
+            let typed: Vec<_> = (0..self.columns)
+                .filter(|&column| {
+                    let column = self.column(next, column);
+                    column.share >= 0.9 && column.values >= 3 && column.kind.is_some_and(Kind::is_value)
+                })
+                .collect();
+            let kinds: Vec<_> = self.cells(record).map(cell::kind).collect();
+            let text = typed.iter().filter(|&&column| kinds[column] == Kind::Text).count();
+            let empty = typed.iter().filter(|&&column| kinds[column] == Kind::Empty).count();
+            let only_text = kinds.iter().all(|kind| matches!(kind, Kind::Text | Kind::Empty));
+            if typed.len() < 2 || !only_text || text + empty < typed.len() || text * 2 < typed.len() {
+                break;
+            }
+            rows += 1;
+            n = next;
+        }
+        rows
+    }
+}
+
+/// What the cells of a column are like.
+struct Column {
+    /// Cells that are neither empty nor missing.
+    values: usize,
+    /// What at least half of these are.
+    kind: Option<Kind>,
+    /// How many of these are, from 0 to 1.
+    share: f64,
+    /// The shape that all of these have.
+    shape: Option<Shape>,
+}
+
+/// Which kinds of characters a text is made of, in which order, and how long it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Shape {
+    runs: u64,
+    length: usize,
+}
+
+impl Shape {
+    fn of(text: &[u8]) -> Self {
+        let mut runs = 0_u64;
+        let mut last = 0;
+        for &byte in text.iter().take(64) {
+            let class = match byte {
+                b'a'..=b'z' => 1,
+                b'A'..=b'Z' => 2,
+                b'0'..=b'9' => 3,
+                b' ' => 4,
+                128..=255 => 5,
+                _ => 6,
+            };
+            if class != last {
+                runs = runs.wrapping_mul(7).wrapping_add(class);
+                last = class;
+            }
+        }
+        Self { runs, length: text.len() }
+    }
+
+    /// Whether texts have it by intention, rather than by accident.
+    fn is_telling(self) -> bool {
+        self.length >= 2 && self.runs != 1
+    }
+}

@@ -1,0 +1,492 @@
+//! Finds out how a delimited file is written, from its beginning.
+//!
+//! Every way in which the sample could be written is tried, and the one is taken in which it would take the fewest
+//! bits to write the sample down. A record that has the shape of most costs what its cells cost: little where they are
+//! numbers or dates, more where they are text, and nothing for its delimiters, which the shape says already. A record
+//! of another shape costs as much as its text, and a fine. So a dialect wins by being consistent and by making sense
+//! of the cells, in proportion to how much of the file it does so for. The idea that both count is from G. van den
+//! Burg, A. Nazábal, C. Sutton, *Wrangling messy CSV files by detecting row and type patterns* (2019).
+
+use std::fmt;
+
+use cleanzone_error::{ErrorName, Fault};
+use serde::Serialize;
+
+use crate::{Dialect, DialectOverrides, Setting, Terminator};
+
+mod cell;
+mod header;
+mod records;
+
+use cell::Costs;
+use records::{Form, Record, Records};
+
+/// Text that is looked at, bytes. The first record is looked at in any case.
+const SAMPLE: usize = 64 << 10;
+
+/// A dialect, and how it was found.
+#[derive(Clone, Debug)]
+pub(crate) struct Sniffed {
+    pub(crate) dialect: Dialect,
+    /// Fields that a record has.
+    pub(crate) columns: usize,
+    /// From 0 to 1.
+    pub(crate) certainty: f64,
+    /// What was tried, the best first.
+    pub(crate) tried: Vec<Attempt>,
+}
+
+/// A way in which a sample may be written, and what speaks for it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Attempt {
+    /// What separates fields; empty: nothing.
+    pub delimiter: String,
+    /// What wraps fields.
+    pub quote: Option<char>,
+    /// What makes a quote literal, where it is not doubled.
+    pub escape: Option<char>,
+    /// Fields that a record has.
+    pub columns: usize,
+    /// The share of records that have so many, from 0 to 1.
+    pub consistency: f64,
+    /// Bits that it takes to write the sample down, beyond the best way.
+    pub worse_by: f64,
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.delimiter.as_str() {
+            "" => f.write_str("no delimiter")?,
+            delimiter => write!(f, "{delimiter:?}")?,
+        }
+        write!(f, " gives {} columns in {:.0} % of the records", self.columns, self.consistency * 100.0)
+    }
+}
+
+/// Why no dialect was found.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SniffError {
+    /// No way to read the sample gives most records the same number of fields.
+    #[error(
+        "cannot tell how the file is delimited (tried: {}); say it with --delimiter, --quote, --skip-lines or --header",
+        tried.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    )]
+    Ambiguous {
+        /// What was tried, the best first.
+        tried: Vec<Attempt>,
+    },
+}
+
+impl Fault for SniffError {
+    fn name(&self) -> ErrorName {
+        ErrorName::MalformedCsv
+    }
+}
+
+/// Finds out the dialect of the UTF-8 text that begins with `sample`; `whole` where that is all of it.
+///
+/// Where nothing speaks for another one it is that of [`Dialect::csv`]; in particular a double quote is taken to quote
+/// wherever the sample does not contradict it, as the first quoted field may come late.
+pub(crate) fn dialect(sample: &[u8], whole: bool, overrides: &DialectOverrides) -> Result<Sniffed, SniffError> {
+    let (sample, whole) = bounded(sample, whole);
+    let mut known = overrides.clone();
+    if let Some(separator) = excel_separator(sample) {
+        known.delimiter.get_or_insert(separator);
+        known.skip_lines.get_or_insert(1);
+    }
+    let start = after_lines(sample, known.skip_lines.unwrap_or(0), &known);
+    let sniffer = Sniffer { text: &sample[start..], whole, known: &known, costs: Costs::new(&sample[start..]) };
+    let mut trials = sniffer.trials();
+    trials.sort_by_key(|trial| trial.cost);
+    let tried: Vec<_> = trials.iter().map(|trial| trial.attempt(trials[0].cost)).collect();
+    let best = &trials[0];
+    if known.delimiter.is_none() && sniffer.is_torn(&trials) {
+        return Err(SniffError::Ambiguous { tried });
+    }
+    let rival = trials.iter().skip(1).find(|trial| trial.reads_otherwise_than(best));
+    let lead = rival.map_or(f64::INFINITY, |rival| rival.attempt(best.cost).worse_by);
+    let certainty = best.consistency() * (1.0 - (-lead / 10.0).exp2());
+
+    let mut dialect = best.dialect.clone();
+    let mut records = Records::default();
+    records.split(sniffer.text, whole, &dialect);
+    let layout = header::layout(sniffer.text, &records, best.columns, &known);
+    dialect.header_rows = known.header_rows.unwrap_or(layout.header_rows);
+    dialect.skip_lines = known.skip_lines.unwrap_or_else(|| lines(&sniffer.text[..layout.start], dialect.terminator));
+    if let Some(given) = known.comment.given() {
+        dialect.comment = *given;
+    } else if layout.header_is_commented {
+        dialect.comment = None;
+    }
+    // A delimiter that the sample shows nowhere may yet come; one that was decided against is part of the fields.
+    if best.columns == 1 && known.delimiter.is_none() && memchr::memchr(b',', sniffer.text).is_none() {
+        dialect.delimiter = Dialect::csv().delimiter;
+    }
+    Ok(Sniffed { dialect, columns: best.columns, certainty, tried })
+}
+
+/// At most [`SAMPLE`] bytes, unless the first line is longer.
+fn bounded(sample: &[u8], whole: bool) -> (&[u8], bool) {
+    if sample.len() <= SAMPLE {
+        return (sample, whole);
+    }
+    let line_end = memchr::memchr2(b'\n', b'\r', sample).map_or(sample.len(), |end| end + 2);
+    let length = SAMPLE.max(line_end * 2).min(sample.len());
+    (&sample[..length], whole && length == sample.len())
+}
+
+/// The line `sep=;` by which Excel is told the delimiter.
+fn excel_separator(sample: &[u8]) -> Option<Vec<u8>> {
+    let line = sample.split(|&b| b == b'\n' || b == b'\r').next()?;
+    let line = line.strip_prefix(b"\"").and_then(|l| l.strip_suffix(b"\"")).unwrap_or(line);
+    let separator = line.strip_prefix(b"sep=").or_else(|| line.strip_prefix(b"SEP="))?;
+    (separator.len() == 1).then(|| separator.to_vec())
+}
+
+/// Where the text begins that is left after so many lines.
+fn after_lines(text: &[u8], lines: u64, known: &DialectOverrides) -> usize {
+    let terminator = known.terminator.unwrap_or_else(|| match (text.contains(&b'\n'), text.contains(&b'\r')) {
+        (false, true) => Terminator::Cr,
+        _ => Terminator::Lf,
+    });
+    let mut at = 0;
+    for _ in 0..lines {
+        let rest = &text[at..];
+        let found = match terminator {
+            Terminator::Lf => memchr::memchr(b'\n', rest),
+            Terminator::Cr => memchr::memchr(b'\r', rest),
+            Terminator::Any => memchr::memchr2(b'\n', b'\r', rest),
+        };
+        let Some(found) = found else { return text.len() };
+        let crlf = terminator == Terminator::Any && rest[found] == b'\r' && rest.get(found + 1) == Some(&b'\n');
+        at += found + if crlf { 2 } else { 1 };
+    }
+    at
+}
+
+/// How many lines end in a text.
+fn lines(text: &[u8], terminator: Terminator) -> u64 {
+    let count = |byte| memchr::memchr_iter(byte, text).count();
+    let lines = match terminator {
+        Terminator::Lf => count(b'\n'),
+        Terminator::Cr => count(b'\r'),
+        Terminator::Any => count(b'\n') + count(b'\r') - memchr::memmem::find_iter(text, b"\r\n").count(),
+    };
+    lines as u64
+}
+
+/// Delimiters, and what speaks against each beforehand, in quarters of a bit.
+const DELIMITERS: &[(&str, u32)] = &[
+    (",", 0),
+    ("\t", 8),
+    (";", 8),
+    ("|", 8),
+    ("^", 24),
+    ("~", 30),
+    ("\u{1}", 16),
+    ("\u{2}", 16),
+    ("\u{1c}", 16),
+    ("\u{1d}", 16),
+    ("\u{1e}", 16),
+    ("\u{1f}", 16),
+    ("¦", 30),
+    ("¬", 30),
+    ("§", 40),
+    (":", 60),
+    (" ", 110),
+    ("||", 16),
+    (";;", 24),
+    ("::", 40),
+    ("~~", 30),
+    ("^^", 30),
+    ("|~|", 24),
+    ("~|~", 24),
+    (", ", 48),
+    ("; ", 48),
+    (" | ", 40),
+    ("| ", 48),
+    (" ; ", 48),
+    (" , ", 48),
+];
+
+/// What speaks against there being one column.
+const SINGLE_COLUMN: u32 = 80;
+/// What a record of another shape costs beyond its text; less before the first of the right shape.
+const MISSHAPEN: u32 = 64;
+const PREAMBLE: u32 = 32;
+const BROKEN: u32 = 80;
+const COMMENT: u32 = 16;
+/// What a quoted cell costs beyond its content.
+const QUOTED: u32 = 8;
+
+/// A dialect, applied to the sample.
+struct Trial {
+    dialect: Dialect,
+    cost: i64,
+    columns: usize,
+    shaped: usize,
+    records: usize,
+}
+
+impl Trial {
+    #[allow(clippy::cast_precision_loss)] // counts of records in a sample
+    fn consistency(&self) -> f64 {
+        if self.records == 0 { 1.0 } else { self.shaped as f64 / self.records as f64 }
+    }
+
+    #[allow(clippy::cast_precision_loss)] // bits of a sample
+    fn attempt(&self, best: i64) -> Attempt {
+        Attempt {
+            delimiter: String::from_utf8_lossy(&self.dialect.delimiter).into_owned(),
+            quote: self.dialect.quote.map(char::from),
+            escape: self.dialect.escape.map(char::from),
+            columns: self.columns,
+            consistency: self.consistency(),
+            worse_by: (self.cost - best) as f64 / 4.0,
+        }
+    }
+
+    fn reads_otherwise_than(&self, other: &Self) -> bool {
+        self.dialect.delimiter != other.dialect.delimiter || self.dialect.quote != other.dialect.quote
+    }
+}
+
+struct Sniffer<'a> {
+    text: &'a [u8],
+    whole: bool,
+    known: &'a DialectOverrides,
+    costs: Costs,
+}
+
+impl Sniffer<'_> {
+    /// Tries what can be; at least one.
+    fn trials(&self) -> Vec<Trial> {
+        let mut records = Records::default();
+        let terminators = self.terminators();
+        let comment = match self.known.comment {
+            Setting::Is(comment) => comment,
+            Setting::Detect => self.has_line_with(b'#').then_some(b'#'),
+        };
+        let plain = Dialect {
+            quote: *self.known.quote.given().unwrap_or(&Some(b'"')),
+            escape: *self.known.escape.given().unwrap_or(&None),
+            terminator: terminators[0],
+            comment,
+            ..Dialect::csv()
+        };
+        let mut trials: Vec<_> = self
+            .delimiters()
+            .into_iter()
+            .map(|(delimiter, handicap)| {
+                let dialect = Dialect { delimiter, ..plain.clone() };
+                self.trial(dialect, handicap, &mut records)
+            })
+            .collect();
+
+        // Quotes and escapes: for every delimiter, as few would stand out without them.
+        let mut others = Vec::new();
+        for trial in &trials {
+            for (quote, escape, handicap) in self.quotings(&trial.dialect) {
+                others.push((Dialect { quote, escape, ..trial.dialect.clone() }, handicap));
+            }
+        }
+        let handicap_of = |delimiter: &[u8]| {
+            DELIMITERS.iter().find(|(d, _)| d.as_bytes() == delimiter).map_or(0, |(_, handicap)| *handicap)
+        };
+        for (dialect, handicap) in others {
+            let handicap = handicap + handicap_of(&dialect.delimiter);
+            trials.push(self.trial(dialect, handicap, &mut records));
+        }
+
+        // Line ends and comments: they matter alike to every delimiter.
+        trials.sort_by_key(|trial| trial.cost);
+        trials.truncate(8);
+        let mut others = Vec::new();
+        for trial in &trials[..trials.len().min(3)] {
+            let handicap = 16 + handicap_of(&trial.dialect.delimiter);
+            for &terminator in &terminators[1..] {
+                others.push((Dialect { terminator, ..trial.dialect.clone() }, handicap));
+            }
+            if comment.is_some() && self.known.comment == Setting::Detect {
+                others.push((Dialect { comment: None, ..trial.dialect.clone() }, handicap));
+            }
+        }
+        for (dialect, handicap) in others {
+            trials.push(self.trial(dialect, handicap, &mut records));
+        }
+        trials
+    }
+
+    fn delimiters(&self) -> Vec<(Vec<u8>, u32)> {
+        if let Some(delimiter) = &self.known.delimiter {
+            return vec![(delimiter.clone(), 0)];
+        }
+        let occurs = |delimiter: &&(&str, u32)| memchr::memmem::find(self.text, delimiter.0.as_bytes()).is_some();
+        let mut delimiters = vec![(Vec::new(), 0)];
+        delimiters.extend(DELIMITERS.iter().filter(occurs).map(|(d, handicap)| (d.as_bytes().to_vec(), *handicap)));
+        delimiters
+    }
+
+    /// What a text with line ends of both kinds may be; the likeliest first.
+    fn terminators(&self) -> Vec<Terminator> {
+        if let Some(terminator) = self.known.terminator {
+            return vec![terminator];
+        }
+        let mut lone = memchr::memchr_iter(b'\r', self.text)
+            .filter(|at| self.text.get(at + 1).map_or(self.whole, |&next| next != b'\n'));
+        match (lone.next().is_some(), memchr::memchr(b'\n', self.text).is_some()) {
+            (false, _) => vec![Terminator::Lf],
+            (true, false) => vec![Terminator::Cr, Terminator::Lf],
+            (true, true) => vec![Terminator::Lf, Terminator::Any],
+        }
+    }
+
+    fn has_line_with(&self, byte: u8) -> bool {
+        self.text.first() == Some(&byte)
+            || memchr::memchr_iter(byte, self.text).any(|at| at > 0 && matches!(self.text[at - 1], b'\n' | b'\r'))
+    }
+
+    /// Other quotes and escapes that the sample gives reason to try, and what speaks against each.
+    fn quotings(&self, dialect: &Dialect) -> Vec<(Option<u8>, Option<u8>, u32)> {
+        let has = |quote: u8| memchr::memchr(quote, self.text).is_some();
+        let opens = |quote: u8| {
+            memchr::memchr_iter(quote, self.text).any(|at| {
+                let before = &self.text[..at];
+                before.is_empty()
+                    || before.ends_with(b"\n")
+                    || before.ends_with(b"\r")
+                    || !dialect.delimiter.is_empty() && before.ends_with(&dialect.delimiter)
+            })
+        };
+        let escapes = |special: &[u8]| {
+            !special.is_empty()
+                && memchr::memchr_iter(b'\\', self.text).any(|at| self.text[at + 1..].starts_with(special))
+        };
+        let quotes = match self.known.quote {
+            Setting::Is(quote) => vec![(quote, 0)],
+            Setting::Detect => {
+                let mut quotes = vec![(Some(b'"'), 0)];
+                if has(b'"') {
+                    quotes.push((None, 24));
+                }
+                if opens(b'\'') {
+                    quotes.push((Some(b'\''), 32));
+                }
+                quotes
+            }
+        };
+        let mut quotings = Vec::new();
+        for (quote, handicap) in quotes {
+            let escapings = match self.known.escape {
+                Setting::Is(escape) => vec![(escape, 0)],
+                Setting::Detect => {
+                    let mut escapings = vec![(None, 0)];
+                    if quote.is_some_and(|quote| escapes(&[quote])) || escapes(&dialect.delimiter) {
+                        escapings.push((Some(b'\\'), 20));
+                    }
+                    escapings
+                }
+            };
+            for (escape, more) in escapings {
+                if (quote, escape) != (dialect.quote, dialect.escape) {
+                    quotings.push((quote, escape, handicap + more));
+                }
+            }
+        }
+        quotings
+    }
+
+    fn trial(&self, dialect: Dialect, handicap: u32, records: &mut Records) -> Trial {
+        records.split(self.text, self.whole, &dialect);
+        let single = dialect.delimiter.is_empty();
+        let mut trial =
+            Trial { dialect, cost: i64::from(handicap), columns: 1, shaped: 0, records: 0 };
+        if single && self.known.delimiter.is_none() {
+            trial.cost += i64::from(SINGLE_COLUMN);
+        }
+        // What all records cost as misshapen ones, and what it saves that those of each width are not.
+        let mut savings: Vec<(usize, i64, usize)> = Vec::new();
+        let mut read_to = 0;
+        for record in &records.records {
+            read_to = record.end;
+            let text = i64::from(self.costs.text(record.start, record.end));
+            match record.form {
+                Form::Blank => {}
+                Form::Comment => trial.cost += text + i64::from(COMMENT),
+                Form::Broken => {
+                    trial.records += 1;
+                    trial.cost += text + i64::from(BROKEN);
+                }
+                Form::Cells => {
+                    trial.records += 1;
+                    let misshapen = text + i64::from(MISSHAPEN);
+                    trial.cost += misshapen;
+                    let saved = misshapen - self.shaped_cost(record, records, &trial.dialect);
+                    match savings.iter_mut().find(|(width, ..)| *width == record.width) {
+                        Some((_, sum, count)) => (*sum, *count) = (*sum + saved, *count + 1),
+                        None => savings.push((record.width, saved, 1)),
+                    }
+                }
+            }
+        }
+        // What a splitter that gave up left over.
+        if self.whole && read_to < self.text.len() {
+            trial.cost += i64::from(self.costs.text(read_to, self.text.len())) + i64::from(BROKEN);
+        }
+        // A delimiter that separates nothing is no better than none.
+        let fit = savings.iter().filter(|(width, ..)| single || *width > 1 || self.known.delimiter.is_some());
+        if let Some(&(width, saved, count)) = fit.max_by_key(|(_, saved, _)| *saved) {
+            trial.columns = width;
+            trial.shaped = count;
+            trial.cost -= saved;
+            let shaped = |r: &&Record| r.form == Form::Cells && r.width == width;
+            if !single && let Some(first) = records.records.iter().position(|r| shaped(&r)) {
+                let preamble = records.records[..first].iter().filter(|r| r.form == Form::Cells);
+                trial.cost -= i64::try_from(preamble.count()).unwrap_or(0).min(64) * i64::from(MISSHAPEN - PREAMBLE);
+            }
+            if !single && self.known.delimiter.is_none() && header::speaks_of_one_column(self.text, records, &trial) {
+                trial.cost += saved.max(0) + i64::from(SINGLE_COLUMN);
+            }
+        }
+        trial
+    }
+
+    /// The cost of a record that has the shape of most.
+    fn shaped_cost(&self, record: &Record, records: &Records, dialect: &Dialect) -> i64 {
+        let cells = records.cells(record);
+        let mut cost = 0_u32;
+        let mut numeric = true;
+        for cell in cells {
+            let (kind, of_cell) = self.costs.cell(self.text, cell.start, cell.end);
+            cost += of_cell + if cell.quoted { QUOTED } else { 0 };
+            numeric &= kind.is_value() || matches!(kind, cell::Kind::Empty | cell::Kind::Missing);
+        }
+        let each = match dialect.delimiter.as_slice() {
+            b" " if numeric => 4,
+            b" " => 16,
+            b":" => 14,
+            _ => 8,
+        };
+        i64::from(cost + each * u32::try_from(cells.len() - 1).unwrap_or(u32::MAX / 64))
+    }
+
+    /// Whether the file is taken for one column only because no delimiter gives its records a common shape.
+    fn is_torn(&self, trials: &[Trial]) -> bool {
+        let best = &trials[0];
+        if best.columns > 1 || best.records < 4 {
+            return false;
+        }
+        let first_line = self.text.split(|b| matches!(b, b'\n' | b'\r')).next().unwrap_or_default();
+        trials.iter().any(|trial| {
+            let delimiter = trial.dialect.delimiter.as_slice();
+            matches!(delimiter, b"," | b";" | b"\t" | b"|" | b"||" | b"^" | b"~" | [1..=31])
+                && trial.consistency() < 0.5
+                && memchr::memmem::find_iter(first_line, delimiter).count() >= 2
+                && memchr::memmem::find_iter(self.text, delimiter).count() >= 2 * trial.records
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
