@@ -40,11 +40,11 @@ pub(crate) fn new_table(name: &TableName, table: &Table) -> Result<TableInput, B
 }
 
 /// The definition as it was read, but for the columns and the parameters.
-pub(crate) fn updated_table(origin: &glue::Table, table: &Table) -> Result<TableInput, BuildError> {
+pub(crate) fn updated_table(name: &TableName, origin: &glue::Table, table: &Table) -> Result<TableInput, BuildError> {
     let mut storage = origin.storage_descriptor.clone().unwrap_or_else(|| StorageDescriptor::builder().build());
     storage.columns = Some(columns(&table.columns)?);
     TableInput::builder()
-        .name(&origin.name)
+        .name(&name.table)
         .set_description(origin.description.clone())
         .set_owner(origin.owner.clone())
         .set_last_access_time(origin.last_access_time)
@@ -287,7 +287,7 @@ mod tests {
 
         let mut table = read_table(theirs.clone());
         table.columns.push(Column::new("total", "double"));
-        let input = updated_table(table.origin.glue.as_ref().unwrap(), &table).unwrap();
+        let input = updated_table(&name(), table.origin.glue.as_ref().unwrap(), &table).unwrap();
 
         let mut expected = theirs;
         expected

@@ -101,7 +101,7 @@ impl Catalog for GlueCatalog {
     async fn update_table(&self, name: &TableName, table: &Table) -> Result<Written> {
         let call = Call { action: "glue:UpdateTable", resource: name };
         let (Some(version), Some(origin)) = (&table.version, &table.origin.glue) else { return Ok(Written::Stale) };
-        let input = definition::updated_table(origin, table).map_err(|error| call.unbuilt(error))?;
+        let input = definition::updated_table(name, origin, table).map_err(|error| call.unbuilt(error))?;
         let made = self
             .client
             .update_table()
@@ -386,8 +386,9 @@ fn meaning(code: Option<&str>, status: Option<u16>, message: Option<&str>) -> (E
         _ => match status {
             Some(429) => (ErrorName::Throttled, ""),
             Some(401 | 403) => (ErrorName::AccessDenied, "; allow the function's role this action"),
-            Some(500..) => (ErrorName::ServiceUnavailable, ""),
-            _ => (ErrorName::Internal, ""),
+            None | Some(400..500) => (ErrorName::Internal, ""),
+            // A 200 that is no answer of Glue, such as a proxy's page, is no better than a 503.
+            Some(_) => (ErrorName::ServiceUnavailable, ""),
         },
     }
 }
@@ -551,6 +552,17 @@ mod tests {
         let (catalog, asked) = answering(200, "{}");
         assert!(catalog.find_partitions(&orders(), &partitions(1001)).await.unwrap().is_empty());
         assert_eq!(asked.lock().unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn pages_are_turned_by_their_token() {
+        let page =
+            r#"{"Partitions":[{"Values":["2026"],"StorageDescriptor":{"Location":"s3://a/"}}],"NextToken":"n1"}"#;
+        let (catalog, asked) = answering(200, page);
+        let found = catalog.partitions(&orders(), Some("n0".into())).await.unwrap();
+        assert_eq!((found.partitions.len(), found.next.as_deref()), (1, Some("n1")));
+        assert!(asked.lock().unwrap().concat().contains(r#""NextToken":"n0""#));
+        assert_eq!(answering(200, "{}").0.partitions(&orders(), None).await.unwrap().next, None);
     }
 
     #[tokio::test]

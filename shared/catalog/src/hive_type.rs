@@ -88,11 +88,10 @@ fn decimal(arguments: Option<&str>) -> Option<DataType> {
 
 /// Whether two Hive types are the same one, however they are written.
 pub(crate) fn same(a: &str, b: &str) -> bool {
-    let plain = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase();
-    let canonical = |text: &str| match plain(text).as_str() {
-        "integer" => "int".to_owned(),
-        "decimal" => "decimal(10,0)".to_owned(),
-        text => text.to_owned(),
+    let canonical = |text: &str| match data_type(text) {
+        // These are the only ones with several spellings; `varchar(3)` and `string` are not the same.
+        Some(found @ (DataType::Int32 | DataType::Decimal128(..))) => hive_type(&found),
+        _ => Some(text.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase()),
     };
     a == b || canonical(a) == canonical(b)
 }
@@ -150,7 +149,7 @@ mod tests {
         assert_eq!(data_type("decimal"), Some(DataType::Decimal128(10, 0)));
         assert_eq!(data_type("decimal(7)"), Some(DataType::Decimal128(7, 0)));
         assert_eq!(data_type("char(3)"), Some(DataType::Utf8));
-        assert!(same("integer", "int") && same("decimal", "Decimal(10, 0)"));
+        assert!(same("integer", "int") && same("decimal", "Decimal(10, 0)") && same("decimal(7)", "decimal(7,0)"));
         assert!(!same("int", "bigint") && !same("varchar(3)", "string"));
     }
 

@@ -4,7 +4,8 @@ use arrow::datatypes::DataType;
 
 use crate::hive_type;
 
-/// The column parameter (value `true`) of a column that no file has had a value for yet.
+/// The column parameter (value `true`) of a column that no file has had a value for yet. Whoever adds files by other
+/// means, with values for such a column, takes the parameter off: from then on the column is a `string`.
 pub const PROVISIONAL: &str = "cleanzone.provisional";
 
 /// The name of a table.
