@@ -21,7 +21,7 @@ use aws_smithy_runtime_api::client::{
 
 use crate::settings::{Env, Error};
 
-/// Attempts at a call, the first one included, with backoff and jitter in between: about 20 s at worst.
+/// Attempts at a call, the first one included, with growing, jittered waits in between.
 const ATTEMPTS: u32 = 5;
 
 /// To a region's own endpoints a connection takes milliseconds; what takes longer is better tried anew.
@@ -117,5 +117,66 @@ impl HttpClient for OnDemand {
 impl fmt::Debug for OnDemand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: (&str, &str) = ("AWS_ACCESS_KEY_ID", "test");
+    const SECRET: (&str, &str) = ("AWS_SECRET_ACCESS_KEY", "test");
+    const REGION: (&str, &str) = ("AWS_REGION", "eu-central-1");
+
+    #[test]
+    fn an_empty_endpoint_is_none() {
+        let config = config(&Env::of([REGION, KEY, SECRET, ("AWS_ENDPOINT_URL", "")])).unwrap();
+        assert_eq!(config.endpoint_url(), None);
+        assert_eq!(config.region().unwrap().as_ref(), "eu-central-1");
+        assert_eq!(config.retry_config().unwrap().max_attempts(), ATTEMPTS);
+    }
+
+    #[test]
+    fn an_endpoint_is_a_url() {
+        for url in ["http://127.0.0.1:4566", "https://vpce.example.com"] {
+            let config = config(&Env::of([REGION, KEY, SECRET, ("AWS_ENDPOINT_URL", url)])).unwrap();
+            assert_eq!(config.endpoint_url(), Some(url));
+        }
+        for url in ["127.0.0.1:4566", "ftp://host"] {
+            let error = config(&Env::of([REGION, KEY, SECRET, ("AWS_ENDPOINT_URL", url)])).unwrap_err();
+            assert!(error.to_string().starts_with("AWS_ENDPOINT_URL is"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_missed_at_once() {
+        for (env, missing) in [
+            (Env::of([KEY, SECRET]), "AWS_DEFAULT_REGION"),
+            (Env::of([REGION, SECRET]), "AWS_ACCESS_KEY_ID"),
+            (Env::of([REGION, KEY]), "AWS_SECRET_ACCESS_KEY"),
+        ] {
+            let error = config(&env).unwrap_err();
+            assert!(matches!(error, Error::Missing { name, .. } if name == missing), "{error}");
+        }
+        assert!(config(&Env::of([("AWS_DEFAULT_REGION", "eu-central-1"), KEY, SECRET])).is_ok());
+    }
+
+    #[cfg(feature = "s3")]
+    #[tokio::test]
+    async fn buckets_are_in_the_path_at_an_endpoint_of_ones_own_only() {
+        use aws_sdk_s3::presigning::PresigningConfig;
+
+        for (endpoint, begins) in [
+            ("http://127.0.0.1:4566", "http://127.0.0.1:4566/landing/a%20b.csv?"),
+            ("", "https://landing.s3.eu-central-1.amazonaws.com/a%20b.csv?"),
+        ] {
+            let config = config(&Env::of([REGION, KEY, SECRET, ("AWS_ENDPOINT_URL", endpoint)])).unwrap();
+            let credentials = aws_sdk_sns::config::Credentials::new("test", "test", None, None, "test");
+            let credentials = aws_sdk_sns::config::SharedCredentialsProvider::new(credentials);
+            let client = s3(&config.into_builder().credentials_provider(credentials).build());
+            let get = client.get_object().bucket("landing").key("a b.csv");
+            let signed = get.presigned(PresigningConfig::expires_in(READ).unwrap()).await.unwrap();
+            assert!(signed.uri().starts_with(begins), "{}", signed.uri());
+        }
     }
 }

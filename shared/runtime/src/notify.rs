@@ -6,7 +6,12 @@
 //!
 //! Notices are delivered at least once: an event that is handed back for another reason repeats them.
 
-use std::{collections::BTreeMap, error, fmt::Debug, fmt::Write, sync::Mutex, sync::PoisonError};
+use std::{
+    collections::BTreeMap,
+    error,
+    fmt::{Debug, Write},
+    sync::{Mutex, PoisonError},
+};
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -295,6 +300,260 @@ impl Fault for Error {
         match self {
             Self::Throttled { .. } => ErrorName::Throttled,
             Self::Unavailable { .. } => ErrorName::ServiceUnavailable,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+        task::JoinHandle,
+    };
+
+    use super::*;
+    use crate::aws;
+
+    const TOPIC: &str = "arn:aws:sns:eu-central-1:111122223333:failures";
+
+    fn notice() -> Notice {
+        Notice {
+            failure: Failure { name: ErrorName::MalformedCsv, message: "line 7: a quote is never closed".to_owned() },
+            bucket: Some("landing-zone".to_owned()),
+            key: Some("crm/sales/users/2026 11+20.csv".to_owned()),
+            version_id: Some("v1".to_owned()),
+            database: Some("sales".to_owned()),
+            table: Some("users".to_owned()),
+            request_id: "r-1".to_owned(),
+        }
+    }
+
+    /// Answers one request after the other, and returns the bodies of the requests.
+    async fn sns(answers: Vec<(u16, &'static str)>) -> (String, JoinHandle<Vec<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let served = tokio::spawn(async move {
+            let mut bodies = Vec::new();
+            for (status, answer) in answers {
+                let (mut connection, _) = listener.accept().await.unwrap();
+                let mut request = Vec::new();
+                let body_at = loop {
+                    let mut bytes = [0; 4096];
+                    let n = connection.read(&mut bytes).await.unwrap();
+                    request.extend_from_slice(&bytes[..n]);
+                    let text = String::from_utf8_lossy(&request).into_owned();
+                    let Some(head) = text.find("\r\n\r\n") else { continue };
+                    let length = text[..head]
+                        .lines()
+                        .filter_map(|line| line.split_once(':'))
+                        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+                        .map_or(0, |(_, value)| value.trim().parse().unwrap());
+                    if request.len() >= head + 4 + length {
+                        break head + 4;
+                    }
+                };
+                bodies.push(String::from_utf8(request.split_off(body_at)).unwrap());
+                let length = answer.len();
+                let answer =
+                    format!("HTTP/1.1 {status} x\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{answer}");
+                connection.write_all(answer.as_bytes()).await.unwrap();
+            }
+            bodies
+        });
+        (endpoint, served)
+    }
+
+    fn notifier(endpoint: &str) -> SnsNotifier {
+        let env = Env::of([
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_ENDPOINT_URL", endpoint),
+        ]);
+        let config = aws::config(&env).unwrap();
+        let credentials = aws_sdk_sns::config::Credentials::new("test", "test", None, None, "test");
+        let credentials = aws_sdk_sns::config::SharedCredentialsProvider::new(credentials);
+        let quick = config.retry_config().unwrap().clone().with_initial_backoff(Duration::from_millis(1));
+        let config = config.into_builder().credentials_provider(credentials).retry_config(quick).build();
+        SnsNotifier::new(&config, TOPIC)
+    }
+
+    const PUBLISHED: &str =
+        "<PublishResponse><PublishResult><MessageId>m</MessageId></PublishResult></PublishResponse>";
+
+    fn refused(code: &str) -> String {
+        format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>"
+        )
+    }
+
+    #[tokio::test]
+    async fn publishes_to_the_topic() {
+        let (endpoint, served) = sns(vec![(200, PUBLISHED)]).await;
+        notifier(&endpoint).notify(&notice()).await.unwrap();
+        let body = &served.await.unwrap()[0];
+        let form: BTreeMap<String, String> = body
+            .split('&')
+            .filter_map(|field| field.split_once('='))
+            .map(|(name, value)| (unescape(name), unescape(value)))
+            .collect();
+        assert_eq!(form["Action"], "Publish");
+        assert_eq!(form["TopicArn"], TOPIC);
+        assert_eq!(form["Subject"], notice().subject());
+        assert_eq!(form["Message"], notice().message());
+        let attributes: BTreeMap<_, _> = (1..=6)
+            .map(|i| {
+                let entry = format!("MessageAttributes.entry.{i}");
+                (form[&format!("{entry}.Name")].clone(), form[&format!("{entry}.Value.StringValue")].clone())
+            })
+            .collect();
+        let expected = [
+            ("bucket", "landing-zone"),
+            ("database", "sales"),
+            ("error", "MalformedCsv"),
+            ("key", "crm/sales/users/2026 11+20.csv"),
+            ("kind", "permanent"),
+            ("table", "users"),
+        ];
+        assert_eq!(attributes, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+    }
+
+    fn unescape(text: &str) -> String {
+        let mut bytes = Vec::new();
+        let mut rest = text.bytes();
+        while let Some(byte) = rest.next() {
+            bytes.push(match byte {
+                b'+' => b' ',
+                b'%' => {
+                    let digits = [rest.next().unwrap(), rest.next().unwrap()];
+                    u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap()
+                }
+                other => other,
+            });
+        }
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_passing_fault_of_sns_is_tried_again() {
+        let (endpoint, served) = sns(vec![(503, ""), (200, PUBLISHED)]).await;
+        notifier(&endpoint).notify(&notice()).await.unwrap();
+        assert_eq!(served.await.unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn not_being_able_to_tell_is_transient_whatever_the_cause() {
+        let denied = refused("AuthorizationError").leak();
+        let (endpoint, served) = sns(vec![(403, denied)]).await;
+        let error = notifier(&endpoint).notify(&notice()).await.unwrap_err();
+        assert_eq!(error.name(), ErrorName::ServiceUnavailable);
+        assert!(error.is_transient());
+        let text = cleanzone_error::chain(&error);
+        assert!(text.contains(TOPIC) && text.contains("AuthorizationError"), "{text}");
+        assert_eq!(served.await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn throttling_has_its_name() {
+        let slow = refused("Throttling").leak();
+        let (endpoint, served) = sns(vec![(400, slow); 5]).await;
+        let error = notifier(&endpoint).notify(&notice()).await.unwrap_err();
+        assert_eq!(error.name(), ErrorName::Throttled);
+        assert_eq!(served.await.unwrap().len(), 5);
+    }
+
+    #[test]
+    fn a_person_reads_what_arrived_what_happened_and_what_to_do() {
+        let text = notice().message();
+        let expected = "\
+A file that arrived could not be processed.
+
+File:    s3://landing-zone/crm/sales/users/2026 11+20.csv
+Version: v1
+Table:   sales.users
+Error:   MalformedCsv
+Request: r-1
+
+What happened
+line 7: a quote is never closed
+It will not be tried again by itself.
+
+What to do
+Ask the sender for an intact file and upload it under the same key. If the file is as it should be, describe its \
+format in lake.toml.
+";
+        assert_eq!(text, expected);
+        assert_eq!(notice().subject(), "MalformedCsv: sales.users, 2026 11+20.csv");
+    }
+
+    #[test]
+    fn what_is_not_known_is_left_out() {
+        let failure = Failure { name: ErrorName::InvalidEvent, message: "no shape".to_owned() };
+        let notice = Notice {
+            failure,
+            bucket: None,
+            key: None,
+            version_id: None,
+            database: None,
+            table: None,
+            request_id: String::new(),
+        };
+        assert_eq!(notice.subject(), "InvalidEvent: an event");
+        assert!(!notice.message().contains("File:") && !notice.message().contains("Table:"));
+        let names: Vec<_> = notice.attributes().into_keys().collect();
+        assert_eq!(names, ["error", "kind"]);
+    }
+
+    #[test]
+    fn every_error_has_its_advice() {
+        for name in ErrorName::ALL {
+            let advice = advice(*name);
+            assert!(advice.ends_with('.'), "{name}");
+            assert_eq!(advice.contains("defect"), ["Internal", "Io"].contains(&name.as_str()), "{name}: {advice}");
+        }
+    }
+
+    #[test]
+    fn the_topic_is_optional_but_not_arbitrary() {
+        let credentials = [("AWS_REGION", "eu-central-1"), ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")];
+        let config = aws::config(&Env::of(credentials)).unwrap();
+        let found = |value| from_env(&Env::of([("FAILURE_TOPIC_ARN", value)]), &config);
+        assert!(format!("{:?}", found("").unwrap()).contains("NoNotifier"));
+        assert!(format!("{:?}", found(TOPIC).unwrap()).contains("SnsNotifier"));
+        let error = found("failures").unwrap_err();
+        assert_eq!(error.to_string(), "FAILURE_TOPIC_ARN is \"failures\": expected the ARN of an SNS topic");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn sns_takes_any_subject_and_attribute(key in ".{0,300}", message in ".{0,50}") {
+            let mut notice = notice();
+            notice.key = Some(key);
+            notice.failure.message = message;
+            for table in [Some("users".to_owned()), None] {
+                notice.table = table;
+                let subject = notice.subject();
+                proptest::prop_assert!(subject.chars().count() <= SUBJECT);
+                proptest::prop_assert!(subject.bytes().all(|b| (0x20..0x7f).contains(&b)));
+                proptest::prop_assert!(subject.starts_with("MalformedCsv"));
+            }
+            for (_, value) in notice.attributes() {
+                proptest::prop_assert!(!value.is_empty() && !value.chars().any(char::is_control));
+            }
+        }
+
+        #[test]
+        fn shortening_keeps_what_fits(text in ".{0,40}", most in 3_usize..30) {
+            let short = shorten(text.chars(), most, "...");
+            if text.chars().count() <= most {
+                proptest::prop_assert_eq!(short, text);
+            } else {
+                proptest::prop_assert_eq!(short.chars().count(), most);
+                proptest::prop_assert!(short.ends_with("..."));
+            }
         }
     }
 }
