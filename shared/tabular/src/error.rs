@@ -3,7 +3,7 @@ use std::io;
 use arrow::datatypes::DataType;
 use cleanzone_error::{ErrorName, Fault};
 
-use crate::SinkError;
+use crate::{InputError, SinkError, SniffError};
 
 /// Why a file could not be read. No message holds a value of the file.
 #[derive(Debug, thiserror::Error)]
@@ -39,20 +39,12 @@ pub enum Error {
         /// What was found, and what can be done.
         what: String,
     },
-    /// A byte that the character set does not have.
-    #[error("byte {offset}: {what}")]
-    InvalidEncoding {
-        /// Byte in the decompressed file, from 0.
-        offset: u64,
-        /// What was found, and what can be done.
-        what: String,
-    },
-    /// The file is compressed, and its compression is broken.
-    #[error("{0}")]
-    InvalidCompression(String),
-    /// The file is no delimited text.
-    #[error("{0}")]
-    InvalidFileFormat(String),
+    /// The text in the file could not be got at.
+    #[error(transparent)]
+    Input(InputError),
+    /// How the file is delimited could not be found out.
+    #[error(transparent)]
+    Sniff(#[from] SniffError),
     /// The file is larger or wider than what is allowed.
     #[error("{0}")]
     LimitExceeded(String),
@@ -86,9 +78,8 @@ impl Fault for Error {
             Self::Plan(_) => ErrorName::SchemaConflict,
             Self::Declaration { .. } => ErrorName::InvalidSettings,
             Self::MalformedCsv { .. } => ErrorName::MalformedCsv,
-            Self::InvalidEncoding { .. } => ErrorName::InvalidEncoding,
-            Self::InvalidCompression(_) => ErrorName::InvalidCompression,
-            Self::InvalidFileFormat(_) => ErrorName::InvalidFileFormat,
+            Self::Input(error) => error.name(),
+            Self::Sniff(error) => error.name(),
             Self::LimitExceeded(_) => ErrorName::LimitExceeded,
             Self::TooManyRejectedRows { .. } => ErrorName::TooManyRejectedRows,
             Self::SourceChanged => ErrorName::SourceChanged,
@@ -97,12 +88,18 @@ impl Fault for Error {
     }
 }
 
-/// An [`Error`] may travel through a [`Read`](io::Read) inside an [`io::Error`]; it comes out as it was.
+impl From<InputError> for Error {
+    fn from(error: InputError) -> Self {
+        match error {
+            InputError::Read(error) => Self::Read(error),
+            error => Self::Input(error),
+        }
+    }
+}
+
+/// An [`InputError`] travels through a [`Read`](io::Read) inside an [`io::Error`]; it comes out as it was.
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
-        match error.downcast::<Self>() {
-            Ok(own) => own,
-            Err(error) => Self::Read(error),
-        }
+        InputError::from(error).into()
     }
 }

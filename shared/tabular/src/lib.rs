@@ -15,13 +15,35 @@ use arrow::{
     datatypes::{DataType, SchemaRef},
 };
 
+mod block;
+mod column;
+mod convert;
 mod dialect;
 mod error;
+mod field;
+mod flaw;
+mod format;
+mod grammar;
 mod input;
+mod options;
+mod pipeline;
+mod plan;
+mod reader;
+mod report;
+mod scan;
+mod sniff;
+mod types;
 
 pub use dialect::{Dialect, DialectOverrides, Setting, Terminator};
 pub use error::Error;
 pub use input::{Compression, FileFormat, HEAD_LENGTH, InputError, InputFacts, InputOptions, ZipEntries};
+pub use options::{BadRows, Limits, Options};
+pub use reader::read;
+pub use report::Report;
+pub use sniff::{Attempt, SniffError};
+
+/// The column of what did not fit, with [`BadRows::Rescue`].
+pub const RESCUED: &str = "_rescued";
 
 /// Something that can be read from its beginning, more than once.
 pub trait Source: Send {
@@ -65,7 +87,7 @@ pub struct RejectedRow<'a> {
     pub offset: u64,
     /// Why, without any value.
     pub reason: &'a str,
-    /// The row as it stood in the file.
+    /// The row as it stood in the file; no more than its first 64 KiB.
     pub raw: &'a [u8],
 }
 
@@ -79,13 +101,17 @@ pub trait Planner {
 }
 
 /// How a column is read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ColumnPlan {
     /// The name it gets, unique.
     pub name: String,
     /// The type it has to have; `None` to infer it. Booleans, signed integers, floats, `Utf8`, `Date32`,
     /// `Timestamp(Microsecond, None)` and `Decimal128` can be declared.
     pub declared: Option<DataType>,
+    /// How the values of a declared date or timestamp are written: `epoch`, `epoch_ms`, `epoch_us` (whole numbers since
+    /// 1970-01-01T00:00:00 UTC), or a pattern of `%Y %m %b %d %H %I %M %S %f %p %z` as in POSIX `strptime`. `None`:
+    /// ISO 8601, or any layout in which day and month cannot be mistaken for each other.
+    pub format: Option<String>,
 }
 
 /// A column as it was read.
@@ -100,3 +126,6 @@ pub struct Column {
     /// Rows in which it is null.
     pub nulls: u64,
 }
+
+#[cfg(test)]
+mod tests;

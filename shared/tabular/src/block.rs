@@ -1,0 +1,260 @@
+//! Text in pieces of whole records.
+
+use std::io::{self, Read};
+
+use crate::{
+    flaw::Flaw,
+    scan::{PADDING, Scanner},
+};
+
+/// Bytes of a rejected row that are kept for the record.
+pub(crate) const RAW: usize = 64 << 10;
+
+/// A piece of text, and the records in it. Places are bytes from the beginning of `text`.
+#[derive(Debug, Default)]
+pub(crate) struct Block {
+    /// The text, and at least [`PADDING`] bytes more.
+    pub(crate) text: Vec<u8>,
+    /// Where the text ends.
+    pub(crate) len: usize,
+    /// Where each row begins.
+    pub(crate) rows: Vec<u32>,
+    /// Where each field of each row ends; all rows have the same number of fields.
+    pub(crate) ends: Vec<u32>,
+    /// Rows that are flawed and kept, in order.
+    pub(crate) odd: Vec<Odd>,
+    /// Records that are flawed and not among the rows, in order.
+    pub(crate) rejected: Vec<Rejected>,
+    /// Rows that were too short and are filled up.
+    pub(crate) padded: u64,
+    /// Byte of the file at which the text begins.
+    pub(crate) offset: u64,
+    /// Line of the file at which it begins, from 1.
+    pub(crate) line: u64,
+    /// Whether quotes may stand where they have to be looked at: doubled ones, or any in a record that
+    /// [`Grammar::step`](crate::grammar::Grammar::step) took.
+    pub(crate) tricky: bool,
+}
+
+/// A flawed row that is kept.
+#[derive(Debug)]
+pub(crate) struct Odd {
+    pub(crate) row: u32,
+    /// The fields beyond the last column: begin and end.
+    pub(crate) extra: Vec<(u32, u32)>,
+}
+
+/// A flawed record.
+#[derive(Debug)]
+pub(crate) struct Rejected {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) flaw: Flaw,
+}
+
+impl Block {
+    /// Empties it and keeps its memory.
+    fn clear(&mut self) {
+        self.len = 0;
+        self.rows.clear();
+        self.ends.clear();
+        self.odd.clear();
+        self.rejected.clear();
+        self.padded = 0;
+        self.tricky = false;
+    }
+
+    /// Makes `part` a block of its first rows.
+    pub(crate) fn first_rows(&self, rows: usize, fields: usize, part: &mut Self) {
+        let rows = rows.min(self.rows.len());
+        part.clear();
+        part.rows.extend_from_slice(&self.rows[..rows]);
+        part.ends.extend_from_slice(&self.ends[..rows * fields]);
+        part.len = part.ends.last().map_or(0, |end| *end as usize).min(self.len);
+        part.text.clear();
+        part.text.extend_from_slice(&self.text[..part.len + PADDING]);
+        let odd = self.odd.iter().take_while(|odd| (odd.row as usize) < rows);
+        part.odd.extend(odd.map(|odd| Odd { row: odd.row, extra: Vec::new() }));
+        part.tricky = self.tricky;
+    }
+
+    /// The record that row `row` is made from: from its beginning to the end of its last field.
+    pub(crate) fn span(&self, row: usize, fields: usize) -> (usize, usize) {
+        let start = self.rows[row] as usize;
+        let end = self.ends[(row + 1) * fields - 1] as usize;
+        let extra = self.odd.iter().find(|odd| odd.row as usize == row).and_then(|odd| odd.extra.last());
+        (start, extra.map_or(end, |(_, end)| *end as usize))
+    }
+
+    /// Takes rows out; `flaws` are in the order of rows.
+    pub(crate) fn reject(&mut self, flaws: Vec<(usize, Flaw)>, fields: usize) {
+        let mut flaws = flaws.into_iter().peekable();
+        let mut kept = 0;
+        for row in 0..self.rows.len() {
+            if flaws.peek().is_some_and(|(flawed, _)| *flawed == row) {
+                let (start, end) = self.span(row, fields);
+                self.rejected.extend(flaws.next().map(|(_, flaw)| Rejected { start, end, flaw }));
+            } else {
+                self.rows[kept] = self.rows[row];
+                self.ends.copy_within(row * fields..(row + 1) * fields, kept * fields);
+                kept += 1;
+            }
+        }
+        self.rows.truncate(kept);
+        self.ends.truncate(kept * fields);
+        self.rejected.sort_by_key(|r| r.start);
+    }
+}
+
+/// Cuts a text into blocks.
+pub(crate) struct Blocks {
+    reader: Box<dyn Read + Send>,
+    /// Text that was read and is in no block yet: everything from `at` on.
+    ahead: Vec<u8>,
+    at: usize,
+    eof: bool,
+    offset: u64,
+    line: u64,
+    block_bytes: usize,
+}
+
+impl Blocks {
+    pub(crate) fn new(reader: Box<dyn Read + Send>, block_bytes: usize) -> Self {
+        Self { reader, ahead: Vec::new(), at: 0, eof: false, offset: 0, line: 1, block_bytes: block_bytes.max(1) }
+    }
+
+    /// What lies ahead, at least `bytes` of it unless the text ends before; and whether it is all there is.
+    pub(crate) fn peek(&mut self, bytes: usize) -> io::Result<(&[u8], bool)> {
+        let have = self.ahead.len() - self.at;
+        if !self.eof && have < bytes {
+            self.ahead.drain(..self.at);
+            self.at = 0;
+            self.reader.by_ref().take((bytes - have) as u64).read_to_end(&mut self.ahead)?;
+            self.eof = self.ahead.len() < bytes;
+        }
+        Ok((&self.ahead[self.at..], self.eof))
+    }
+
+    /// Passes over text that was peeked at, with `lines` line ends in it.
+    pub(crate) fn skip(&mut self, bytes: usize, lines: u64) {
+        self.at = self.ahead.len().min(self.at + bytes);
+        self.offset += bytes as u64;
+        self.line += lines;
+    }
+
+    /// Line and byte at which the text ahead begins.
+    pub(crate) fn position(&self) -> (u64, u64) {
+        (self.line, self.offset)
+    }
+
+    /// Whether there is no text that is in no block.
+    pub(crate) fn is_done(&self) -> bool {
+        self.eof && self.at == self.ahead.len()
+    }
+
+    /// Fills a block with whole records; `false` at the end of the text.
+    pub(crate) fn next(&mut self, block: &mut Block, scanner: &Scanner) -> io::Result<bool> {
+        block.clear();
+        if self.is_done() {
+            return Ok(false);
+        }
+        block.offset = self.offset;
+        block.line = self.line;
+        let mut target = self.block_bytes;
+        block.text.resize(block.text.len().max(target + PADDING), 0);
+        let before = self.at;
+        let mut filled = 0;
+        let mut at = 0;
+        loop {
+            while filled < target {
+                match self.pull(&mut block.text[filled..target])? {
+                    0 => break,
+                    n => filled += n,
+                }
+            }
+            if filled == 0 {
+                return Ok(false);
+            }
+            let eof = self.is_done();
+            block.text[filled..filled + PADDING].fill(0);
+            let reached = scanner.scan(block, at, filled, eof);
+            at = reached.at;
+            if reached.long {
+                return self.discard(block, scanner, at, filled).map(|()| true);
+            }
+            // One record may be larger than a block.
+            if at > 0 || eof {
+                break;
+            }
+            target *= 2;
+            block.text.resize(target + PADDING, 0);
+        }
+        block.len = at;
+        self.offset += at as u64;
+        self.line += scanner.grammar.lines(&block.text[..at]);
+        if self.at < self.ahead.len() {
+            // All of the block came from there.
+            self.at = before + at;
+        } else {
+            self.ahead.clear();
+            self.ahead.extend_from_slice(&block.text[at..filled]);
+            self.at = 0;
+        }
+        Ok(true)
+    }
+
+    /// Text that is in no block yet; nothing at its end.
+    fn pull(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let mut ahead = self.ahead.get(self.at..).unwrap_or_default();
+        if !ahead.is_empty() {
+            let n = ahead.read(out)?;
+            self.at += n;
+            return Ok(n);
+        }
+        while !self.eof {
+            match self.reader.read(out) {
+                Ok(0) => self.eof = true,
+                Ok(n) => return Ok(n),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(0)
+    }
+
+    /// Ends a block with a record, from `start` on, that is beyond the limit; nothing of it is kept but its beginning.
+    fn discard(&mut self, block: &mut Block, scanner: &Scanner, start: usize, filled: usize) -> io::Result<()> {
+        let grammar = &scanner.grammar;
+        let end = filled.min(start + grammar.limit.min(RAW));
+        block.rejected.push(Rejected { start, end, flaw: Flaw::TooLong { limit: grammar.limit } });
+        block.len = end;
+        let mut at = filled.min(start + grammar.limit);
+        self.offset += at as u64;
+        self.line += grammar.lines(&block.text[..at]);
+        let mut text = block.text[at..filled].to_vec();
+        at = 0;
+        let next = loop {
+            if let Some((_, next)) = grammar.line_end(&text, at, self.is_done()) {
+                break next;
+            }
+            // No line ends in it, but a CR at its end has to be seen together with what follows.
+            let kept = text.pop_if(|last| *last == b'\r');
+            self.offset += text.len() as u64;
+            text.clear();
+            text.extend(kept);
+            at = text.len();
+            text.resize(at + RAW, 0);
+            let read = self.pull(&mut text[at..])?;
+            text.truncate(at + read);
+            at = 0;
+        };
+        self.line += grammar.lines(&text[..next]);
+        self.offset += next as u64;
+        text.drain(..next);
+        text.extend_from_slice(&self.ahead[self.at..]);
+        self.ahead = text;
+        self.at = 0;
+        Ok(())
+    }
+}
+

@@ -1,0 +1,555 @@
+//! Fields of one column to an Arrow array.
+
+use std::{ops::Range, sync::Arc};
+
+use arrow::{
+    array::{
+        Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int8Array, Int16Array,
+        Int32Array, Int64Array, NullBufferBuilder, StringArray, TimestampMicrosecondArray, new_null_array,
+    },
+    buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer},
+    datatypes::DataType,
+    error::ArrowError,
+};
+use memchr::memchr;
+
+use crate::{
+    block::Block,
+    field,
+    format::Format,
+    grammar::Grammar,
+    plan::{How, PlannedColumn, Tokens},
+    types::{
+        Evidence, Kind, boolean, decimal, float,
+        float::Number,
+        integer,
+        integer::MAX_SAFE,
+        temporal::{self, DAY, Layout, Moment},
+        trim,
+    },
+};
+
+/// The fields of a block.
+pub(crate) struct Fields<'a> {
+    text: &'a [u8],
+    rows: &'a [u32],
+    ends: &'a [u32],
+    columns: usize,
+    delimiter: usize,
+    /// The quote, or 256 for none.
+    quote: u16,
+    /// Whether quotes and escapes have to be looked for inside of fields.
+    tricky: bool,
+    odd: Vec<u32>,
+    grammar: &'a Grammar,
+    tokens: &'a Tokens,
+}
+
+impl<'a> Fields<'a> {
+    pub(crate) fn new(block: &'a Block, columns: usize, grammar: &'a Grammar, tokens: &'a Tokens) -> Self {
+        Self {
+            text: &block.text,
+            rows: &block.rows,
+            ends: &block.ends,
+            columns,
+            delimiter: grammar.delimiter.len(),
+            quote: grammar.quote.map_or(256, u16::from),
+            tricky: block.tricky || grammar.escape.is_some(),
+            odd: block.odd.iter().map(|odd| odd.row).collect(),
+            grammar,
+            tokens,
+        }
+    }
+
+    /// The bytes that the fields of each column have together.
+    pub(crate) fn lengths(&self) -> Vec<usize> {
+        let mut lengths = vec![0usize; self.columns];
+        for (ends, &start) in self.ends.chunks_exact(self.columns).zip(self.rows) {
+            let mut from = start;
+            for (length, &end) in lengths.iter_mut().zip(ends) {
+                *length += end.saturating_sub(from) as usize;
+                from = end + self.delimiter as u32;
+            }
+        }
+        lengths
+    }
+
+    /// Where the fields of a column begin, and how long they are. A missing field has no length.
+    #[inline]
+    fn spans(&self, column: usize, rows: Range<usize>) -> impl Iterator<Item = (usize, usize)> {
+        let ends = self.ends.get(rows.start * self.columns..rows.end * self.columns).unwrap_or_default();
+        let starts = self.rows.get(rows).unwrap_or_default();
+        ends.chunks_exact(self.columns).zip(starts).map(move |(ends, &row)| {
+            let start = if column == 0 { row as usize } else { ends[column - 1] as usize + self.delimiter };
+            (start, (ends[column] as usize).saturating_sub(start))
+        })
+    }
+
+    /// The field of a column in a row, as it stands.
+    pub(crate) fn raw(&self, column: usize, row: usize) -> &'a [u8] {
+        self.spans(column, row..row + 1).next().map_or(&[], |(start, len)| &self.text[start..start + len])
+    }
+
+    pub(crate) fn grammar(&self) -> &'a Grammar {
+        self.grammar
+    }
+
+    fn is_odd(&self, row: usize) -> bool {
+        !self.odd.is_empty() && self.odd.binary_search(&(row as u32)).is_ok()
+    }
+}
+
+/// Builds the array of one column.
+pub(crate) struct Builder<'p> {
+    column: usize,
+    planned: &'p PlannedColumn,
+    values: Values,
+    /// Rows that are null.
+    nulls: Vec<u32>,
+    found: Found,
+}
+
+/// What was found on the way.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// What values say of an inferred column's type, beyond what its kind implies.
+    pub(crate) evidence: Option<Evidence>,
+    /// Rows whose value does not fit, and what it is instead.
+    pub(crate) misfits: Vec<(usize, &'static str)>,
+    /// Whether there are bytes that are no UTF-8, or NUL.
+    pub(crate) invalid: bool,
+}
+
+enum Values {
+    None,
+    Boolean(Vec<bool>),
+    Int8(Vec<i8>),
+    Int16(Vec<i16>),
+    Int32(Vec<i32>),
+    Int64(Vec<i64>),
+    Float32(Vec<f32>),
+    Float64(Vec<f64>),
+    Date(Vec<i32>),
+    Timestamp(Vec<i64>),
+    Decimal(Vec<i128>, u8, i8),
+    Text(Text),
+}
+
+/// Texts one after the other.
+struct Text {
+    /// Longer than what is used of it.
+    bytes: Vec<u8>,
+    used: usize,
+    offsets: Vec<i32>,
+}
+
+/// Short texts are copied whole vectors at a time.
+const SHORT: usize = 32;
+
+impl Text {
+    fn new(rows: usize, bytes: usize) -> Self {
+        let mut offsets = Vec::with_capacity(rows + 1);
+        offsets.push(0);
+        Self { bytes: vec![0; bytes + SHORT], used: 0, offsets }
+    }
+
+    /// Adds `len` bytes of `text` from `start` on.
+    #[inline]
+    fn push(&mut self, text: &[u8], start: usize, len: usize) {
+        let from = text.get(start..).unwrap_or_default();
+        let to = self.bytes.get_mut(self.used..).unwrap_or_default();
+        if len <= SHORT
+            && let (Some(from), Some(to)) = (from.first_chunk::<SHORT>(), to.first_chunk_mut::<SHORT>())
+        {
+            *to = *from;
+        } else if let (Some(from), Some(to)) = (from.get(..len), to.get_mut(..len)) {
+            to.copy_from_slice(from);
+        } else {
+            // Room was made for the fields as they stand; contents are never longer.
+            debug_assert!(false, "no room for a field");
+            return;
+        }
+        self.used += len;
+        self.offsets.push(self.used as i32);
+    }
+
+    fn push_null(&mut self) {
+        self.offsets.push(self.used as i32);
+    }
+}
+
+impl<'p> Builder<'p> {
+    /// A builder for `rows` values of at most `bytes` bytes together.
+    pub(crate) fn new(column: usize, planned: &'p PlannedColumn, rows: usize, bytes: usize) -> Self {
+        let values = match planned.how.data_type() {
+            DataType::Boolean => Values::Boolean(Vec::with_capacity(rows)),
+            DataType::Int8 => Values::Int8(Vec::with_capacity(rows)),
+            DataType::Int16 => Values::Int16(Vec::with_capacity(rows)),
+            DataType::Int32 => Values::Int32(Vec::with_capacity(rows)),
+            DataType::Int64 => Values::Int64(Vec::with_capacity(rows)),
+            DataType::Float32 => Values::Float32(Vec::with_capacity(rows)),
+            DataType::Float64 => Values::Float64(Vec::with_capacity(rows)),
+            DataType::Date32 => Values::Date(Vec::with_capacity(rows)),
+            DataType::Timestamp(..) => Values::Timestamp(Vec::with_capacity(rows)),
+            DataType::Decimal128(precision, scale) => {
+                Values::Decimal(Vec::with_capacity(rows), precision, scale)
+            }
+            DataType::Utf8 => Values::Text(Text::new(rows, bytes)),
+            _ => Values::None,
+        };
+        Self { column, planned, values, nulls: Vec::new(), found: Found::default() }
+    }
+
+    /// Adds the fields of some rows.
+    pub(crate) fn push(&mut self, fields: &Fields<'_>, rows: Range<usize>) {
+        let text = fields.text;
+        let mut run = Run { column: self.column, fields, rows, nulls: &mut self.nulls, found: &mut self.found };
+        match &self.planned.how {
+            How::Inferred { kind, open, plain_time } => {
+                let layout_is_iso = |layout: &Layout| *layout == Layout::Iso;
+                match (&mut self.values, kind) {
+                    (Values::Boolean(out), _) => run.inferred(out, |_, _| None, boolean),
+                    (Values::Int64(out), Kind::StyledInt(style)) => run.inferred(out, |_, _| None, |t| {
+                        match float::parse(t).or_else(|| style.parse(t))? {
+                            Number::Int(value) => Some(value),
+                            Number::Float(_) => None,
+                        }
+                    }),
+                    (Values::Int64(out), _) => {
+                        run.inferred(out, |start, len| integer::fast(text, start, len), integer::parse);
+                    }
+                    (Values::Float64(out), Kind::StyledDouble(style)) => run.inferred(out, |_, _| None, |t| {
+                        if let Some(value) = style.plain(t).and_then(|t| float::parse_double(&t)) {
+                            return Some(value);
+                        }
+                        if style.has_decimal_comma() { None } else { float::parse_double(t) }
+                    }),
+                    (Values::Float64(out), _) => {
+                        run.inferred(out, |start, len| float::fast(text, start, len), float::parse_double);
+                    }
+                    (Values::Date(out), Kind::Date(layout)) => {
+                        let slow = |t: &[u8]| temporal::parse(t, *layout).filter(|m| m.time.is_none()).map(|m| m.days);
+                        if layout_is_iso(layout) {
+                            let fast =
+                                |start, len| if len == 10 { temporal::iso_date(text, start) } else { None };
+                            run.inferred(out, fast, slow);
+                        } else {
+                            run.inferred(out, |_, _| None, slow);
+                        }
+                    }
+                    (Values::Timestamp(out), Kind::Timestamp(layout)) => {
+                        let slow = |t: &[u8]| temporal::parse(t, *layout)?.micros();
+                        if *plain_time && layout_is_iso(layout) {
+                            run.inferred(out, |start, len| iso_moment(text, start, len), slow);
+                        } else {
+                            run.inferred(out, |_, _| None, slow);
+                        }
+                    }
+                    (Values::Text(out), _) => {
+                        if *open || fields.tricky || matches!(fields.tokens, Tokens::Given(_)) {
+                            run.odd_text(out, *open);
+                        } else {
+                            run.text(out);
+                        }
+                    }
+                    _ => run.nothing(),
+                }
+            }
+            How::Declared { format, .. } => {
+                let format = format.as_ref();
+                let narrow = |start, len| integer::fast(text, start, len);
+                match &mut self.values {
+                    Values::Boolean(out) => run.declared(out, |_, _| None, boolean),
+                    Values::Int8(out) => {
+                        run.declared(out, |s, l| narrow(s, l)?.try_into().ok(), |t| integer::parse(t)?.try_into().ok());
+                    }
+                    Values::Int16(out) => {
+                        run.declared(out, |s, l| narrow(s, l)?.try_into().ok(), |t| integer::parse(t)?.try_into().ok());
+                    }
+                    Values::Int32(out) => {
+                        run.declared(out, |s, l| narrow(s, l)?.try_into().ok(), |t| integer::parse(t)?.try_into().ok());
+                    }
+                    Values::Int64(out) => run.declared(out, narrow, integer::parse),
+                    Values::Float32(out) => run.declared(out, |_, _| None, float::parse_single),
+                    Values::Float64(out) => {
+                        run.declared(out, |s, l| float::fast(text, s, l), float::parse_double);
+                    }
+                    Values::Date(out) => run.declared(
+                        out,
+                        |s, l| if format.is_none() && l == 10 { temporal::iso_date(text, s) } else { None },
+                        |t| declared_date(t, format),
+                    ),
+                    Values::Timestamp(out) => run.declared(
+                        out,
+                        |s, l| if format.is_none() { iso_moment(text, s, l) } else { None },
+                        |t| declared_timestamp(t, format),
+                    ),
+                    Values::Decimal(out, precision, scale) => {
+                        let (precision, scale) = (*precision, *scale);
+                        run.declared(out, |_, _| None, |t| decimal::parse(t, precision, scale));
+                    }
+                    Values::Text(out) => {
+                        if fields.tricky || matches!(fields.tokens, Tokens::Given(_)) {
+                            run.odd_text(out, false);
+                        } else {
+                            run.text(out);
+                        }
+                    }
+                    Values::None => run.nothing(),
+                }
+            }
+        }
+    }
+
+    /// What was found, and the number of nulls.
+    pub(crate) fn finish(mut self, fields: &Fields<'_>) -> (Result<ArrayRef, ArrowError>, Found, u64) {
+        let rows = fields.rows.len();
+        if let Values::Int64(values) = &self.values
+            && let How::Inferred { .. } = self.planned.how
+        {
+            // The fast way does not look at how large numbers are.
+            let is_big = |value: &i64| value.unsigned_abs() > MAX_SAFE;
+            let big = if fields.odd.is_empty() {
+                values.iter().fold(0, |all, v| all | v.unsigned_abs()) > MAX_SAFE
+            } else {
+                values.iter().enumerate().any(|(row, value)| is_big(value) && !fields.is_odd(row))
+            };
+            if big {
+                self.found.evidence.get_or_insert(Evidence::NONE).join(Evidence::BIG);
+            }
+        }
+        let count = if matches!(self.values, Values::None) { rows } else { self.nulls.len() };
+        let nulls = null_buffer(rows, &self.nulls);
+        let array: Result<ArrayRef, ArrowError> = match self.values {
+            Values::None => Ok(new_null_array(&DataType::Utf8, rows)),
+            Values::Boolean(v) => Ok(Arc::new(BooleanArray::new(BooleanBuffer::from(v), nulls))),
+            Values::Int8(v) => Ok(Arc::new(Int8Array::new(v.into(), nulls))),
+            Values::Int16(v) => Ok(Arc::new(Int16Array::new(v.into(), nulls))),
+            Values::Int32(v) => Ok(Arc::new(Int32Array::new(v.into(), nulls))),
+            Values::Int64(v) => Ok(Arc::new(Int64Array::new(v.into(), nulls))),
+            Values::Float32(v) => Ok(Arc::new(Float32Array::new(v.into(), nulls))),
+            Values::Float64(v) => Ok(Arc::new(Float64Array::new(v.into(), nulls))),
+            Values::Date(v) => Ok(Arc::new(Date32Array::new(v.into(), nulls))),
+            Values::Timestamp(v) => Ok(Arc::new(TimestampMicrosecondArray::new(v.into(), nulls))),
+            Values::Decimal(v, precision, scale) => Decimal128Array::new(v.into(), nulls)
+                .with_precision_and_scale(precision, scale)
+                .map(|array| Arc::new(array) as ArrayRef),
+            Values::Text(mut text) => {
+                text.bytes.truncate(text.used);
+                self.found.invalid |= memchr(0, &text.bytes).is_some();
+                let offsets = OffsetBuffer::new(ScalarBuffer::from(text.offsets));
+                let array = StringArray::try_new(offsets, Buffer::from_vec(text.bytes), nulls);
+                self.found.invalid |= array.is_err();
+                array.map(|array| Arc::new(array) as ArrayRef)
+            }
+        };
+        debug_assert!(array.as_ref().is_ok_and(|a| a.len() == rows) || self.found.invalid);
+        (array, self.found, count as u64)
+    }
+}
+
+fn null_buffer(rows: usize, nulls: &[u32]) -> Option<NullBuffer> {
+    if nulls.is_empty() {
+        return None;
+    }
+    let mut builder = NullBufferBuilder::new(rows);
+    let mut from = 0;
+    for &null in nulls {
+        builder.append_n_non_nulls(null as usize - from);
+        builder.append_null();
+        from = null as usize + 1;
+    }
+    builder.append_n_non_nulls(rows - from);
+    builder.finish()
+}
+
+#[inline]
+fn iso_moment(text: &[u8], start: usize, len: usize) -> Option<i64> {
+    if len == 10 {
+        return Some(i64::from(temporal::iso_date(text, start)?) * DAY);
+    }
+    temporal::iso_timestamp(text, start, len)
+}
+
+/// A date or a time in one of the layouts that can be no other.
+fn unmistakable(text: &[u8]) -> Option<Moment> {
+    use Layout::{DayNameDash, DayNameSlash, DayNameSpace, Iso, NameDay, YearDot, YearSlash};
+    [Iso, YearSlash, YearDot, DayNameSpace, DayNameDash, DayNameSlash, NameDay]
+        .into_iter()
+        .find_map(|layout| temporal::parse(text, layout))
+}
+
+fn declared_date(text: &[u8], format: Option<&Format>) -> Option<i32> {
+    let micros = declared_timestamp(text, format)?;
+    // Only a midnight is a date without loss.
+    if micros % DAY == 0 { (micros / DAY).try_into().ok() } else { None }
+}
+
+fn declared_timestamp(text: &[u8], format: Option<&Format>) -> Option<i64> {
+    match format {
+        Some(format) => format.parse(text),
+        None => unmistakable(text)?.micros(),
+    }
+}
+
+/// What a value is, for those who may not see it.
+fn class(value: &[u8], quoted: bool) -> &'static str {
+    match Evidence::of(value, quoted, |_| false).kind() {
+        Kind::Null => "nothing",
+        Kind::Boolean => "boolean",
+        Kind::Int | Kind::StyledInt(_) => "integer",
+        Kind::Double | Kind::StyledDouble(_) => "double",
+        Kind::Date(_) => "date",
+        Kind::Timestamp(_) => "timestamp",
+        Kind::Text if value.is_empty() => "empty text",
+        Kind::Text => "text",
+    }
+}
+
+/// One run of rows of one column.
+struct Run<'r, 'a> {
+    column: usize,
+    fields: &'r Fields<'a>,
+    rows: Range<usize>,
+    nulls: &'r mut Vec<u32>,
+    found: &'r mut Found,
+}
+
+impl Run<'_, '_> {
+    fn inferred<T: Copy + Default>(
+        &mut self,
+        out: &mut Vec<T>,
+        fast: impl Fn(usize, usize) -> Option<T>,
+        slow: impl Fn(&[u8]) -> Option<T>,
+    ) {
+        self.each(out, fast, |run, row, value, quoted| {
+            let odd = run.fields.is_odd(row);
+            let parsed = slow(trim(value));
+            let evidence = Evidence::of(value, quoted, |t| run.fields.tokens.contains(t));
+            if !odd {
+                run.found.evidence.get_or_insert(Evidence::NONE).join(evidence);
+            } else if parsed.is_none() && evidence != Evidence::TOKEN {
+                run.found.misfits.push((row, ""));
+            }
+            parsed
+        });
+    }
+
+    fn declared<T: Copy + Default>(
+        &mut self,
+        out: &mut Vec<T>,
+        fast: impl Fn(usize, usize) -> Option<T>,
+        slow: impl Fn(&[u8]) -> Option<T>,
+    ) {
+        self.each(out, fast, |run, row, value, quoted| {
+            let text = trim(value);
+            let parsed = slow(text);
+            let null = !quoted && (text.is_empty() || run.fields.tokens.contains(text));
+            if parsed.is_none() && !null {
+                run.found.misfits.push((row, class(value, quoted)));
+            }
+            parsed
+        });
+    }
+
+    /// Adds one value a field: null where it is empty, what `fast` says, or else what `slow` says, to which the
+    /// field's content is given and whether it was quoted.
+    #[inline]
+    fn each<T: Copy + Default>(
+        &mut self,
+        out: &mut Vec<T>,
+        fast: impl Fn(usize, usize) -> Option<T>,
+        slow: impl Fn(&mut Self, usize, &[u8], bool) -> Option<T>,
+    ) {
+        let fields = self.fields;
+        let text = fields.text;
+        let first = self.rows.start;
+        let spans = fields.spans(self.column, self.rows.clone());
+        out.extend(spans.enumerate().map(|(i, (start, len))| {
+            let quoted = u16::from(text[start]) == fields.quote && len > 2;
+            let value = if quoted { fast(start + 1, len - 2) } else { fast(start, len) };
+            if let Some(value) = value
+                && (!quoted || u16::from(text[start + len - 1]) == fields.quote)
+            {
+                return value;
+            }
+            let row = first + i;
+            if len > 0 {
+                let (value, quoted) = self.content(&text[start..start + len]);
+                if let Some(value) = slow(self, row, &value, quoted) {
+                    return value;
+                }
+            }
+            self.nulls.push(row as u32);
+            T::default()
+        }));
+    }
+
+    fn content<'t>(&mut self, raw: &'t [u8]) -> (std::borrow::Cow<'t, [u8]>, bool) {
+        self.found.invalid |= memchr(0, raw).is_some() || std::str::from_utf8(raw).is_err();
+        field::content(raw, self.fields.grammar)
+    }
+
+    /// A column in which nothing was found yet.
+    fn nothing(&mut self) {
+        let fields = self.fields;
+        let first = self.rows.start;
+        for (i, (start, len)) in fields.spans(self.column, self.rows.clone()).enumerate() {
+            if len == 0 {
+                continue;
+            }
+            let (value, quoted) = self.content(&fields.text[start..start + len]);
+            if fields.is_odd(first + i) {
+                self.found.misfits.push((first + i, ""));
+            } else {
+                let evidence = Evidence::of(&value, quoted, |t| fields.tokens.contains(t));
+                self.found.evidence.get_or_insert(Evidence::NONE).join(evidence);
+            }
+        }
+    }
+
+    /// Texts whose quotes are only around them.
+    fn text(&mut self, out: &mut Text) {
+        let fields = self.fields;
+        let text = fields.text;
+        let first = self.rows.start;
+        for (i, (start, len)) in fields.spans(self.column, self.rows.clone()).enumerate() {
+            if len == 0 {
+                self.nulls.push((first + i) as u32);
+                out.push_null();
+            } else if u16::from(text[start]) == fields.quote {
+                out.push(text, start + 1, len - 2);
+            } else {
+                out.push(text, start, len);
+            }
+        }
+    }
+
+    /// Texts with quotes or escapes in them, in flawed rows, where some are null, or where they say what the column is.
+    fn odd_text(&mut self, out: &mut Text, open: bool) {
+        let fields = self.fields;
+        let first = self.rows.start;
+        for (i, (start, len)) in fields.spans(self.column, self.rows.clone()).enumerate() {
+            let row = first + i;
+            if len == 0 {
+                self.nulls.push(row as u32);
+                out.push_null();
+                continue;
+            }
+            let (value, quoted) = field::content(&fields.text[start..start + len], fields.grammar);
+            let odd = fields.is_odd(row);
+            if open && !odd {
+                let evidence = Evidence::of(&value, quoted, |t| fields.tokens.contains(t));
+                self.found.evidence.get_or_insert(Evidence::NONE).join(evidence);
+            }
+            if odd && std::str::from_utf8(&value).is_err() {
+                self.found.misfits.push((row, ""));
+            } else if quoted || !fields.tokens.in_text(&value) {
+                out.push(&value, 0, value.len());
+                continue;
+            }
+            self.nulls.push(row as u32);
+            out.push_null();
+        }
+    }
+}

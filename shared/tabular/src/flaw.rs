@@ -1,0 +1,60 @@
+use std::fmt;
+
+/// What is wrong with a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    TooFew { found: usize, expected: usize },
+    TooMany { found: usize, expected: usize },
+    StrayQuote,
+    UnterminatedQuote,
+    TooLong { limit: usize },
+    InvalidUtf8,
+    Nul,
+    Misfit { column: String, expected: String, found: &'static str },
+}
+
+impl Flaw {
+    /// Its kind, as it is counted in a report.
+    pub(crate) fn key(&self) -> &'static str {
+        match self {
+            Self::TooFew { .. } => "too few fields",
+            Self::TooMany { .. } => "too many fields",
+            Self::StrayQuote => "stray quote",
+            Self::UnterminatedQuote => "unterminated quote",
+            Self::TooLong { .. } => "too long",
+            Self::InvalidUtf8 => "invalid UTF-8",
+            Self::Nul => "NUL byte",
+            Self::Misfit { .. } => "type mismatch",
+        }
+    }
+
+    /// What can be done about it.
+    pub(crate) fn advice(&self) -> &'static str {
+        match self {
+            Self::TooFew { .. } => "pad short rows, or set the delimiter",
+            Self::TooMany { .. } => "set the delimiter or the quote",
+            Self::StrayQuote | Self::UnterminatedQuote => "set the quote and the escape",
+            Self::TooLong { .. } => "set the quote, or raise the limit",
+            Self::InvalidUtf8 | Self::Nul => "set the encoding",
+            Self::Misfit { .. } => "declare another type",
+        }
+    }
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields = |n: &usize| if *n == 1 { "1 field".to_owned() } else { format!("{n} fields") };
+        match self {
+            Self::TooFew { found, expected } => write!(f, "too few fields: {} of {expected}", fields(found)),
+            Self::TooMany { found, expected } => write!(f, "too many fields: {} for {expected}", fields(found)),
+            Self::StrayQuote => f.write_str("stray quote: a quoted field goes on after its closing quote"),
+            Self::UnterminatedQuote => f.write_str("unterminated quote: a quoted field does not end"),
+            Self::TooLong { limit } => write!(f, "too long: more than {limit} bytes"),
+            Self::InvalidUtf8 => f.write_str("invalid UTF-8"),
+            Self::Nul => f.write_str("NUL byte"),
+            Self::Misfit { column, expected, found } => {
+                write!(f, "type mismatch: column {column:?} is {expected}, found {found}")
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+use crate::{DialectOverrides, InputOptions};
+
+/// How a file is read.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What is known of the file's compression and character set.
+    pub input: InputOptions,
+    /// What is known of its dialect.
+    pub dialect: DialectOverrides,
+    /// Infer nothing: every column that has no declared type is text.
+    pub all_strings: bool,
+    /// Texts that are null, without quotes, in columns of every type; the empty text always is. `None`: `NULL`,
+    /// `NA`, `N/A`, `NaN` and `\N` are null in a column whose other values share a type narrower than text.
+    pub null_markers: Option<Vec<String>>,
+    /// What becomes of a row that does not fit.
+    pub bad_rows: BadRows,
+    /// Fill a row that has too few fields with nulls, instead of holding it for broken.
+    pub pad_short_rows: bool,
+    /// The share of records, from 0 to 1, that may be rejected; of every file at least one, unless it is 0. A file
+    /// in which every record is rejected always fails.
+    pub max_rejected_ratio: f64,
+    /// Threads that parse; 1: the caller's own.
+    pub threads: usize,
+    /// What is refused.
+    pub limits: Limits,
+    /// Text that is parsed at once, in bytes: for tests and measurements.
+    #[doc(hidden)]
+    pub block_bytes: usize,
+    /// Text from which types are guessed before the first batch, in bytes: for tests and measurements.
+    #[doc(hidden)]
+    pub sample_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            input: InputOptions::default(),
+            dialect: DialectOverrides::default(),
+            all_strings: false,
+            null_markers: None,
+            bad_rows: BadRows::default(),
+            pad_short_rows: false,
+            max_rejected_ratio: 0.05,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            limits: Limits::default(),
+            block_bytes: 1 << 20,
+            sample_bytes: 2 << 20,
+        }
+    }
+}
+
+/// What becomes of a row that does not fit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BadRows {
+    /// It goes to [`Sink::rejected`](crate::Sink::rejected).
+    #[default]
+    Quarantine,
+    /// It is kept. What does not fit is null, and stands in a last column, [`RESCUED`](crate::RESCUED): a JSON object
+    /// a row, null where everything fits, `{"extra": [fields beyond the last column], "<column>": "<text>"}`. Such a
+    /// row has no say in what types the columns have.
+    Rescue,
+    /// It ends the reading with [`Error::MalformedCsv`](crate::Error::MalformedCsv).
+    Fail,
+}
+
+/// What is refused, so that absurd input costs little.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Columns.
+    pub columns: usize,
+    /// Bytes of a record, and so of a field. A longer record is rejected; a longer header is an error.
+    pub record_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { columns: 10_000, record_bytes: 16 << 20 }
+    }
+}

@@ -1,0 +1,332 @@
+//! The whole of it: a source to batches and a report.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    BadRows, Dialect, Error, InputFacts, Options, Planner, RejectedRow, Report, Sink, Source,
+    block::{Block, Blocks},
+    convert::{Output, convert},
+    field,
+    flaw::Flaw,
+    grammar::{Grammar, Step},
+    input,
+    pipeline::{self, Current},
+    plan::Plan,
+    scan::{Policy, Scanner},
+    sniff,
+    types::Evidence,
+};
+
+/// Text from which the dialect is found out, bytes.
+const SNIFFED: usize = 256 << 10;
+/// Records cannot be longer, whatever the limit: places are 32 bits wide.
+const MAX_RECORD: usize = 1 << 30;
+
+/// Reads a source from beginning to end: see the [module](crate).
+///
+/// [`Sink::begin`] is called once before the first batch, and once more if the types that a sample suggested do not
+/// hold; not at all if there are no columns, which is so in an empty file.
+///
+/// # Errors
+/// Whatever is wrong with the source, the sink, or the file as a whole; nothing that was handed over counts then.
+pub fn read(
+    source: &mut dyn Source,
+    sink: &mut dyn Sink,
+    planner: &dyn Planner,
+    options: &Options,
+) -> Result<Report, Error> {
+    let input = input::open(source.open()?, &options.input)?;
+    let mut probe = input.probe();
+    let mut blocks = Blocks::new(Box::new(input), options.block_bytes);
+    let (sample, whole) = blocks.peek(SNIFFED)?;
+    let sniffed = sniff::dialect(sample, whole, &options.dialect)?;
+    let certainty = sniffed.certainty;
+    let dialect = sniffed.dialect;
+    let mut grammar = Grammar::new(&dialect);
+    grammar.limit = options.limits.record_bytes.min(MAX_RECORD);
+    let mut header = header(&mut blocks, &grammar, &dialect, options)?;
+    fit(&mut header, sniffed.columns);
+    let count = header.len();
+    if count == 0 {
+        let tally = Tally::default();
+        return Ok(tally.report(Vec::new(), dialect, certainty, probe.facts(), 1));
+    }
+    let plans = planner.plan(&header).map_err(Error::Plan)?;
+    let policy = Policy { rescue: options.bad_rows == BadRows::Rescue, pad: options.pad_short_rows };
+    let scanner = Scanner { grammar, fields: count, policy };
+    let plan = Plan::new(header, plans, options)?;
+
+    let (begun, evidence) = sample_types(&mut blocks, &scanner, &plan, options.sample_bytes)?;
+    let plan = plan.with(&evidence, true);
+    let mut pass = Pass::new(sink, plan, evidence, options)?;
+    pipeline::run(begun, &mut blocks, &scanner, &pass.current.clone(), options.threads, |output| pass.take(output))?;
+    drop(blocks);
+    let mut passes = 1;
+    if pass.contradicted {
+        pass.tally.check(options)?;
+        let evidence = pass.evidence;
+        let plan = pass.current.get().with(&evidence, true);
+        let input = input::open(source.open()?, &options.input)?;
+        probe = input.probe();
+        let mut blocks = Blocks::new(Box::new(input), options.block_bytes);
+        self::header(&mut blocks, &scanner.grammar, &dialect, options)?;
+        pass = Pass::new(sink, plan, evidence, options)?;
+        pipeline::run(Vec::new(), &mut blocks, &scanner, &pass.current.clone(), options.threads, |o| pass.take(o))?;
+        passes = 2;
+        if pass.contradicted {
+            return Err(Error::SourceChanged);
+        }
+    }
+    pass.tally.check(options)?;
+    let columns = pass.current.get().report(&pass.tally.nulls);
+    Ok(pass.tally.report(columns, dialect, certainty, probe.facts(), passes))
+}
+
+/// Passes over what stands before the first record, and returns the names of the columns; they are as many as the
+/// first record has fields. Several header rows are joined by blanks; without one, names are `column_1`, `column_2`, …
+fn header(blocks: &mut Blocks, grammar: &Grammar, dialect: &Dialect, options: &Options) -> Result<Vec<String>, Error> {
+    for _ in 0..dialect.skip_lines {
+        let mut want = SNIFFED;
+        loop {
+            let (text, whole) = blocks.peek(want)?;
+            if text.is_empty() {
+                return Ok(Vec::new());
+            }
+            if let Some((_, next)) = grammar.line_end(text, 0, whole) {
+                let lines = grammar.lines(&text[..next]);
+                blocks.skip(next, lines);
+                break;
+            }
+            want = longer(want, grammar, "a line before the header")?;
+        }
+    }
+    let mut names: Vec<String> = Vec::new();
+    let mut rows = 0;
+    let mut want = SNIFFED;
+    loop {
+        let position = blocks.position();
+        let (text, whole) = blocks.peek(want)?;
+        let mut ends = Vec::new();
+        match grammar.step(text, 0, whole, None, &mut ends) {
+            Step::Record { next, flaw, .. } => {
+                if let Some(flaw) = flaw {
+                    let what = format!("the header is broken: {flaw}; {}", flaw.advice());
+                    return Err(Error::MalformedCsv { line: position.0, offset: position.1, what });
+                }
+                if ends.len() > options.limits.columns {
+                    let (found, limit) = (ends.len(), options.limits.columns);
+                    return Err(Error::LimitExceeded(format!(
+                        "{found} columns, which is more than the limit of {limit}; set the delimiter, or raise the limit"
+                    )));
+                }
+                if dialect.header_rows == 0 {
+                    return Ok((1..=ends.len()).map(|i| format!("column_{i}")).collect());
+                }
+                names.resize(names.len().max(ends.len()), String::new());
+                let mut from = 0;
+                for (name, end) in names.iter_mut().zip(ends) {
+                    let (content, _) = field::content(&text[from..end as usize], grammar);
+                    let part = String::from_utf8_lossy(&content);
+                    if !name.is_empty() && !part.trim().is_empty() {
+                        name.push(' ');
+                    }
+                    name.push_str(&part);
+                    from = end as usize + grammar.delimiter.len();
+                }
+                let lines = grammar.lines(&text[..next]);
+                blocks.skip(next, lines);
+                rows += 1;
+                if rows == dialect.header_rows {
+                    return Ok(names);
+                }
+            }
+            Step::Skip { next } => {
+                let lines = grammar.lines(&text[..next]);
+                blocks.skip(next, lines);
+            }
+            Step::End => return Ok(names),
+            Step::Long => return Err(too_long(grammar, "the header")),
+            Step::More => want = longer(want, grammar, "the header")?,
+        }
+    }
+}
+
+/// Makes a header as wide as most records are: names that are missing are empty, and so may be those beyond.
+fn fit(header: &mut Vec<String>, columns: usize) {
+    if header.len() < columns && !header.is_empty() {
+        header.resize(columns, String::new());
+    }
+    if header.iter().skip(columns).all(|name| name.trim().is_empty()) {
+        header.truncate(columns.max(1));
+    }
+}
+
+fn too_long(grammar: &Grammar, what: &str) -> Error {
+    let limit = grammar.limit;
+    Error::LimitExceeded(format!("{what} is longer than the limit of {limit} bytes; set the dialect, or raise the limit"))
+}
+
+fn longer(want: usize, grammar: &Grammar, what: &str) -> Result<usize, Error> {
+    if want > grammar.limit.saturating_mul(2) { Err(too_long(grammar, what)) } else { Ok(want * 2) }
+}
+
+/// Types for a beginning: blocks with at least `bytes` of text, and what all their values say.
+fn sample_types(
+    blocks: &mut Blocks,
+    scanner: &Scanner,
+    plan: &Plan,
+    bytes: usize,
+) -> Result<(Vec<Block>, Vec<Evidence>), Error> {
+    let mut sample = Vec::new();
+    let mut evidence = plan.evidence();
+    let mut seen = 0;
+    while seen < bytes.max(1) {
+        let mut block = Block::default();
+        if !blocks.next(&mut block, scanner)? {
+            break;
+        }
+        seen += block.len;
+        // With types that fit the first rows, the rest is fast; each turn takes types that fit more.
+        let mut from = Block::default();
+        block.first_rows(64, scanner.fields, &mut from);
+        let mut part = &mut from;
+        let mut whole = false;
+        loop {
+            let assumed = plan.with(&evidence, false);
+            for (known, new) in evidence.iter_mut().zip(convert(part, scanner, &assumed)?.evidence) {
+                known.join(new);
+            }
+            if !assumed.contradicts(&evidence) {
+                if whole {
+                    break;
+                }
+                part = &mut block;
+                whole = true;
+            }
+        }
+        sample.push(block);
+    }
+    Ok((sample, evidence))
+}
+
+/// One reading from beginning to end.
+struct Pass<'s> {
+    sink: &'s mut dyn Sink,
+    current: std::sync::Arc<Current>,
+    evidence: Vec<Evidence>,
+    /// Whether the types that were assumed do not hold: batches are not wanted any more.
+    contradicted: bool,
+    tally: Tally,
+    fail: bool,
+}
+
+impl<'s> Pass<'s> {
+    fn new(sink: &'s mut dyn Sink, plan: Plan, evidence: Vec<Evidence>, options: &Options) -> Result<Self, Error> {
+        sink.begin(&plan.schema, &plan.report(&[])).map_err(Error::Sink)?;
+        Ok(Self {
+            sink,
+            current: Current::new(plan).into(),
+            evidence,
+            contradicted: false,
+            tally: Tally::default(),
+            fail: options.bad_rows == BadRows::Fail,
+        })
+    }
+
+    fn take(&mut self, output: Output) -> Result<(), Error> {
+        self.tally.add(&output);
+        if self.fail
+            && let Some(reject) = output.rejected.first()
+        {
+            let what = format!("{}; {}", reject.flaw, reject.flaw.advice());
+            return Err(Error::MalformedCsv { line: reject.line, offset: reject.offset, what });
+        }
+        for (known, new) in self.evidence.iter_mut().zip(&output.evidence) {
+            known.join(*new);
+        }
+        let plan = self.current.get();
+        if plan.contradicts(&self.evidence) {
+            self.contradicted = true;
+            self.current.set(plan.with(&self.evidence, false));
+        }
+        if self.contradicted {
+            return Ok(());
+        }
+        if let Some(batch) = output.batch {
+            self.sink.batch(batch).map_err(Error::Sink)?;
+        }
+        for reject in &output.rejected {
+            let reason = reject.flaw.to_string();
+            let row = RejectedRow { line: reject.line, offset: reject.offset, reason: &reason, raw: &reject.raw };
+            self.sink.rejected(&row).map_err(Error::Sink)?;
+        }
+        Ok(())
+    }
+}
+
+/// What is counted on the way.
+#[derive(Default)]
+struct Tally {
+    rows: u64,
+    rejected: u64,
+    by_reason: BTreeMap<&'static str, u64>,
+    padded: u64,
+    rescued: u64,
+    nulls: Vec<u64>,
+}
+
+impl Tally {
+    fn add(&mut self, output: &Output) {
+        self.rows += output.rows;
+        self.rejected += output.rejected.len() as u64;
+        for reject in &output.rejected {
+            *self.by_reason.entry(Flaw::key(&reject.flaw)).or_default() += 1;
+        }
+        self.padded += output.padded;
+        self.rescued += output.rescued;
+        self.nulls.resize(self.nulls.len().max(output.nulls.len()), 0);
+        for (sum, nulls) in self.nulls.iter_mut().zip(&output.nulls) {
+            *sum += nulls;
+        }
+    }
+
+    /// Whether few enough records are rejected.
+    fn check(&self, options: &Options) -> Result<(), Error> {
+        let records = self.rows + self.rejected;
+        let allowed = (options.max_rejected_ratio * records as f64).ceil() as u64;
+        if self.rejected == 0 || self.rejected <= allowed && self.rows > 0 {
+            return Ok(());
+        }
+        let reasons: Vec<_> = self.by_reason.iter().map(|(reason, count)| format!("{reason}: {count}")).collect();
+        Err(Error::TooManyRejectedRows {
+            rejected: self.rejected,
+            records,
+            allowed: options.max_rejected_ratio,
+            reasons: reasons.join(", "),
+        })
+    }
+
+    fn report(
+        self,
+        columns: Vec<crate::Column>,
+        dialect: Dialect,
+        certainty: f64,
+        input: InputFacts,
+        passes: u32,
+    ) -> Report {
+        Report {
+            records: self.rows + self.rejected,
+            rows: self.rows,
+            rejected: self.rejected,
+            rejected_by_reason: self.by_reason,
+            rescued: self.rescued,
+            padded: self.padded,
+            columns,
+            dialect,
+            certainty,
+            bytes_in: input.bytes,
+            input,
+            passes,
+        }
+    }
+}

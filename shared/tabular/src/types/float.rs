@@ -1,0 +1,247 @@
+//! Numbers with a fraction or an exponent.
+
+use super::integer::{self, MAX_SAFE};
+
+/// A plain number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Number {
+    /// Without point or exponent.
+    Int(i64),
+    /// With one of them.
+    Float(f64),
+}
+
+/// A number that prints back as it stands, up to zeros that end its fraction and the way its exponent is written:
+/// `-?digits[.digits][e[+-]digits]` without superfluous leading zeros; one side of the point may be empty.
+pub(crate) fn parse(text: &[u8]) -> Option<Number> {
+    if let Some(value) = integer::parse(text) {
+        return Some(Number::Int(value));
+    }
+    parts(text)?.value().map(Number::Float)
+}
+
+/// A number as a double: what [`parse`] accepts, whole numbers only up to [`MAX_SAFE`].
+pub(crate) fn parse_double(text: &[u8]) -> Option<f64> {
+    match parse(text)? {
+        Number::Int(value) if value.unsigned_abs() <= MAX_SAFE => Some(value as f64),
+        Number::Int(_) => None,
+        Number::Float(value) => Some(value),
+    }
+}
+
+/// A number as a single-precision double, if that prints back as it stands too.
+pub(crate) fn parse_single(text: &[u8]) -> Option<f32> {
+    let value = parse_double(text)?;
+    let single = value as f32;
+    (single.is_finite() && single.to_string().parse() == Ok(value)).then_some(single)
+}
+
+/// A number's text, taken apart.
+struct Parts<'a> {
+    text: &'a [u8],
+    whole: &'a [u8],
+    fraction: &'a [u8],
+    exponent: i64,
+}
+
+fn parts(text: &[u8]) -> Option<Parts<'_>> {
+    let unsigned = text.strip_prefix(b"-").unwrap_or(text);
+    let digits = |bytes: &[u8]| bytes.iter().take_while(|b| b.is_ascii_digit()).count();
+    let (whole, rest) = unsigned.split_at(digits(unsigned));
+    let (fraction, rest, point) = match rest {
+        [b'.', rest @ ..] => {
+            let (fraction, rest) = rest.split_at(digits(rest));
+            (fraction, rest, true)
+        }
+        _ => (&rest[..0], rest, false),
+    };
+    if whole.is_empty() && fraction.is_empty() || matches!(whole, [b'0', _, ..]) {
+        return None;
+    }
+    let exponent = match rest {
+        [] if point => 0,
+        [b'e' | b'E', rest @ ..] => {
+            let digits = rest.strip_prefix(b"-").or_else(|| rest.strip_prefix(b"+")).unwrap_or(rest);
+            if digits.is_empty() || digits.len() > 6 || !digits.iter().all(u8::is_ascii_digit) {
+                return None;
+            }
+            let magnitude = digits.iter().fold(0, |n, d| n * 10 + i64::from(d - b'0'));
+            if rest[0] == b'-' { -magnitude } else { magnitude }
+        }
+        _ => return None,
+    };
+    Some(Parts { text, whole, fraction, exponent })
+}
+
+impl Parts<'_> {
+    fn value(&self) -> Option<f64> {
+        // Only ASCII came this far.
+        let value: f64 = std::str::from_utf8(self.text).ok()?.parse().ok()?;
+        if !value.is_finite() {
+            return None;
+        }
+        let all = || self.whole.iter().chain(self.fraction).copied();
+        let digits = all().skip_while(|&d| d == b'0');
+        let significant = digits.clone().count();
+        let last = all().rev().take_while(|&d| d == b'0').count();
+        if significant == 0 {
+            return Some(value);
+        }
+        // Fifteen digits always come back, unless the number is so small that a double has fewer.
+        if significant - last <= 15 && value.abs() >= f64::MIN_POSITIVE {
+            return Some(value);
+        }
+        // The decimal exponent of the first significant digit, had the point stood behind it.
+        let zeros = all().count() - significant;
+        let exponent = self.whole.len() as i64 - 1 - zeros as i64 + self.exponent;
+        let shortest = format!("{:e}", value.abs());
+        let (mantissa, printed) = shortest.split_once('e')?;
+        let same = mantissa.bytes().filter(|&b| b != b'.').eq(digits.take(significant - last));
+        (same && printed.parse() == Ok(exponent)).then_some(value)
+    }
+}
+
+/// Powers of ten that are doubles exactly.
+const EXACT: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+    1e21, 1e22,
+];
+
+/// A number without exponent in up to 16 bytes, at most 15 of them digits, that [`parse_double`] would accept too;
+/// `None` says nothing. `text` goes on for at least 16 bytes after `start`.
+///
+/// A mantissa below 2^53 and a power of ten up to 10^22 are both exact, so one division rounds correctly
+/// (W. D. Clinger, *How to Read Floating Point Numbers Accurately*, 1990).
+#[inline]
+pub(crate) fn fast(text: &[u8], start: usize, len: usize) -> Option<f64> {
+    if len == 0 {
+        return None;
+    }
+    let negative = *text.get(start)? == b'-';
+    let (start, len) = if negative { (start + 1, len - 1) } else { (start, len) };
+    if len == 0 || len > 16 {
+        return None;
+    }
+    let low = integer::load8(text, start)?;
+    let high = integer::load8(text, start + 8)?;
+    let all = u128::from(low) | u128::from(high) << 64;
+    // The point: the lowest byte equal to '.', if it lies within the number.
+    let point = point8(low).map_or_else(|| point8(high).map_or(16, |p| p + 8), |p| p);
+    if point >= len {
+        // Whole: zero, or no leading zero.
+        if low as u8 == b'0' && (len != 1 || negative) || len > 15 {
+            return None;
+        }
+        let value = digits16(all, len)? as f64;
+        return Some(if negative { -value } else { value });
+    }
+    if low as u8 == b'0' && point != 1 || len == 1 {
+        return None;
+    }
+    let before = (1u128 << (8 * point)) - 1;
+    let joined = (all & before) | ((all >> 8) & !before);
+    let mantissa = digits16(joined, len - 1)?;
+    let value = mantissa as f64 / EXACT[len - 1 - point];
+    Some(if negative { -value } else { value })
+}
+
+/// Where the first point is among eight bytes.
+#[inline]
+fn point8(word: u64) -> Option<usize> {
+    let word = word ^ 0x2e2e_2e2e_2e2e_2e2e;
+    let zero = word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080;
+    // Only the lowest mark is certain, and only it is wanted.
+    (zero != 0).then(|| zero.trailing_zeros() as usize / 8)
+}
+
+/// The value of the first `len` (1 to 15) bytes, if all of them are digits.
+#[inline]
+fn digits16(word: u128, len: usize) -> Option<u64> {
+    if len <= 8 {
+        return integer::digits8(word as u64, len);
+    }
+    let high = integer::digits8(word as u64, 8)?;
+    let low = integer::digits8((word >> 64) as u64, len - 8)?;
+    Some(high * integer::POWERS[len - 8] + low)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn only_what_prints_back() {
+        for (text, value) in [
+            ("1.5", Some(1.5)),
+            ("-1.50", Some(-1.5)),
+            ("0.1", Some(0.1)),
+            (".5", Some(0.5)),
+            ("5.", Some(5.0)),
+            ("1e5", Some(1e5)),
+            ("1E-7", Some(1e-7)),
+            ("1.7976931348623157e308", Some(f64::MAX)),
+            ("5e-324", Some(5e-324)),
+            ("0.30000000000000004", Some(0.300_000_000_000_000_04)),
+            ("123456789.12345678", Some(123_456_789.123_456_78)),
+            ("0.0", Some(0.0)),
+            ("-0.0", Some(-0.0)),
+            ("0e400", Some(0.0)),
+            ("1e400", None),
+            ("1e-400", None),
+            ("4e-324", None),
+            ("0.1000000000000000055", None),
+            ("3.14159265358979323846", None),
+            ("00.5", None),
+            ("+1.5", None),
+            (".", None),
+            ("-", None),
+            ("", None),
+            ("1.5.2", None),
+            ("1e", None),
+            ("1e+", None),
+            ("e5", None),
+            ("0x1p3", None),
+            ("inf", None),
+            ("NaN", None),
+            ("1,5", None),
+        ] {
+            let found = match parse(text.as_bytes()) {
+                Some(Number::Float(f)) => Some(f),
+                Some(Number::Int(i)) => panic!("{text} is {i}"),
+                None => None,
+            };
+            assert_eq!(found.map(f64::to_bits), value.map(f64::to_bits), "{text}");
+        }
+        assert_eq!(parse_double(b"9007199254740991"), Some(9_007_199_254_740_991.0));
+        assert_eq!(parse_double(b"9007199254740992"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn doubles_print_back(bits: u64) {
+            let value = f64::from_bits(bits);
+            prop_assume!(value.is_finite());
+            prop_assert_eq!(parse(format!("{value:e}").as_bytes()), Some(Number::Float(value)));
+            prop_assert_eq!(parse_double(format!("{value:?}").as_bytes()), Some(value));
+        }
+
+        #[test]
+        fn the_fast_way_agrees(text in "-?[0-9]{0,9}\\.?[0-9]{0,9}|[-0-9.e/:]{0,17}") {
+            let mut padded = text.as_bytes().to_vec();
+            padded.extend_from_slice(b".9.9.9.9.9.9.9.9.9.9.9");
+            if let Some(value) = fast(&padded, 0, text.len()) {
+                prop_assert_eq!(parse_double(text.as_bytes()).map(f64::to_bits), Some(value.to_bits()), "{}", text);
+            }
+        }
+
+        #[test]
+        fn the_fast_way_takes_prices(cents in 0i64..100_000_000_000) {
+            let text = format!("{}.{:02}", cents / 100, cents % 100);
+            let padded = format!("{text},1.1,1.1,1.1,1.1");
+            let expected: f64 = text.parse().unwrap();
+            prop_assert_eq!(fast(padded.as_bytes(), 0, text.len()), Some(expected));
+        }
+    }
+}

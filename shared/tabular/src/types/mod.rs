@@ -1,0 +1,33 @@
+//! What a value can be, and what a column is: scalar parsers and the evidence that values give.
+//!
+//! Every parser here is lossless: it accepts a text only if the value prints back as the text, up to blanks around
+//! it, the zeros that end a fraction, thousands separators and the layout of a date.
+
+pub(crate) mod decimal;
+pub(crate) mod evidence;
+pub(crate) mod float;
+pub(crate) mod integer;
+pub(crate) mod locale;
+pub(crate) mod temporal;
+
+pub(crate) use evidence::{Evidence, Kind};
+
+/// `true` or `false` in lower, upper or title case.
+pub(crate) fn boolean(text: &[u8]) -> Option<bool> {
+    match text {
+        b"true" | b"TRUE" | b"True" => Some(true),
+        b"false" | b"FALSE" | b"False" => Some(false),
+        _ => None,
+    }
+}
+
+/// Without the spaces and tabs around it.
+pub(crate) fn trim(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = text {
+        text = rest;
+    }
+    while let [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    text
+}

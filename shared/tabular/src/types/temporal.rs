@@ -1,0 +1,473 @@
+//! Dates and timestamps.
+//!
+//! A single value seldom tells whether its day or its month comes first. So a value says which [`Layout`]s it can be
+//! written in, and a column has a layout when all its values leave exactly one.
+
+/// How the date in a value is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Layout {
+    /// `2026-11-20`, ISO 8601, the only one with a time zone or a `T`.
+    Iso,
+    /// `2026/11/20`
+    YearSlash,
+    /// `2026.11.20`
+    YearDot,
+    /// `20/11/2026`
+    DaySlash,
+    /// `11/20/2026`
+    MonthSlash,
+    /// `20-11-2026`
+    DayDash,
+    /// `11-20-2026`
+    MonthDash,
+    /// `20.11.2026`
+    DayDot,
+    /// `11.20.2026`
+    MonthDot,
+    /// `20 Nov 2026`, `20 November 2026`
+    DayNameSpace,
+    /// `20-Nov-2026`
+    DayNameDash,
+    /// `20/Nov/2026`
+    DayNameSlash,
+    /// `Nov 20, 2026`, `November 20 2026`
+    NameDay,
+}
+
+impl Layout {
+    pub(crate) const ALL: [Layout; 13] = [
+        Layout::Iso,
+        Layout::YearSlash,
+        Layout::YearDot,
+        Layout::DaySlash,
+        Layout::MonthSlash,
+        Layout::DayDash,
+        Layout::MonthDash,
+        Layout::DayDot,
+        Layout::MonthDot,
+        Layout::DayNameSpace,
+        Layout::DayNameDash,
+        Layout::DayNameSlash,
+        Layout::NameDay,
+    ];
+}
+
+/// A point in time as it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moment {
+    /// Days since 1970-01-01.
+    pub(crate) days: i32,
+    /// The time of day, if there is one.
+    pub(crate) time: Option<Time>,
+}
+
+/// A time of day as it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Time {
+    /// Microseconds since midnight.
+    pub(crate) micros: i64,
+    /// Whether it is written with AM or PM.
+    pub(crate) half_day: bool,
+    /// Seconds east of UTC, if a zone is given.
+    pub(crate) zone: Option<i32>,
+}
+
+/// Microseconds of a day.
+pub(crate) const DAY: i64 = 86_400_000_000;
+/// Days of 0001-01-01 and 9999-12-31.
+const FIRST: i64 = -719_162;
+const LAST: i64 = 2_932_896;
+
+impl Moment {
+    /// Microseconds since 1970-01-01T00:00:00, in UTC where a zone is given; `None` outside the years 1 to 9999.
+    pub(crate) fn micros(&self) -> Option<i64> {
+        let time = self.time.map_or(0, |t| t.micros - i64::from(t.zone.unwrap_or(0)) * 1_000_000);
+        let micros = i64::from(self.days) * DAY + time;
+        in_range(micros)
+    }
+}
+
+/// Microseconds since 1970-01-01T00:00:00, if they lie in the years 1 to 9999.
+pub(crate) fn in_range(micros: i64) -> Option<i64> {
+    (FIRST * DAY..(LAST + 1) * DAY).contains(&micros).then_some(micros)
+}
+
+/// Days since 1970-01-01 of a date that exists, in the years 1 to 9999.
+#[inline]
+pub(crate) fn days(year: u32, month: u32, day: u32) -> Option<i32> {
+    const BEFORE: [[u16; 13]; 2] = [
+        [0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334],
+        [0, 0, 31, 60, 91, 121, 152, 182, 213, 244, 274, 305, 335],
+    ];
+    const LENGTH: [[u8; 13]; 2] = [
+        [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31],
+        [0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31],
+    ];
+    if !(1..=9999).contains(&year) || month > 12 {
+        return None;
+    }
+    let leap = usize::from(year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
+    if day == 0 || day > u32::from(LENGTH[leap][month as usize]) {
+        return None;
+    }
+    let past = year - 1;
+    let days = past * 365 + past / 4 - past / 100 + past / 400 + u32::from(BEFORE[leap][month as usize]) + day - 1;
+    Some(days as i32 + FIRST as i32)
+}
+
+/// `YYYY-MM-DD` at the beginning of 16 readable bytes.
+#[inline]
+pub(crate) fn iso_date(text: &[u8], at: usize) -> Option<i32> {
+    let low = super::integer::load8(text, at)?;
+    let high = super::integer::load8(text, at + 8)? as u16;
+    // Bytes, lowest first: Y Y Y Y - M M - | D D. Seven of eight become digits, the rest is checked on the way.
+    if (low >> 32) & 0xff0000ff != 0x2d00002d {
+        return None;
+    }
+    let compact = (low & 0xffff_ffff) | (low >> 40 & 0xffff) << 32 | u64::from(high) << 48;
+    let value = super::integer::digits8(compact, 8)? as u32;
+    days(value / 10_000, value / 100 % 100, value % 100)
+}
+
+/// Reads what is left of a text.
+pub(crate) struct Cursor<'a>(pub(crate) &'a [u8]);
+
+impl Cursor<'_> {
+    /// A number of `min` to `max` digits, with no digit behind it.
+    fn number(&mut self, min: usize, max: usize) -> Option<u32> {
+        let value = self.digits(min, max)?;
+        (!self.0.first().is_some_and(u8::is_ascii_digit)).then_some(value)
+    }
+
+    /// A number of `min` to `max` digits.
+    pub(crate) fn digits(&mut self, min: usize, max: usize) -> Option<u32> {
+        let len = self.0.iter().take(max).take_while(|b| b.is_ascii_digit()).count();
+        if len < min {
+            return None;
+        }
+        let (digits, rest) = self.0.split_at(len);
+        self.0 = rest;
+        Some(digits.iter().fold(0, |n, d| n * 10 + u32::from(d - b'0')))
+    }
+
+    /// The digits behind the point of a second, in microseconds; those beyond the sixth have to be zeros.
+    pub(crate) fn fraction(&mut self) -> Option<i64> {
+        let len = self.0.iter().take_while(|b| b.is_ascii_digit()).count();
+        let (digits, rest) = self.0.split_at(len);
+        if len == 0 || digits.iter().skip(6).any(|&b| b != b'0') {
+            return None;
+        }
+        self.0 = rest;
+        Some((0..6).fold(0, |n, i| n * 10 + digits.get(i).map_or(0, |d| i64::from(d - b'0'))))
+    }
+
+    /// `AM` or `PM`.
+    pub(crate) fn afternoon(&mut self) -> Option<bool> {
+        match self.0 {
+            [half @ (b'A' | b'a' | b'P' | b'p'), b'M' | b'm', rest @ ..] => {
+                self.0 = rest;
+                Some(half.eq_ignore_ascii_case(&b'p'))
+            }
+            _ => None,
+        }
+    }
+
+    /// `Z`, `UTC`, `±HH`, `±HHMM` or `±HH:MM`, which is all that is left: seconds east of UTC.
+    pub(crate) fn zone(&mut self) -> Option<i32> {
+        let two = |a: u8, b: u8| -> Option<i32> {
+            (a.is_ascii_digit() && b.is_ascii_digit()).then(|| i32::from(a - b'0') * 10 + i32::from(b - b'0'))
+        };
+        let seconds = match self.0 {
+            b"Z" | b"z" | b"UTC" => 0,
+            [sign @ (b'+' | b'-'), rest @ ..] => {
+                let (hours, minutes) = match *rest {
+                    [a, b] => (two(a, b)?, 0),
+                    [a, b, c, d] | [a, b, b':', c, d] => (two(a, b)?, two(c, d)?),
+                    _ => return None,
+                };
+                if hours > 23 || minutes > 59 {
+                    return None;
+                }
+                let seconds = hours * 3600 + minutes * 60;
+                if *sign == b'-' { -seconds } else { seconds }
+            }
+            _ => return None,
+        };
+        self.0 = &[];
+        Some(seconds)
+    }
+
+    pub(crate) fn eat(&mut self, byte: u8) -> Option<()> {
+        match self.0 {
+            [first, rest @ ..] if *first == byte => {
+                self.0 = rest;
+                Some(())
+            }
+            _ => None,
+        }
+    }
+
+    /// The name of a month, whole or its first three letters.
+    pub(crate) fn month(&mut self) -> Option<u32> {
+        const NAMES: [&[u8]; 12] = [
+            b"january", b"february", b"march", b"april", b"may", b"june", b"july", b"august", b"september", b"october",
+            b"november", b"december",
+        ];
+        let len = self.0.iter().take_while(|b| b.is_ascii_alphabetic()).count();
+        let (name, rest) = self.0.split_at(len);
+        let month = NAMES.iter().position(|n| name.eq_ignore_ascii_case(n) || name.eq_ignore_ascii_case(&n[..3]))?;
+        self.0 = rest;
+        Some(month as u32 + 1)
+    }
+}
+
+/// The moment that a text gives in a layout, if it is exactly one: `date[ time]`, the time being
+/// `HH:MM[:SS[.ffffff]]`, on twelve hours with a final `AM` or `PM`; [`Layout::Iso`] may have `T` for the blank and
+/// end with `Z`, ` UTC`, `±HH`, `±HHMM` or `±HH:MM`. Digits of a second beyond the sixth have to be zeros.
+pub(crate) fn parse(text: &[u8], layout: Layout) -> Option<Moment> {
+    let mut cursor = Cursor(text);
+    let days = date(&mut cursor, layout)?;
+    let time = match cursor.0 {
+        [] => None,
+        [b' ', ..] => Some(()),
+        [b'T' | b't', ..] if layout == Layout::Iso => Some(()),
+        _ => return None,
+    };
+    let time = match time {
+        None => None,
+        Some(()) => {
+            cursor.0 = &cursor.0[1..];
+            Some(time_of_day(&mut cursor, layout == Layout::Iso)?)
+        }
+    };
+    let moment = Moment { days, time };
+    moment.micros()?;
+    Some(moment)
+}
+
+fn date(cursor: &mut Cursor<'_>, layout: Layout) -> Option<i32> {
+    use Layout::{
+        DayDash, DayDot, DayNameDash, DayNameSlash, DayNameSpace, DaySlash, Iso, MonthDash, MonthDot, MonthSlash,
+        NameDay, YearDot, YearSlash,
+    };
+    let separator = match layout {
+        Iso | DayDash | MonthDash | DayNameDash => b'-',
+        YearSlash | DaySlash | MonthSlash | DayNameSlash => b'/',
+        YearDot | DayDot | MonthDot => b'.',
+        DayNameSpace | NameDay => b' ',
+    };
+    match layout {
+        Iso | YearSlash | YearDot => {
+            let least = if layout == Iso { 2 } else { 1 };
+            let year = cursor.number(4, 4)?;
+            cursor.eat(separator)?;
+            let month = cursor.number(least, 2)?;
+            cursor.eat(separator)?;
+            days(year, month, cursor.number(least, 2)?)
+        }
+        DaySlash | DayDash | DayDot | MonthSlash | MonthDash | MonthDot => {
+            let first = cursor.number(1, 2)?;
+            cursor.eat(separator)?;
+            let second = cursor.number(1, 2)?;
+            cursor.eat(separator)?;
+            let year = cursor.number(4, 4)?;
+            if matches!(layout, DaySlash | DayDash | DayDot) {
+                days(year, second, first)
+            } else {
+                days(year, first, second)
+            }
+        }
+        DayNameSpace | DayNameDash | DayNameSlash => {
+            let day = cursor.number(1, 2)?;
+            cursor.eat(separator)?;
+            let month = cursor.month()?;
+            cursor.eat(separator)?;
+            days(cursor.number(4, 4)?, month, day)
+        }
+        NameDay => {
+            let month = cursor.month()?;
+            cursor.eat(b' ')?;
+            let day = cursor.number(1, 2)?;
+            let _ = cursor.eat(b',');
+            cursor.eat(b' ')?;
+            days(cursor.number(4, 4)?, month, day)
+        }
+    }
+}
+
+fn time_of_day(cursor: &mut Cursor<'_>, zoned: bool) -> Option<Time> {
+    let mut hour = cursor.number(1, 2)?;
+    cursor.eat(b':')?;
+    let minute = cursor.number(2, 2)?;
+    let (mut second, mut micros) = (0, 0);
+    if cursor.eat(b':').is_some() {
+        second = cursor.number(2, 2)?;
+        if cursor.eat(b'.').is_some() {
+            micros = cursor.fraction()?;
+        }
+    }
+    let rest = cursor.0;
+    // A blank before what follows is usual.
+    let _ = cursor.eat(b' ');
+    let afternoon = cursor.afternoon();
+    if let Some(afternoon) = afternoon {
+        if !(1..=12).contains(&hour) {
+            return None;
+        }
+        hour = hour % 12 + if afternoon { 12 } else { 0 };
+    }
+    let zone = match rest {
+        _ if afternoon.is_some() => cursor.0.is_empty().then_some(None)?,
+        [] => None,
+        _ if zoned => Some(cursor.zone()?),
+        _ => return None,
+    };
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let half_day = afternoon.is_some();
+    let micros = i64::from(hour * 3600 + minute * 60 + second) * 1_000_000 + micros;
+    Some(Time { micros, half_day, zone })
+}
+
+/// `YYYY-MM-DD HH:MM:SS`, with `T` or a blank and up to six digits of a second, in a text that goes on for at least
+/// 16 bytes after its end.
+#[inline]
+pub(crate) fn iso_timestamp(text: &[u8], start: usize, len: usize) -> Option<i64> {
+    if len < 19 {
+        return None;
+    }
+    let days = iso_date(text, start)?;
+    // Bytes, lowest first: T H H : M M : S | S
+    let low = super::integer::load8(text, start + 10)?;
+    if low >> 24 & 0xff != 0x3a || low >> 48 & 0xff != 0x3a || !matches!(low as u8, b' ' | b'T') {
+        return None;
+    }
+    let last = u64::from(*text.get(start + 18)?);
+    let compact = (low >> 8 & 0xffff) | (low >> 32 & 0xffff) << 16 | (low >> 56) << 32 | last << 40;
+    let value = super::integer::digits8(compact, 6)?;
+    let (hour, minute, second) = (value / 10_000, value / 100 % 100, value % 100);
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let mut micros = ((hour * 60 + minute) * 60 + second) * 1_000_000;
+    if len > 19 {
+        let digits = len - 20;
+        if *text.get(start + 19)? != b'.' || !(1..=6).contains(&digits) {
+            return None;
+        }
+        micros += super::integer::digits8(super::integer::load8(text, start + 20)?, digits)?
+            * super::integer::POWERS[6 - digits];
+    }
+    Some(i64::from(days) * DAY + micros as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn layouts(text: &str) -> Vec<Layout> {
+        Layout::ALL.into_iter().filter(|&l| parse(text.as_bytes(), l).is_some()).collect()
+    }
+
+    fn micros(text: &str) -> Option<i64> {
+        Layout::ALL.into_iter().find_map(|l| parse(text.as_bytes(), l))?.micros()
+    }
+
+    #[test]
+    fn days_are_counted_as_the_calendar_does() {
+        assert_eq!(days(1970, 1, 1), Some(0));
+        assert_eq!(days(2000, 2, 29), Some(11_016));
+        assert_eq!(days(1900, 2, 29), None);
+        assert_eq!(days(1, 1, 1), Some(FIRST as i32));
+        assert_eq!(days(9999, 12, 31), Some(LAST as i32));
+        assert_eq!(days(0, 1, 1), None);
+        assert_eq!(days(2026, 13, 1), None);
+        assert_eq!(days(2026, 4, 31), None);
+        assert_eq!(days(2026, 0, 1), None);
+        let mut next = FIRST as i32;
+        for year in 1..=9999 {
+            for month in 1..=12 {
+                for day in 1..=31 {
+                    if let Some(found) = days(year, month, day) {
+                        assert_eq!(found, next);
+                        next += 1;
+                    }
+                }
+            }
+        }
+        assert_eq!(next, LAST as i32 + 1);
+    }
+
+    #[test]
+    fn a_value_tells_what_it_can_be() {
+        use Layout::{DayDot, DayNameDash, DayNameSlash, DayNameSpace, DaySlash, Iso, MonthDot, MonthSlash, NameDay};
+        assert_eq!(layouts("2026-11-20"), [Iso]);
+        assert_eq!(layouts("01/02/2026"), [DaySlash, MonthSlash]);
+        assert_eq!(layouts("13/02/2026"), [DaySlash]);
+        assert_eq!(layouts("2/13/2026"), [MonthSlash]);
+        assert_eq!(layouts("01.02.2026"), [DayDot, MonthDot]);
+        assert_eq!(layouts("20 Nov 2026"), [DayNameSpace]);
+        assert_eq!(layouts("20-NOV-2026"), [DayNameDash]);
+        assert_eq!(layouts("20/november/2026"), [DayNameSlash]);
+        assert_eq!(layouts("Nov 20, 2026"), [NameDay]);
+        assert_eq!(layouts("13/13/2026"), []);
+        for text in ["2026-02-30", "2026-2-3", "20-11-26", "2026-11-20x", "2026-11-20 ", "20261120", "12:30", "0000-01-01"]
+        {
+            assert_eq!(layouts(text), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn times_and_zones() {
+        assert_eq!(micros("1970-01-01T00:00:01"), Some(1_000_000));
+        assert_eq!(micros("1970-01-01 00:00:00.000001"), Some(1));
+        assert_eq!(micros("1970-01-01 00:00:00.5000000"), Some(500_000));
+        assert_eq!(micros("1970-01-01 00:00:00.0000005"), None);
+        assert_eq!(micros("1970-01-01T01:00:00+01:00"), Some(0));
+        assert_eq!(micros("1970-01-01T00:00:00Z"), Some(0));
+        assert_eq!(micros("1970-01-01 00:00:00 UTC"), Some(0));
+        assert_eq!(micros("1969-12-31T19:00:00-0500"), Some(0));
+        assert_eq!(micros("01/13/1970 12:00:00 AM"), Some(12 * DAY));
+        assert_eq!(micros("13/01/1970 1:30 PM"), Some(12 * DAY + 13 * 3_600_000_000 + 30 * 60_000_000));
+        for text in [
+            "1970-01-01 24:00:00",
+            "1970-01-01 00:60:00",
+            "1970-01-01 00:00:60",
+            "1970-01-01T00",
+            "1970-01-01 13:00 PM",
+            "1970-01-01 0:00 AM",
+            "1970-01-01 00:00:00.",
+            "1970-01-01 00:00:00+1",
+            "13/01/1970 00:00:00Z",
+            "13/01/1970T00:00:00",
+            "0001-01-01T00:00:00+01:00",
+        ] {
+            assert_eq!(micros(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_fast_date_agrees(text in "[0-9]{4}-[01][0-9]-[0-3][0-9]|[-0-9/:. ]{10}") {
+            let padded = format!("{text},2026-01-01,");
+            let expected = parse(text.as_bytes(), Layout::Iso).filter(|m| m.time.is_none()).map(|m| m.days);
+            prop_assert_eq!(iso_date(padded.as_bytes(), 0), expected);
+        }
+
+        #[test]
+        fn the_fast_timestamp_agrees(
+            text in "[0-9]{4}-[01][0-9]-[0-3][0-9][ T][0-2][0-9]:[0-6][0-9]:[0-6][0-9](\\.[0-9]{0,7})?|[-0-9/:.T ]{19,24}"
+        ) {
+            let padded = format!("{text},2026-01-01,2026-01-01");
+            let expected = parse(text.as_bytes(), Layout::Iso).and_then(|m| m.micros());
+            let found = iso_timestamp(padded.as_bytes(), 0, text.len());
+            if found.is_some() || text.len() <= 26 {
+                prop_assert_eq!(found, expected);
+            }
+        }
+    }
+}
