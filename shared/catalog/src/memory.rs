@@ -1,5 +1,7 @@
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
+    fmt,
+    pin::Pin,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -64,12 +66,21 @@ pub struct MemoryCatalog {
     latency: Duration,
 }
 
-#[derive(Debug, Default)]
+type Deed = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+#[derive(Default)]
 struct State {
     databases: BTreeMap<String, BTreeMap<String, Stored>>,
     calls: HashMap<Call, usize>,
     troubles: HashMap<Call, VecDeque<Trouble>>,
+    deeds: HashMap<Call, VecDeque<Deed>>,
     versions: u64,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("databases", &self.databases).field("calls", &self.calls).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -96,6 +107,11 @@ impl MemoryCatalog {
     /// The next call of that kind meets trouble; several queue up.
     pub fn trouble(&self, call: Call, trouble: Trouble) {
         self.state().troubles.entry(call).or_default().push_back(trouble);
+    }
+
+    /// Just before the next call of that kind is carried out, someone else does this.
+    pub fn meanwhile(&self, call: Call, deed: impl Future<Output = ()> + Send + 'static) {
+        self.state().deeds.entry(call).or_default().push_back(Box::pin(deed));
     }
 
     /// How often a call was made.
@@ -145,6 +161,10 @@ impl MemoryCatalog {
     {
         if !self.latency.is_zero() {
             tokio::time::sleep(self.latency / 2).await;
+        }
+        let deed = self.state().deeds.get_mut(&call).and_then(VecDeque::pop_front);
+        if let Some(deed) = deed {
+            deed.await;
         }
         let outcome = {
             let mut state = self.state();

@@ -198,6 +198,44 @@ async fn a_partition_made_meanwhile_gets_the_columns_too() {
     assert_eq!(outdated(&*catalog, &name).await, (vec![], 2));
 }
 
+/// Partitions have no version: who has listed them before another writer's change writes them as they were.
+#[tokio::test]
+async fn two_who_refresh_the_partitions_do_not_undo_each_other() {
+    let catalog = Arc::new(MemoryCatalog::new());
+    let name = orders();
+    let first = file_by_year(&[("id", Some(DataType::Int64))]);
+    let all = [year(&name, "2024"), year(&name, "2025"), year(&name, "2026")];
+    commit(&committer(&catalog), &name, &first, &all, None).await.unwrap();
+
+    let (other, theirs) = (committer(&catalog), name.clone());
+    catalog.meanwhile(Call::UpdatePartitions, async move {
+        let file = file_by_year(&[("theirs", Some(DataType::Utf8))]);
+        commit(&other, &theirs, &file, &[year(&theirs, "2026")], None).await.unwrap();
+    });
+    let file = file_by_year(&[("ours", Some(DataType::Utf8))]);
+    let done = commit(&committer(&catalog), &name, &file, &[year(&name, "2025")], None).await.unwrap();
+    assert_eq!(names(&done.table.columns), ["id", "ours", "theirs"]);
+    assert_eq!(outdated(&*catalog, &name).await, (vec![], 3));
+}
+
+#[tokio::test]
+async fn a_race_is_lost_and_run_again() {
+    let catalog = Arc::new(MemoryCatalog::new());
+    let name = orders();
+    for (call, column) in [(Call::CreateTable, "first"), (Call::UpdateTable, "second")] {
+        let (other, theirs) = (committer(&catalog), name.clone());
+        catalog.meanwhile(call, async move {
+            let file = file(&[("shared", None), (&*format!("theirs_{column}"), Some(DataType::Int64))]);
+            commit(&other, &theirs, &file, &[], None).await.unwrap();
+        });
+        let file = file(&[("shared", None), (column, Some(DataType::Int64))]);
+        let done = commit(&committer(&catalog), &name, &file, &[], None).await.unwrap();
+        assert_eq!((done.created, done.conflicts, done.added), (false, 1, vec![column.to_owned()]));
+    }
+    let table = catalog.table(&name).await.unwrap().unwrap();
+    assert_eq!(names(&table.columns), ["first", "second", "shared", "theirs_first", "theirs_second"]);
+}
+
 #[tokio::test]
 async fn tables_of_others_are_written_only_where_they_fit() {
     let catalog = Arc::new(MemoryCatalog::new());

@@ -169,6 +169,8 @@ impl Suite {
 
         let second = file(&[("note", Some(DataType::Date32)), ("zip", Some(DataType::Utf8)), ("id", None)]);
         let done = commit(&committer, &name, &second, &[], Some(seen.clone())).await.unwrap();
+        // Only who reads a table knows its version.
+        assert_eq!(done.table.version, None);
         assert_eq!((done.added, done.promoted), (vec!["zip".to_owned()], vec!["note".to_owned()]));
 
         // What was seen is out of date by now.
