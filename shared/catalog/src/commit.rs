@@ -93,8 +93,8 @@ impl Committer {
         &self.catalog
     }
 
-    /// Makes the table, and the partitions, such that they list everything in the file. The file should be in place
-    /// already: from here on it can be queried.
+    /// Makes the table, and the partitions, such that they list everything in the file. Best before the file is
+    /// published: then no file that can be read ever contradicts its table, and [`Error::Reread`] comes in time.
     ///
     /// Calls of the catalog: none where the table was [`seen`](Commit::seen) and knows everything, and the partitions
     /// are remembered; one more (`find_partitions`) where they are not. Only a table that gets new columns costs more
