@@ -47,12 +47,9 @@ def size(count: int) -> str:
     """Bytes for people: `512 B`, `96.3 kB`, `4.1 MB`."""
     if count < 1000:
         return f"{count} B"
-    amount = float(count)
-    for unit in ("kB", "MB", "GB"):
-        amount /= 1000
-        if amount < 1000:
-            break
-    return f"{amount:.1f} {unit}"
+    if count < 1_000_000:
+        return f"{count / 1000:.1f} kB"
+    return f"{count / 1_000_000:.1f} MB"
 
 
 def title(text: str, remark: str = "") -> None:

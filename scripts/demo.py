@@ -1,0 +1,203 @@
+"""Four files land, four tables appear: what the local lake does, to watch."""
+
+import io
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet
+import terminal
+from botocore.exceptions import ClientError
+from lake import ROOT, Lake
+
+sys.path.append(str(ROOT / "tests/data"))
+import demo_files
+
+QUERY_RESULTS = "cleanzone-demo-query-results"
+PATIENCE = 60
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A file, what is special about it, the table it should become, and a question to that table."""
+
+    key: str
+    story: str
+    table: str
+    query: str
+
+
+ARRIVALS = [
+    Arrival(
+        "cleanzonedb/csvtoparquet/test.csv",
+        "the first file of the book",
+        "cleanzonedb.csvtoparquet",
+        "SELECT name, favorite_num FROM {table} ORDER BY favorite_num",
+    ),
+    Arrival(
+        "sakila-db/sakila/film/LOAD00000001.csv",
+        "a full load of AWS DMS",
+        "sakila.film",
+        "SELECT rating, count(*) AS films, round(avg(length), 1) AS minutes, max(rental_rate) AS dearest,\n"
+        "       min(title) AS first_title FROM {table} GROUP BY rating ORDER BY films DESC",
+    ),
+    Arrival(
+        "partners/shop/product_reviews/reviews-2026.tsv.gz",
+        "tab-separated and gzipped; quotes, line breaks and tabs in the text",
+        "shop.product_reviews",
+        "SELECT product_category, count(*) AS reviews, round(avg(star_rating), 2) AS stars,\n"
+        "       max(review_date) AS latest FROM {table} WHERE verified_purchase\n"
+        "GROUP BY product_category ORDER BY stars DESC",
+    ),
+    Arrival(
+        "partners/shop/orders/year=2026/month=11/orders.csv",
+        "Hive folders become partitions; postcodes keep their zeros",
+        "shop.orders",
+        "SELECT year, month, postcode, count(*) AS orders, round(sum(total), 2) AS revenue\n"
+        "FROM {table} GROUP BY year, month, postcode ORDER BY revenue DESC",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class ParquetFile:
+    key: str
+    size: int
+    rows: int
+
+
+class Demo:
+    def __init__(self, lake: Lake) -> None:
+        self.landing = lake.outputs["LandingBucketName"]
+        self.clean = lake.outputs["CleanBucketName"]
+        self.failures = lake.outputs["FailureQueueUrl"]
+        self.folder = lake.folder / "demo"
+        self.s3 = lake.client("s3")
+        self.sqs = lake.client("sqs")
+        self.glue = lake.client("glue")
+        self.athena = lake.client("athena")
+
+    def run(self, arrivals: list[Arrival]) -> None:
+        terminal.title("Four files land", f"s3://{self.landing}")
+        files = {arrival.key: self.folder / arrival.key for arrival in arrivals}
+        terminal.table(
+            ["key", "bytes", "what it is"],
+            [[a.key, str(files[a.key].stat().st_size), a.story] for a in arrivals],
+            indent=2,
+        )
+        print()
+        begin = time.monotonic()
+        versions = {key: self.upload(key, file) for key, file in files.items()}
+        outputs = {}
+        for arrival in arrivals:
+            with terminal.Step(f"{arrival.key} is read") as step:
+                outputs[arrival] = self.wait(arrival, versions[arrival.key])
+                step.text = f"{arrival.key} → {arrival.table}"
+        seconds = time.monotonic() - begin
+
+        terminal.title("Four tables stand", f"s3://{self.clean}")
+        for arrival, written in outputs.items():
+            self.show(arrival, written)
+        rows = sum(file.rows for written in outputs.values() for file in written)
+        print(terminal.bold(f"{rows:,} rows in {len(outputs)} tables, {seconds:.1f} s after the first upload."))
+        print(
+            f"Put a file of your own under s3://{self.landing}/<database>/<table>/,\n"
+            'after eval "$(make -s env)"; its table is there a moment later.'
+        )
+
+    def upload(self, key: str, file: Path) -> str:
+        return self.s3.put_object(Bucket=self.landing, Key=key, Body=file.read_bytes())["VersionId"]
+
+    def wait(self, arrival: Arrival, version: str) -> list[ParquetFile]:
+        """Waits for the Parquet files made of this very version, which comes after the catalog has learned of it."""
+        deadline = time.monotonic() + PATIENCE
+        while not (written := self.made_of(arrival, version)):
+            self.raise_failure(arrival)
+            if time.monotonic() > deadline:
+                raise terminal.fail(f"{arrival.key} is no table after {PATIENCE} s; see {self.folder.parent}")
+            time.sleep(0.1)
+        return written
+
+    def made_of(self, arrival: Arrival, version: str) -> list[ParquetFile]:
+        prefix = arrival.table.replace(".", "/") + "/"
+        found = []
+        for item in self.s3.list_objects_v2(Bucket=self.clean, Prefix=prefix).get("Contents", []):
+            try:
+                content = self.s3.get_object(Bucket=self.clean, Key=item["Key"])["Body"].read()
+            except ClientError as error:
+                if error.response["Error"]["Code"] == "NoSuchKey":
+                    continue  # replaced between the two calls
+                raise
+            metadata = pyarrow.parquet.read_metadata(io.BytesIO(content))
+            if (metadata.metadata or {}).get(b"cleanzone.source.version", b"").decode() == version:
+                found.append(ParquetFile(item["Key"], len(content), metadata.num_rows))
+        return found
+
+    def raise_failure(self, arrival: Arrival) -> None:
+        """Ends the demo if the failure queue has a message about this file."""
+        answer = self.sqs.receive_message(
+            QueueUrl=self.failures, MessageAttributeNames=["All"], MaxNumberOfMessages=10, VisibilityTimeout=5
+        )
+        for message in answer.get("Messages", []):
+            if arrival.key in message["Body"] or arrival.key in json.dumps(message.get("MessageAttributes", {})):
+                raise terminal.fail(f"{arrival.key} failed", message["Body"])
+
+    def show(self, arrival: Arrival, written: list[ParquetFile]) -> None:
+        database, name = arrival.table.split(".")
+        table = self.glue.get_table(DatabaseName=database, Name=name)["Table"]
+        print(f"{terminal.green('●')} {terminal.bold(arrival.table)}  {terminal.dim('from ' + arrival.key)}\n")
+        for file in written:
+            print(f"    {file.key}  {terminal.dim(f'{terminal.size(file.size)}, {file.rows:,} rows')}")
+        print()
+        columns = [(c["Name"], c["Type"]) for c in table["StorageDescriptor"]["Columns"]]
+        partitions = [(c["Name"], f"{c['Type']}, partition") for c in table.get("PartitionKeys", [])]
+        print_columns(columns + partitions)
+        query = arrival.query.format(table=arrival.table)
+        print("\n" + "\n".join(f"    {terminal.cyan(line)}" for line in query.split("\n")))
+        header, rows = self.ask(query)
+        terminal.table(header, rows)
+        print()
+
+    def ask(self, query: str) -> tuple[list[str], list[list[str]]]:
+        """Header and rows of a query that Athena runs."""
+        execution = self.athena.start_query_execution(
+            QueryString=query, ResultConfiguration={"OutputLocation": f"s3://{QUERY_RESULTS}/"}
+        )["QueryExecutionId"]
+        while True:
+            status = self.athena.get_query_execution(QueryExecutionId=execution)["QueryExecution"]["Status"]
+            match status["State"]:
+                case "SUCCEEDED":
+                    break
+                case "FAILED" | "CANCELLED":
+                    raise terminal.fail(f"Athena: {status.get('StateChangeReason', status['State'])}", query)
+            time.sleep(0.05)
+        results = self.athena.get_query_results(QueryExecutionId=execution)["ResultSet"]["Rows"]
+        header, *rows = [[cell.get("VarCharValue", "") for cell in row["Data"]] for row in results]
+        return header, rows
+
+
+def print_columns(columns: list[tuple[str, str]]) -> None:
+    """Names and types, as many beside each other as fit."""
+    longest = max(len(name) + len(kind) for name, kind in columns) + 4
+    abreast = max(1, (terminal.width() - 4) // longest)
+    down = -(-len(columns) // abreast)
+    for line in range(down):
+        cells = columns[line::down]
+        print("    " + "".join(n + " " + terminal.dim(k) + " " * (longest - len(n) - len(k) - 1) for n, k in cells))
+
+
+def main() -> None:
+    lake = Lake.running(int(os.environ.get("LAKE_PORT") or 4566))
+    if lake is None:
+        raise terminal.fail("no lake runs here: `make up`")
+    demo = Demo(lake)
+    demo_files.write(demo.folder)
+    lake.client("s3").create_bucket(Bucket=QUERY_RESULTS)
+    demo.run(ARRIVALS)
+
+
+if __name__ == "__main__":
+    main()
