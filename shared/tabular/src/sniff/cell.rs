@@ -14,7 +14,7 @@ pub(super) enum Kind {
     Date,
     Time,
     Timestamp,
-    /// Digits and punctuation: a phone number, an address of the internet, a version.
+    /// A phone number, a version, an address of the internet, JSON: no name, but no type either.
     Code,
     Text,
 }
@@ -48,6 +48,8 @@ fn byte_cost(byte: u8, next: u8) -> u32 {
         b'A'..=b'Z' => UPPER,
         b'0'..=b'9' => DIGIT,
         b' ' => 6,
+        // Rather the end of a line than a part of a text.
+        b'\r' if next != b'\n' => 44,
         b'.' | b'-' | b'_' | b'/' | b'\n' | b'\r' => 24,
         // Punctuation of sentences has a space after it.
         b',' | b':' if next == b' ' => 20,
@@ -97,8 +99,10 @@ impl Costs {
         if is_json(trimmed) {
             let marks = trimmed.iter().filter(|b| matches!(b, b',' | b':' | b'"' | b';')).count();
             cost -= u32::try_from(marks).unwrap_or(0) * 14;
-        } else if trimmed.starts_with(b"http://") || trimmed.starts_with(b"https://") {
-            cost -= 60;
+            return (Kind::Code, cost);
+        }
+        if is_url(trimmed) {
+            return (Kind::Code, cost - 60);
         }
         (Kind::Text, cost)
     }
@@ -110,7 +114,21 @@ pub(super) fn kind(cell: &[u8]) -> Kind {
     if trimmed.is_empty() {
         return Kind::Empty;
     }
-    typed(trimmed).map_or(Kind::Text, |(kind, _)| kind)
+    match typed(trimmed) {
+        Some((kind, _)) => kind,
+        None if is_json(trimmed) || is_url(trimmed) || is_mail_address(trimmed) => Kind::Code,
+        None => Kind::Text,
+    }
+}
+
+fn is_url(cell: &[u8]) -> bool {
+    cell.starts_with(b"http://") || cell.starts_with(b"https://")
+}
+
+fn is_mail_address(cell: &[u8]) -> bool {
+    let mut parts = cell.split(|&b| b == b'@');
+    let (Some(name), Some(host), None) = (parts.next(), parts.next(), parts.next()) else { return false };
+    !name.is_empty() && host.contains(&b'.') && !cell.contains(&b' ')
 }
 
 fn is_json(cell: &[u8]) -> bool {
@@ -271,7 +289,17 @@ fn date_part(cell: &[u8], at: usize) -> Option<(DatePart, usize)> {
 
 fn month(name: &[u8]) -> bool {
     const MONTHS: [&str; 12] = [
-        "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
         "december",
     ];
     name.len() >= 3
@@ -369,6 +397,9 @@ mod tests {
             ("f47ac10b-58cc-4372-a567-0e02b2c3d479", Kind::Code),
             ("12:0", Kind::Code),
             ("1/2", Kind::Code),
+            ("{\"a\": 1}", Kind::Code),
+            ("https://example.org/?a=1", Kind::Code),
+            ("ada@example.org", Kind::Code),
             ("1;2", Kind::Text),
             ("name", Kind::Text),
             ("-", Kind::Text),

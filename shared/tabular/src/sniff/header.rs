@@ -96,7 +96,7 @@ pub(super) fn speaks_of_one_column(text: &[u8], records: &Records, trial: &Trial
     let one_word = name.width == 1 && table.cell(name, 0).is_some_and(word);
     one_word
         && (table.is_shaped(next) || trial.columns > 1 && next.width > 1)
-        && table.evidence(second) <= 0.0
+        && table.evidence(second) < 0.9
         && !(trial.columns > 2 && table.typed_columns(second) * 2 >= trial.columns)
 }
 
@@ -111,7 +111,8 @@ impl Table<'_> {
         if self.columns < 3 || filled(&all[first]) * 3 > self.columns {
             return first;
         }
-        let found = all.iter().enumerate().skip(first).take(20).find(|(_, record)| self.is_shaped(record) && named(record));
+        let found =
+            all.iter().enumerate().skip(first).take(20).find(|(_, record)| self.is_shaped(record) && named(record));
         match found {
             Some((at, _)) if self.evidence(at) > 0.0 => at,
             _ => first,

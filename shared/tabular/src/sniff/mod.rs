@@ -70,12 +70,19 @@ pub enum SniffError {
     /// No way to read the sample gives most records the same number of fields.
     #[error(
         "cannot tell how the file is delimited (tried: {}); say it with --delimiter, --quote, --skip-lines or --header",
-        tried.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        list(tried)
     )]
     Ambiguous {
         /// What was tried, the best first.
         tried: Vec<Attempt>,
     },
+}
+
+/// The best attempt with each delimiter.
+fn list(tried: &[Attempt]) -> String {
+    let first = |(at, attempt): &(usize, &Attempt)| !tried[..*at].iter().any(|a| a.delimiter == attempt.delimiter);
+    let named: Vec<_> = tried.iter().enumerate().filter(first).map(|(_, attempt)| attempt.to_string()).collect();
+    named.join(", ")
 }
 
 impl Fault for SniffError {
@@ -193,8 +200,8 @@ const DELIMITERS: &[(&str, u32)] = &[
     ("¦", 30),
     ("¬", 30),
     ("§", 40),
-    (":", 60),
-    (" ", 110),
+    (":", 96),
+    (" ", 120),
     ("||", 16),
     (";;", 24),
     ("::", 40),
@@ -217,6 +224,8 @@ const MISSHAPEN: u32 = 64;
 const PREAMBLE: u32 = 32;
 const BROKEN: u32 = 80;
 const COMMENT: u32 = 16;
+/// What a cell costs that begins or ends with a quote, but not both: it may be cut in two.
+const HALF_QUOTED: u32 = 20;
 /// What a quoted cell costs beyond its content.
 const QUOTED: u32 = 8;
 
@@ -226,6 +235,7 @@ struct Trial {
     cost: i64,
     columns: usize,
     shaped: usize,
+    broken: usize,
     records: usize,
 }
 
@@ -303,7 +313,7 @@ impl Sniffer<'_> {
         trials.sort_by_key(|trial| trial.cost);
         trials.truncate(8);
         let mut others = Vec::new();
-        for trial in &trials[..trials.len().min(3)] {
+        for trial in &trials {
             let handicap = 16 + handicap_of(&trial.dialect.delimiter);
             for &terminator in &terminators[1..] {
                 others.push((Dialect { terminator, ..trial.dialect.clone() }, handicap));
@@ -400,8 +410,7 @@ impl Sniffer<'_> {
     fn trial(&self, dialect: Dialect, handicap: u32, records: &mut Records) -> Trial {
         records.split(self.text, self.whole, &dialect);
         let single = dialect.delimiter.is_empty();
-        let mut trial =
-            Trial { dialect, cost: i64::from(handicap), columns: 1, shaped: 0, records: 0 };
+        let mut trial = Trial { dialect, cost: i64::from(handicap), columns: 1, shaped: 0, broken: 0, records: 0 };
         if single && self.known.delimiter.is_none() {
             trial.cost += i64::from(SINGLE_COLUMN);
         }
@@ -416,6 +425,7 @@ impl Sniffer<'_> {
                 Form::Comment => trial.cost += text + i64::from(COMMENT),
                 Form::Broken => {
                     trial.records += 1;
+                    trial.broken += 1;
                     trial.cost += text + i64::from(BROKEN);
                 }
                 Form::Cells => {
@@ -457,9 +467,18 @@ impl Sniffer<'_> {
         let cells = records.cells(record);
         let mut cost = 0_u32;
         let mut numeric = true;
+        let frequent = matches!(dialect.delimiter.as_slice(), b" " | b":");
         for cell in cells {
             let (kind, of_cell) = self.costs.cell(self.text, cell.start, cell.end);
             cost += of_cell + if cell.quoted { QUOTED } else { 0 };
+            let of = &self.text[cell.start..cell.end];
+            if !cell.quoted && [b'"', b'\''].iter().any(|q| of.starts_with(&[*q]) != of.ends_with(&[*q])) {
+                cost += HALF_QUOTED;
+            }
+            // What is between two quotes was not meant to be cut at its spaces.
+            if frequent && !cell.quoted && dialect.quote.is_some_and(|q| of.contains(&q)) {
+                cost += MISSHAPEN;
+            }
             numeric &= kind.is_value() || matches!(kind, cell::Kind::Empty | cell::Kind::Missing);
         }
         let each = match dialect.delimiter.as_slice() {
@@ -477,13 +496,21 @@ impl Sniffer<'_> {
         if best.columns > 1 || best.records < 4 {
             return false;
         }
+        let lines = || self.text.split(|b| matches!(b, b'\n' | b'\r')).filter(|line| !line.is_empty());
+        if lines().filter(|line| cell::kind(line).is_value()).count() * 2 >= lines().count() {
+            return false;
+        }
         let first_line = self.text.split(|b| matches!(b, b'\n' | b'\r')).next().unwrap_or_default();
         trials.iter().any(|trial| {
             let delimiter = trial.dialect.delimiter.as_slice();
+            let in_first_line = memchr::memmem::find_iter(first_line, delimiter).count();
+            let in_all = memchr::memmem::find_iter(self.text, delimiter).count();
+            let everywhere = in_first_line >= 2 && in_all >= 2 * trial.records;
+            // Quotes next to it that do not match.
+            let broken = trial.broken * 3 >= trial.records && in_first_line >= 1 && in_all * 3 >= trial.records;
             matches!(delimiter, b"," | b";" | b"\t" | b"|" | b"||" | b"^" | b"~" | [1..=31])
                 && trial.consistency() < 0.5
-                && memchr::memmem::find_iter(first_line, delimiter).count() >= 2
-                && memchr::memmem::find_iter(self.text, delimiter).count() >= 2 * trial.records
+                && (everywhere || broken)
         })
     }
 }

@@ -58,8 +58,7 @@ impl Records {
         while at < text.len() {
             let first_cell = self.cells.len();
             let line_end = splitter.line_end(at);
-            let mut record =
-                Record { start: at, end: line_end, form: Form::Cells, first_cell, width: 0 };
+            let mut record = Record { start: at, end: line_end, form: Form::Cells, first_cell, width: 0 };
             if line_end == at {
                 record.form = Form::Blank;
             } else if dialect.comment == Some(text[at]) {
@@ -131,9 +130,9 @@ impl<'a> Splitter<'a> {
 
     fn ends_at(&self, at: usize) -> bool {
         match (self.terminator, self.text.get(at)) {
-            (_, None) | (Terminator::Lf | Terminator::Any, Some(b'\n')) | (Terminator::Cr | Terminator::Any, Some(b'\r')) => {
-                true
-            }
+            (_, None)
+            | (Terminator::Lf | Terminator::Any, Some(b'\n'))
+            | (Terminator::Cr | Terminator::Any, Some(b'\r')) => true,
             (Terminator::Lf, Some(b'\r')) => matches!(self.text.get(at + 1), None | Some(b'\n')),
             _ => false,
         }
@@ -175,9 +174,8 @@ impl<'a> Splitter<'a> {
 
     /// Behind a closing quote, where the delimiter or the end of the record may come after blanks.
     fn past_blanks(&self, after: usize) -> usize {
-        let boundary = |at: usize| {
-            self.ends_at(at) || !self.delimiter.is_empty() && self.text[at..].starts_with(self.delimiter)
-        };
+        let boundary =
+            |at: usize| self.ends_at(at) || !self.delimiter.is_empty() && self.text[at..].starts_with(self.delimiter);
         let mut at = after;
         while !boundary(at) && matches!(self.text[at], b' ' | b'\t') {
             at += 1;
@@ -249,12 +247,8 @@ mod tests {
     fn records_and_cells_are_found() {
         let text = "a,\"b,\"\"\n\",c\r\n\r\n#x,y\r\n1,,\r3";
         let dialect = Dialect { comment: Some(b'#'), ..Dialect::csv() };
-        let expected = [
-            cells(&["a", "b,\"\"\n", "c"]),
-            (Form::Blank, vec![]),
-            (Form::Comment, vec![]),
-            cells(&["1", "", "\r3"]),
-        ];
+        let expected =
+            [cells(&["a", "b,\"\"\n", "c"]), (Form::Blank, vec![]), (Form::Comment, vec![]), cells(&["1", "", "\r3"])];
         assert_eq!(split(text, true, &dialect), expected);
         assert_eq!(split(text, false, &dialect), expected[..3]);
         let dialect = Dialect { terminator: Terminator::Any, ..dialect };
@@ -271,8 +265,7 @@ mod tests {
 
     #[test]
     fn delimiters_may_be_long_and_escaped() {
-        let dialect =
-            Dialect { delimiter: b"||".to_vec(), quote: None, escape: Some(b'\\'), ..Dialect::csv() };
+        let dialect = Dialect { delimiter: b"||".to_vec(), quote: None, escape: Some(b'\\'), ..Dialect::csv() };
         assert_eq!(split("a|b||c\\||d||\n", true, &dialect), [cells(&["a|b", "c\\||d", ""])]);
     }
 

@@ -1,5 +1,300 @@
+use proptest::prelude::*;
+
 use super::*;
 
+fn sniff_with(text: &str, overrides: &DialectOverrides) -> Sniffed {
+    dialect(text.as_bytes(), true, overrides).unwrap()
+}
+
 fn sniff(text: &str) -> Sniffed {
-    dialect(text.as_bytes(), true, &DialectOverrides::default()).unwrap()
+    sniff_with(text, &DialectOverrides::default())
+}
+
+/// Delimiter, quote, escape, lines to skip, header rows, columns.
+type Found = (String, Option<char>, Option<char>, u64, u32, usize);
+
+fn found(text: &str) -> Found {
+    let Sniffed { dialect, columns, .. } = sniff(text);
+    let delimiter = String::from_utf8(dialect.delimiter).unwrap();
+    (
+        delimiter,
+        dialect.quote.map(char::from),
+        dialect.escape.map(char::from),
+        dialect.skip_lines,
+        dialect.header_rows,
+        columns,
+    )
+}
+
+#[track_caller]
+fn check(text: &str, delimiter: &str, skip_lines: u64, header_rows: u32, columns: usize) {
+    assert_eq!(found(text), (delimiter.to_owned(), Some('"'), None, skip_lines, header_rows, columns), "{text:?}");
+}
+
+#[test]
+fn tiny_files_are_read_by_the_book() {
+    check("", ",", 0, 1, 1);
+    check("\n", ",", 0, 1, 1);
+    check("name\n", ",", 0, 1, 1);
+    check("32\n", ",", 0, 0, 1);
+    check("a,b,c", ",", 0, 1, 3);
+    check("Alice,30\n", ",", 0, 0, 2);
+    check("a,b\n1,2\n", ",", 0, 1, 2);
+    check("a;b\n1;2\n", ";", 0, 1, 2);
+    check("a\tb\n", "\t", 0, 1, 2);
+    check("1,2\n3,4\n5,6\n", ",", 0, 0, 2);
+    check("name,city\nAda,London\nGrace,New York\n", ",", 0, 1, 2);
+}
+
+#[test]
+fn one_column_stays_one() {
+    check("when\n2026-11-20 12:30:00\n2026-11-21 09:15:30\n2026-11-22 23:00:01\n", ",", 0, 1, 1);
+    check("at\n12:30\n9:15\n", ",", 0, 1, 1);
+    check("full name\nAda Lovelace\nGrace Hopper\nAlan Turing\nKonrad Zuse\n", ",", 0, 1, 1);
+    check("price\n1,50\n12,99\n3,00\n", "", 0, 1, 1);
+    check("total\n1,234.50\n12,000.00\n7.00\n", "", 0, 1, 1);
+    check(
+        "review\nGood, but not great\nI came, I saw, I left; never again\nFine\nWell, well, well, well\n",
+        "",
+        0,
+        1,
+        1,
+    );
+    check("name\nLovelace, Ada\nHopper, Grace\nTuring, Alan\n", "", 0, 1, 1);
+    check("url\nhttps://example.org/a\nhttps://example.org/b\nhttps://example.org/c\n", ",", 0, 1, 1);
+    check("\"text\"\n\"one, two\"\n\"three, four\"\n", "", 0, 1, 1);
+}
+
+#[test]
+fn every_delimiter_is_found() {
+    for delimiter in [
+        ",", ";", "\t", "|", "^", "~", ":", " ", "\u{1}", "\u{1e}", "\u{1f}", "||", "::", ";;", ", ", " | ", "¦", "|~|",
+    ] {
+        let rows = [
+            ["id", "name", "share", "since"],
+            ["1", "Ada", "0.5", "2026-11-20"],
+            ["22", "Grace", "1.25", "2025-01-31"],
+            ["333", "Alan", "20.75", "2024-12-24"],
+            ["4", "Konrad", "3.0", "2023-02-28"],
+        ];
+        let text: String = rows.iter().map(|row| row.join(delimiter) + "\r\n").collect();
+        check(&text, delimiter, 0, 1, 4);
+    }
+}
+
+#[test]
+fn excel_may_say_the_delimiter() {
+    check("sep=;\r\na,b;c\r\nd,e;f\r\n", ";", 1, 1, 2);
+}
+
+#[test]
+fn delimiters_in_text_do_not_mislead() {
+    check("id;note\n1;one, two, three\n2;four, five, six\n3;seven, eight, nine\n", ";", 0, 1, 2);
+    check("id|at|tags\n1|12:30:00|a;b;c\n2|13:30:00|d;e;f\n", "|", 0, 1, 3);
+    check("amount;share\n1,50;0,25\n2,75;0,50\n", ";", 0, 1, 2);
+    check("key,value\n1,\"{\"\"a\"\": 1, \"\"b\"\": [1, 2]}\"\n2,\"{\"\"a\"\": 2}\"\n", ",", 0, 1, 2);
+    check("a,b\n1,\"x\ny;z\n;;;\"\n2,c\n", ",", 0, 1, 2);
+}
+
+#[test]
+fn quotes_and_escapes_are_found() {
+    let of = |text| {
+        let (delimiter, quote, escape, ..) = found(text);
+        (delimiter, quote, escape)
+    };
+    assert_eq!(of("a|'b|c'|1\nd|'e|f'|2\n"), ("|".into(), Some('\''), None));
+    assert_eq!(of("1,\"say \\\"hi\\\", twice\"\n2,\"no\"\n"), (",".into(), Some('"'), Some('\\')));
+    assert_eq!(of("1,\"say \"\"hi\"\", twice\"\n2,\"no\"\n"), (",".into(), Some('"'), None));
+    assert_eq!(of("1,say \\, twice\n2,no\n3,never\n4,a\\,b\n"), (",".into(), Some('"'), Some('\\')));
+    // An apostrophe quotes nothing, and a path is no escape.
+    assert_eq!(of("id,name\n1,O'Brien\n2,D'Arcy\n3,'s Gravenhage\n"), (",".into(), Some('"'), None));
+    assert_eq!(of("id,path\n1,\"C:\\new\\\"\n2,\"D:\\old\\\"\n"), (",".into(), Some('"'), None));
+    // Inches: nothing is quoted here.
+    assert_eq!(of("a;\"b \"x\" c\";1\nd;\"e \"y\" f\";2\ng;\"h \"z\" i\";3\n"), (";".into(), None, None));
+}
+
+#[test]
+fn line_ends_are_found() {
+    let terminator = |text| sniff(text).dialect.terminator;
+    assert_eq!(terminator("a,b\n1,2\n"), Terminator::Lf);
+    assert_eq!(terminator("a,b\r\n1,2\r\n"), Terminator::Lf);
+    assert_eq!(terminator("a,b\r1,2\r3,4"), Terminator::Cr);
+    assert_eq!(terminator("a,b\r1,2\n3,4\r\n5,6\r"), Terminator::Any);
+    assert_eq!(terminator("a,b\n1,\"x\ry\"\n2,z\n"), Terminator::Lf);
+    check("a,b\r1,2\r3,4", ",", 0, 1, 2);
+}
+
+#[test]
+fn headers_are_told_from_rows() {
+    check("1,Ada\n2,Grace\n", ",", 0, 0, 2);
+    check("id,name\n1,Ada\n2,Grace\n", ",", 0, 1, 2);
+    check("Ada,London,f\nGrace,New York,f\nAlan,London,m\n", ",", 0, 0, 3);
+    check("country,2019,2020,2021\nUS,1.5,2.5,3.5\nFR,4.5,5.5,6.5\n", ",", 0, 1, 4);
+    check("a,,c\n1,x,3\n4,y,6\n", ",", 0, 1, 3);
+    check("length,mass\nm,kg\n1.5,80\n1.6,60\n1.7,70\n1.8,90\n", ",", 0, 2, 2);
+    check("length,mass\nN/A,N/A\n1.5,80\n1.6,60\n1.7,70\n1.8,90\n", ",", 0, 1, 2);
+    check("ada@example.org,Ada\n", ",", 0, 0, 2);
+    check("US,EUR\nFR,USD\nDE,JPY\n", ",", 0, 0, 2);
+}
+
+#[test]
+fn preambles_are_passed_over() {
+    check("Sales report\nmade on Monday\n\nid,name,total\n1,a,2.5\n2,b,3.5\n", ",", 3, 1, 3);
+    check("Sales \"report\n\nid,name,total\n1,a,2.5\n2,b,3.5\n", ",", 2, 1, 3);
+    check("Report,,,\n,,,\nid,name,total,at\n1,a,2.5,2026-01-01\n2,b,3.5,2026-01-02\n", ",", 2, 1, 4);
+    check("id,name,total\n1,a,2.5,\n2,b,3.5,\n3,c,4.5,\n", ",", 0, 1, 4);
+    check("\n\nid,name\n1,a\n2,b\n", ",", 0, 1, 2);
+}
+
+#[test]
+fn comments_are_told_from_values() {
+    let of = |text| {
+        let dialect = sniff(text).dialect;
+        (dialect.comment, dialect.skip_lines, dialect.header_rows)
+    };
+    assert_eq!(of("# made by hand, today\n# really\na,b\n1,2\n# a pause\n3,4\n"), (Some(b'#'), 0, 1));
+    assert_eq!(of("#id,name\n1,a\n2,b\n"), (None, 0, 1));
+    assert_eq!(of("tag,n\n#one,1\n#two,2\n#three,3\n"), (None, 0, 1));
+}
+
+#[test]
+fn ragged_files_are_read_by_what_most_rows_are() {
+    check("a,b,c\n1,2,3\n1,2\n4,5,6\n7,8,9,10\n1,2,3\n", ",", 0, 1, 3);
+    // A footer, and a second table below the first.
+    check("a,b,c\n1,2,3\n4,5,6\n7,8,9\nTotal rows: 3\n", ",", 0, 1, 3);
+    check("a,b,c\n1,2,3\n4,5,6\n7,8,9\n\nx,y\n1,2\n", ",", 0, 1, 3);
+    // One row in another delimiter.
+    check("a,b,c\n1,2,3\n4;5;6\n7,8,9\n1,2,3\n", ",", 0, 1, 3);
+}
+
+#[test]
+fn what_cannot_be_told_is_an_error_that_helps() {
+    let torn = "a;b,c,d;e\n1,2;3\n4;5,6,7,8\n9,1,2,3,4,5,6\na;b;c;d;e;f,g\nx,y,z;1,2\n1;2;3;4,5,6,7,8,9\n";
+    let error = dialect(torn.as_bytes(), true, &DialectOverrides::default()).unwrap_err();
+    assert_eq!(error.name(), ErrorName::MalformedCsv);
+    let text = error.to_string();
+    assert!(["\",\" gives", "\";\" gives", "--delimiter"].iter().all(|part| text.contains(part)), "{text}");
+    let told = DialectOverrides { delimiter: Some(vec![b',']), ..DialectOverrides::default() };
+    assert_eq!(dialect(torn.as_bytes(), true, &told).unwrap().dialect.delimiter, b",");
+}
+
+#[test]
+fn what_is_given_is_taken() {
+    let given = DialectOverrides {
+        delimiter: Some(b";".to_vec()),
+        quote: Setting::Is(None),
+        escape: Setting::Is(Some(b'\\')),
+        terminator: Some(Terminator::Any),
+        comment: Setting::Is(Some(b'%')),
+        skip_lines: Some(1),
+        header_rows: Some(3),
+    };
+    let dialect = sniff_with("title\na,b\n1,2\n3,4\n", &given).dialect;
+    let expected = Dialect {
+        delimiter: b";".to_vec(),
+        quote: None,
+        escape: Some(b'\\'),
+        terminator: Terminator::Any,
+        comment: Some(b'%'),
+        skip_lines: 1,
+        header_rows: 3,
+    };
+    assert_eq!(dialect, expected);
+}
+
+#[test]
+fn certainty_grows_with_the_evidence() {
+    let certainty = |rows: usize| sniff(&"1;2,5\n".repeat(rows)).certainty;
+    assert!(certainty(1) < certainty(3) && certainty(3) < 1.0, "{} {}", certainty(1), certainty(3));
+    assert!(certainty(50) > 0.99, "{}", certainty(50));
+    let clean = sniff("a,b\n1,2\n3,4\n5,6\n7,8\n").certainty;
+    let ragged = sniff("a,b\n1,2\n3,4,9\n5,6\n7,8\n").certainty;
+    assert!(ragged < clean, "{ragged} {clean}");
+}
+
+/// A sample of any file, however quotes are placed, is looked at in about linear time.
+#[test]
+fn time_is_linear_in_the_sample() {
+    for unit in
+        ["\"", "\"\n", "\"a\n", "\\\"", "a,\"b\n", "'\"", ",", ", ", " ", "\"\",\n", "\r", "#\n", "1;2,3|4\t5 6:7\n"]
+    {
+        let text = unit.repeat(300_000 / unit.len());
+        let started = std::time::Instant::now();
+        let _ = dialect(text.as_bytes(), true, &DialectOverrides::default());
+        let took = started.elapsed();
+        assert!(took.as_secs() < 20, "{unit:?}: {took:?}");
+    }
+}
+
+/// A table with a number, a date, a word and a text that may hold anything.
+fn table() -> impl Strategy<Value = Vec<[String; 4]>> {
+    let row = (0..100_000_u32, 1..29_u32, "[a-z]{3,9}", "[a-zA-Z ,;|.:'0-9]{0,20}\"?[a-z]{0,3}")
+        .prop_map(|(number, day, word, text)| [number.to_string(), format!("2026-11-{day:02}"), word, text]);
+    proptest::collection::vec(row, 3..40)
+}
+
+fn write(rows: &[[String; 4]], dialect: &Dialect) -> String {
+    let delimiter = std::str::from_utf8(&dialect.delimiter).unwrap();
+    let mut text = String::new();
+    let header = ["id", "date", "word", "remark"].map(str::to_owned);
+    for row in std::iter::once(&header).chain(rows) {
+        let cells = row.each_ref().map(|cell| match dialect.quote.map(char::from) {
+            Some(quote)
+                if cell.contains([quote, '\\']) || cell.contains(delimiter) || cell.starts_with(['"', '\'', ' ']) =>
+            {
+                let escape = dialect.escape.map_or(quote, char::from);
+                let inner: String = cell
+                    .chars()
+                    .flat_map(|c| [(c == quote || c == escape).then_some(escape), Some(c)].into_iter().flatten())
+                    .collect();
+                format!("{quote}{inner}{quote}")
+            }
+            Some(_) => cell.clone(),
+            None => cell.replace(delimiter, "_").replace(['"', '\''], "_"),
+        });
+        text.push_str(&cells.join(delimiter));
+        text.push_str(if dialect.terminator == Terminator::Cr { "\r" } else { "\r\n" });
+    }
+    text
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn a_table_is_read_as_it_was_written(
+        rows in table(),
+        delimiter in proptest::sample::select(vec![",", ";", "\t", "|", "^", "~", "\u{1}", "\u{1f}", "||"]),
+        (quote, escape) in proptest::sample::select(vec![
+            (Some(b'"'), None), (Some(b'"'), Some(b'\\')), (Some(b'\''), None), (None, None),
+        ]),
+        terminator in proptest::sample::select(vec![Terminator::Lf, Terminator::Cr]),
+    ) {
+        let written = Dialect {
+            delimiter: delimiter.as_bytes().to_vec(), quote, escape, terminator, ..Dialect::csv()
+        };
+        let text = write(&rows, &written);
+        let sniffed = sniff(&text);
+        prop_assert_eq!(&sniffed.dialect.delimiter, &written.delimiter, "{}", text);
+        prop_assert_eq!(sniffed.columns, 4);
+        prop_assert_eq!(sniffed.dialect.header_rows, 1);
+        prop_assert_eq!(sniffed.dialect.terminator, terminator);
+        // A quote that is written nowhere cannot be found.
+        let quoted = |q: u8| text.contains(&format!("{delimiter}{}", char::from(q)));
+        if let Some(quote) = quote && quoted(quote) {
+            prop_assert_eq!(sniffed.dialect.quote, Some(quote), "{}", text);
+        }
+    }
+
+    #[test]
+    fn arbitrary_bytes_end_well(bytes in proptest::collection::vec(any::<u8>(), 0..3000), whole in any::<bool>()) {
+        let _ = dialect(&bytes, whole, &DialectOverrides::default());
+    }
+
+    #[test]
+    fn arbitrary_marks_end_well(text in "[a1,;|\t\"'\\\\#\r\n ]{0,400}", whole in any::<bool>(), skip in 0..5_u64) {
+        let known = DialectOverrides { skip_lines: Some(skip), ..DialectOverrides::default() };
+        let _ = dialect(text.as_bytes(), whole, &DialectOverrides::default());
+        let _ = dialect(text.as_bytes(), whole, &known);
+    }
 }
