@@ -51,7 +51,7 @@ async fn every_case_holds_on_s3() {
     let client = client(lake.endpoint());
     for versioned in [false, true] {
         let bucket = bucket(&client, versioned).await;
-        let store = S3Store::new(&client, small());
+        let store = S3Store::new(client.clone(), small());
         every_case(&Subject { store: &store, bucket: &bucket }).await;
         assert_eq!(pending_uploads(&client, &bucket).await, 0);
     }
@@ -62,7 +62,7 @@ async fn a_pinned_version_outlives_its_successors() {
     let lake = LocalLake::connect().unwrap();
     let client = client(lake.endpoint());
     let bucket = bucket(&client, true).await;
-    let store = S3Store::new(&client, small());
+    let store = S3Store::new(client.clone(), small());
     let at = Location::new(&bucket, "k");
     let options = WriteOptions::default();
     let old = noise(3_000_000, 1);

@@ -83,7 +83,11 @@ struct Shared {
 
 impl S3Store {
     /// The objects that `client` can reach. Its retry and timeout settings apply to each request.
-    pub fn new(client: &Client, mut options: S3Options) -> Self {
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "a store owns its client; that it keeps a variant is its own affair"
+    )]
+    pub fn new(client: Client, mut options: S3Options) -> Self {
         options.range_size = options.range_size.max(1);
         options.ranges = options.ranges.max(1);
         options.part_size = options.part_size.max(upload::SMALLEST_PART);

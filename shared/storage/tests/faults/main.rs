@@ -32,7 +32,7 @@ fn options() -> S3Options {
 }
 
 fn store(server: &Server) -> S3Store {
-    S3Store::new(&server.client(), options())
+    S3Store::new(server.client(), options())
 }
 
 fn at() -> Location {
@@ -216,7 +216,7 @@ async fn no_more_is_read_ahead_than_allowed() {
         Reply::object(request, &content)
     })
     .await;
-    let store = S3Store::new(&server.client(), S3Options { ranges: 4, ..options() });
+    let store = S3Store::new(server.client(), S3Options { ranges: 4, ..options() });
     let mut reader = store.open(&at(), &Pin::default()).await.unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(asked.load(Ordering::SeqCst), 1, "nobody has read yet");
@@ -235,14 +235,14 @@ async fn no_connection_is_transient_and_no_credentials_are_not() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}", listener.local_addr().unwrap())
     };
-    let store = S3Store::new(&client(&closed), options());
+    let store = S3Store::new(client(&closed), options());
     let error = store.open(&at(), &Pin::default()).await.unwrap_err();
     assert!(matches!(error, Error::Unavailable(..)), "{error:?}");
 
     let server = Server::queue(vec![]).await;
     let provider = provide_credentials_fn(|| async { Err(CredentialsError::not_loaded_no_source()) });
     let config = server.client().config().to_builder().credentials_provider(provider).build();
-    let store = S3Store::new(&Client::from_conf(config), options());
+    let store = S3Store::new(Client::from_conf(config), options());
     let error = store.open(&at(), &Pin::default()).await.unwrap_err();
     assert!(!error.is_transient(), "{error:?}");
     assert!(server.requests().is_empty());
