@@ -1,0 +1,164 @@
+//! Values of fixed length.
+
+use std::cmp::Ordering;
+
+use arrow::datatypes::ToByteSlice;
+
+use crate::bounds::{Bound, Form};
+
+#[cfg(target_endian = "big")]
+compile_error!("Parquet is little-endian, and values are copied as they lie in memory");
+
+/// A value of fixed length.
+pub(crate) trait Value: Bound + Copy + Send + 'static {
+    /// A number that is the same exactly for values that are the same bit by bit, or, above 64 bits, for few others.
+    fn key(self) -> u64;
+
+    /// Whether it is the same bit by bit.
+    fn same(self, other: Self) -> bool;
+
+    /// Least and greatest of `values`.
+    fn bounds(values: &[Self]) -> Option<(Self, Self)>;
+
+    /// Appends `values` as Parquet's PLAIN encoding has them.
+    fn plain(values: &[Self], width: usize, out: &mut Vec<u8>);
+}
+
+macro_rules! integers {
+    ($($type:ty as $unsigned:ty),+) => {$(
+        impl Bound for $type {
+            fn order(&self, other: &Self) -> Ordering {
+                self.cmp(other)
+            }
+
+            fn lower(&self, _: Form) -> (Vec<u8>, bool) {
+                (self.to_le_bytes().to_vec(), true)
+            }
+
+            fn upper(&self, form: Form) -> Option<(Vec<u8>, bool)> {
+                Some(self.lower(form))
+            }
+
+            fn written(&self, _: &[u8]) -> Self {
+                *self
+            }
+        }
+
+        impl Value for $type {
+            #[inline]
+            fn key(self) -> u64 {
+                self.cast_unsigned().into()
+            }
+
+            #[inline]
+            fn same(self, other: Self) -> bool {
+                self == other
+            }
+
+            fn bounds(values: &[Self]) -> Option<(Self, Self)> {
+                let first = *values.first()?;
+                Some(values.iter().fold((first, first), |(min, max), v| (min.min(*v), max.max(*v))))
+            }
+
+            fn plain(values: &[Self], _: usize, out: &mut Vec<u8>) {
+                out.extend_from_slice(values.to_byte_slice());
+            }
+        }
+    )+};
+}
+
+integers!(i32 as u32, i64 as u64);
+
+macro_rules! floats {
+    ($($type:ty),+) => {$(
+        impl Bound for $type {
+            fn order(&self, other: &Self) -> Ordering {
+                self.total_cmp(other)
+            }
+
+            /// The specification wants zero as a lower bound to be negative, as an upper one positive.
+            fn lower(&self, _: Form) -> (Vec<u8>, bool) {
+                let zero = *self == 0.0;
+                (if zero { -0.0 } else { *self }.to_le_bytes().to_vec(), true)
+            }
+
+            fn upper(&self, _: Form) -> Option<(Vec<u8>, bool)> {
+                let zero = *self == 0.0;
+                Some((if zero { 0.0 } else { *self }.to_le_bytes().to_vec(), true))
+            }
+
+            fn written(&self, _: &[u8]) -> Self {
+                *self
+            }
+        }
+
+        impl Value for $type {
+            #[inline]
+            fn key(self) -> u64 {
+                self.to_bits().into()
+            }
+
+            #[inline]
+            fn same(self, other: Self) -> bool {
+                self.to_bits() == other.to_bits()
+            }
+
+            /// NaN is never a bound.
+            fn bounds(values: &[Self]) -> Option<(Self, Self)> {
+                let none = (Self::INFINITY, Self::NEG_INFINITY);
+                let (min, max) = values.iter().fold(none, |(min, max), v| {
+                    (if *v < min { *v } else { min }, if *v > max { *v } else { max })
+                });
+                (min <= max).then_some((min, max))
+            }
+
+            fn plain(values: &[Self], _: usize, out: &mut Vec<u8>) {
+                out.extend_from_slice(values.to_byte_slice());
+            }
+        }
+    )+};
+}
+
+floats!(f32, f64);
+
+/// Decimals of more than 18 digits, big-endian and as short as their precision allows.
+impl Bound for i128 {
+    fn order(&self, other: &Self) -> Ordering {
+        self.cmp(other)
+    }
+
+    fn lower(&self, form: Form) -> (Vec<u8>, bool) {
+        (self.to_be_bytes()[16 - form.width..].to_vec(), true)
+    }
+
+    fn upper(&self, form: Form) -> Option<(Vec<u8>, bool)> {
+        Some(self.lower(form))
+    }
+
+    fn written(&self, _: &[u8]) -> Self {
+        *self
+    }
+}
+
+impl Value for i128 {
+    #[allow(clippy::cast_possible_truncation)]
+    fn key(self) -> u64 {
+        let bits = self.cast_unsigned();
+        bits as u64 ^ ((bits >> 64) as u64).rotate_left(32)
+    }
+
+    fn same(self, other: Self) -> bool {
+        self == other
+    }
+
+    fn bounds(values: &[Self]) -> Option<(Self, Self)> {
+        let first = *values.first()?;
+        Some(values.iter().fold((first, first), |(min, max), v| (min.min(*v), max.max(*v))))
+    }
+
+    fn plain(values: &[Self], width: usize, out: &mut Vec<u8>) {
+        for value in values {
+            out.extend_from_slice(&value.to_be_bytes()[16 - width..]);
+        }
+    }
+}
