@@ -22,7 +22,7 @@ use cell::Costs;
 use records::{Form, Record, Records};
 
 /// Text that is looked at, bytes. The first record is looked at in any case.
-const SAMPLE: usize = 64 << 10;
+pub(crate) const SAMPLE: usize = 64 << 10;
 
 /// A dialect, and how it was found.
 #[derive(Clone, Debug)]
