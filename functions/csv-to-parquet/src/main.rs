@@ -1,1 +1,27 @@
-fn main() {}
+//! A delimited file that lands in S3 becomes Parquet in the clean zone and a table in the Glue Data Catalog.
+
+mod budget;
+mod handler;
+mod settings;
+
+use std::sync::Arc;
+
+use cleanzone_catalog::GlueCatalog;
+use cleanzone_lake::Lake;
+use cleanzone_runtime::{Error, aws, notify, run, settings::Env};
+use cleanzone_storage::{S3Options, S3Store};
+
+use handler::CsvToParquet;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    run(async || {
+        let env = Env::process();
+        let settings = settings::from(&env)?;
+        let aws = aws::config(&env)?;
+        let store = Arc::new(S3Store::new(aws::s3(&aws), S3Options::default()));
+        let catalog = Arc::new(GlueCatalog::new(aws_sdk_glue::Client::new(&aws)));
+        Ok(CsvToParquet::new(Lake::new(store, catalog, settings), notify::from_env(&env, &aws)?))
+    })
+    .await
+}

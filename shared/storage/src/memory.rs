@@ -339,6 +339,18 @@ impl ObjectStore for MemoryStore {
         })
     }
 
+    async fn delete_if(&self, at: &Location, etag: &str) -> Result<()> {
+        self.call(Call::Delete, |state| {
+            let current = state.bucket(&at.bucket)?.get(&at.key).and_then(|versions| latest(versions));
+            match current.map(|version| version.meta.etag == etag) {
+                Some(false) => return Err(Error::Precondition(at.clone())),
+                Some(true) => state.remove(at, self.versioned),
+                None => {}
+            }
+            Ok(())
+        })
+    }
+
     async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<(String, ObjectMeta)>> {
         self.call(Call::List, |state| {
             let objects = state.bucket(bucket)?.range(prefix.to_owned()..);

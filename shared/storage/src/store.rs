@@ -33,6 +33,12 @@ pub trait ObjectStore: Send + Sync + fmt::Debug {
     /// Removes objects; those that do not exist are no error.
     async fn delete(&self, at: &[Location]) -> Result<()>;
 
+    /// Removes an object if it still has this entity tag; one that does not exist is no error.
+    ///
+    /// # Errors
+    /// [`Error::Precondition`] where it has another.
+    async fn delete_if(&self, at: &Location, etag: &str) -> Result<()>;
+
     /// Keys in `bucket` that begin with `prefix`, in order. For tests and maintenance, not for the data path.
     async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<(String, ObjectMeta)>>;
 }

@@ -126,9 +126,14 @@ impl ObjectStore for LocalStore {
 
     async fn delete(&self, at: &[Location]) -> Result<()> {
         for at in at {
-            self.run(at, Object::delete).await?;
+            self.run(at, |object| object.delete(None)).await?;
         }
         Ok(())
+    }
+
+    async fn delete_if(&self, at: &Location, etag: &str) -> Result<()> {
+        let etag = etag.to_owned();
+        self.run(at, move |object| object.delete(Some(&etag))).await
     }
 
     async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<(String, ObjectMeta)>> {
@@ -293,17 +298,22 @@ impl Object {
         Ok(etag)
     }
 
-    fn delete(&self) -> Result<()> {
+    fn delete(&self, only: Option<&str>) -> Result<()> {
         let _lock = self.lock()?;
-        let delete = || -> io::Result<()> {
+        let delete = || -> io::Result<bool> {
             let old = etag(&fs::metadata(&self.path)?);
+            if only.is_some_and(|only| only != old) {
+                return Ok(false);
+            }
             fs::remove_file(&self.path)?;
             remove_empty(self.path.parent(), &self.bucket);
-            self.remove_user_metadata(&old)
+            self.remove_user_metadata(&old)?;
+            Ok(true)
         };
         match delete() {
+            Ok(false) => Err(Error::Precondition(self.at.clone())),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(()),
-            done => done.map_err(|e| self.io(e)),
+            done => done.map(|_| ()).map_err(|e| self.io(e)),
         }
     }
 

@@ -104,8 +104,10 @@ impl Shared {
         Backoff::new(self.options.retry)
     }
 
-    async fn delete_one(&self, at: &Location) -> Result<()> {
-        let sent = self.client.delete_object().bucket(&at.bucket).key(&at.key).send().await;
+    /// One object, if it has this entity tag (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html>).
+    async fn delete_one(&self, at: &Location, etag: Option<&str>) -> Result<()> {
+        let request = self.client.delete_object().bucket(&at.bucket).key(&at.key);
+        let sent = request.set_if_match(etag.map(|etag| format!("\"{etag}\""))).send().await;
         match sent.map_err(|e| failure(Action::Delete, at, e)) {
             Err(Error::NotFound(_)) | Ok(_) => Ok(()),
             Err(error) => Err(error),
@@ -195,7 +197,7 @@ impl ObjectStore for S3Store {
 
     async fn delete(&self, at: &[Location]) -> Result<()> {
         if let [at] = at {
-            return self.shared.delete_one(at).await;
+            return self.shared.delete_one(at, None).await;
         }
         let mut buckets: HashMap<&str, Vec<&str>> = HashMap::new();
         for at in at {
@@ -207,6 +209,10 @@ impl ObjectStore for S3Store {
             }
         }
         Ok(())
+    }
+
+    async fn delete_if(&self, at: &Location, etag: &str) -> Result<()> {
+        self.shared.delete_one(at, Some(etag)).await
     }
 
     async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<(String, ObjectMeta)>> {

@@ -1,0 +1,48 @@
+//! What the template sets.
+
+use cleanzone_events::Failure;
+use cleanzone_lake::{Layout, Settings};
+use cleanzone_runtime::settings::Env;
+
+/// Reads `CLEAN_BUCKET`, `WRITE_MODE`, `OUTPUT_COMPRESSION` and `MAX_REJECTED_RATIO`.
+pub(crate) fn from(env: &Env) -> Result<Settings, Failure> {
+    let mut layout = Layout::default();
+    if let Some(compression) = env.parsed("OUTPUT_COMPRESSION", "snappy, zstd or none")? {
+        layout.compression = compression;
+    }
+    let mut read = cleanzone_tabular::Options::default();
+    if let Some(ratio) = env.parsed::<f64>("MAX_REJECTED_RATIO", "a number from 0 to 1")? {
+        read.max_rejected_ratio = ratio.clamp(0.0, 1.0);
+    }
+    Ok(Settings {
+        clean_bucket: env.required("CLEAN_BUCKET", "the bucket that tables are written to")?,
+        mode: env.parsed("WRITE_MODE", "replace or append")?.unwrap_or_default(),
+        layout,
+        read,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use cleanzone_error::ErrorName;
+    use cleanzone_lake::{Compression, Mode};
+
+    use super::*;
+
+    #[test]
+    fn only_the_clean_bucket_is_needed() {
+        let settings = from(&Env::of([("CLEAN_BUCKET", "clean"), ("WRITE_MODE", "")])).unwrap();
+        assert_eq!((settings.mode, settings.layout.compression), (Mode::Replace, Compression::Snappy));
+        let env = [("CLEAN_BUCKET", "clean"), ("WRITE_MODE", "append"), ("OUTPUT_COMPRESSION", "ZSTD")];
+        let settings = from(&Env::of(env)).unwrap();
+        assert_eq!((settings.mode, settings.layout.compression), (Mode::Append, Compression::Zstd(3)));
+    }
+
+    #[test]
+    fn a_wrong_setting_says_what_is_expected() {
+        let failure = from(&Env::of([("CLEAN_BUCKET", "clean"), ("WRITE_MODE", "merge")])).unwrap_err();
+        assert_eq!(failure.name, ErrorName::InvalidSettings);
+        assert!(failure.message.contains("replace or append"), "{}", failure.message);
+        assert!(from(&Env::of([])).is_err());
+    }
+}

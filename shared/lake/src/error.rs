@@ -1,0 +1,129 @@
+use cleanzone_error::{ErrorName, Fault};
+use cleanzone_storage::Location;
+
+/// Why an object was not converted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The key names no table.
+    #[error("object key `{key}` names no table: {reason}")]
+    Key {
+        /// The decoded key.
+        key: String,
+        /// What is missing.
+        reason: String,
+    },
+    /// The source lies in the bucket that conversions write to.
+    #[error("{0} lies in the clean zone itself; converting it would trigger itself for ever")]
+    Recursive(Location),
+    /// The source or an output object.
+    #[error(transparent)]
+    Storage(#[from] cleanzone_storage::Error),
+    /// The table.
+    #[error(transparent)]
+    Catalog(#[from] cleanzone_catalog::Error),
+    /// The content of the source.
+    #[error(transparent)]
+    Read(cleanzone_tabular::Error),
+    /// The Parquet file.
+    #[error(transparent)]
+    Write(cleanzone_columnar::Error),
+    /// A file of the dataset and its table do not fit.
+    #[error("{0}")]
+    Schema(String),
+    /// The time left was not enough.
+    #[error("the function's deadline is too close to go on; give it more time or memory")]
+    Deadline,
+    /// Other writers to the same table or source were faster every time.
+    #[error("gave up on {0} after {1} tries: other writers were faster each time")]
+    Contention(String, u32),
+    /// A commit record that is not one of ours.
+    #[error("the commit record {0} is not readable; remove it to convert its source anew")]
+    Record(Location, #[source] serde_json::Error),
+    /// A local file.
+    #[error("cannot {action} {}", path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A defect of ours.
+    #[error("the conversion ended unexpectedly")]
+    Task(#[source] tokio::task::JoinError),
+}
+
+impl Error {
+    /// An error of the reader; where it only carries one of storage or of ours, that one.
+    pub(crate) fn read(error: cleanzone_tabular::Error) -> Self {
+        use cleanzone_tabular::Error as E;
+        match error {
+            E::Read(io) => match unwrap_io(io) {
+                Ok(inner) => inner,
+                Err(io) => Self::Read(E::Read(io)),
+            },
+            E::Sink(source) => match source.downcast::<Self>() {
+                Ok(inner) => *inner,
+                Err(source) => Self::Read(E::Sink(source)),
+            },
+            E::Plan(source) => match source.downcast::<Self>() {
+                Ok(inner) => *inner,
+                Err(source) => Self::Read(E::Plan(source)),
+            },
+            other => Self::Read(other),
+        }
+    }
+
+    /// An error of the Parquet writer; where it only carries one of storage or of ours, that one.
+    pub(crate) fn write(error: cleanzone_columnar::Error) -> Self {
+        use cleanzone_columnar::Error as E;
+        match error {
+            E::Write(io) => match unwrap_io(io) {
+                Ok(inner) => inner,
+                Err(io) => Self::Write(E::Write(io)),
+            },
+            other => Self::Write(other),
+        }
+    }
+}
+
+/// What an I/O error of one of our own streams carries.
+fn unwrap_io(io: std::io::Error) -> Result<Error, std::io::Error> {
+    io.downcast::<Error>().or_else(|io| io.downcast::<cleanzone_storage::Error>().map(Error::Storage))
+}
+
+impl Fault for Error {
+    fn name(&self) -> ErrorName {
+        match self {
+            Self::Key { .. } => ErrorName::InvalidObjectKey,
+            Self::Recursive(_) => ErrorName::RecursiveOutput,
+            Self::Storage(error) => error.name(),
+            Self::Catalog(error) => error.name(),
+            Self::Read(error) => error.name(),
+            Self::Write(error) => error.name(),
+            Self::Schema(_) => ErrorName::SchemaConflict,
+            Self::Deadline => ErrorName::DeadlineTooClose,
+            Self::Contention(..) => ErrorName::Conflict,
+            Self::File { .. } => ErrorName::Io,
+            Self::Record(..) | Self::Task(_) => ErrorName::Internal,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_keeps_its_name_through_the_streams_that_carry_it() {
+        let at = Location::new("b", "k");
+        let io = std::io::Error::other(cleanzone_storage::Error::Changed(at.clone()));
+        assert_eq!(Error::read(cleanzone_tabular::Error::Read(io)).name(), ErrorName::SourceChanged);
+        let io = std::io::Error::other(cleanzone_storage::Error::NoBucket("b".into()));
+        assert_eq!(Error::write(cleanzone_columnar::Error::Write(io)).name(), ErrorName::ResourceNotFound);
+        let sink = Box::new(Error::Deadline);
+        assert_eq!(Error::read(cleanzone_tabular::Error::Sink(sink)).name(), ErrorName::DeadlineTooClose);
+    }
+}

@@ -1,0 +1,302 @@
+//! From an object key to a table, and from a header to column names.
+//!
+//! The last two folders of a key are database and table, as in `dms/sakila/film/LOAD01.csv`; Hive folders between
+//! table and file, as in `…/film/year=2026/month=11/LOAD01.csv`, are partition values. Names become what Athena
+//! accepts, exactly as AWS SDK for pandas does it (`awswrangler.catalog.sanitize_table_name`), so that both can write
+//! to one table.
+
+use std::collections::HashSet;
+
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+
+use crate::Error;
+
+/// Glue's limit for the names of databases, tables and columns, in bytes.
+/// <https://docs.aws.amazon.com/glue/latest/webapi/API_Column.html>
+const MAX_NAME: usize = 255;
+/// What Hive writes in place of a null partition value.
+const HIVE_NULL: &str = "__HIVE_DEFAULT_PARTITION__";
+/// Bytes of the source's own name that an output key carries; S3 allows 1,024 for the whole key.
+const MAX_STEM: usize = 200;
+
+/// What a key says of the object under it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Naming {
+    /// The database.
+    pub database: String,
+    /// The table.
+    pub table: String,
+    /// The Hive folders, as name and decoded value.
+    pub partitions: Vec<(String, String)>,
+    /// The source's name without extensions, fit for an output key.
+    pub stem: String,
+}
+
+impl Naming {
+    /// Reads a decoded object key.
+    ///
+    /// # Errors
+    /// [`Error::Key`] where it is too shallow, or a folder gives no name.
+    pub fn from_key(key: &str) -> Result<Self, Error> {
+        let error = |reason: String| Error::Key { key: key.to_owned(), reason };
+        let mut folders: Vec<&str> = key.split('/').collect();
+        let file = folders.pop().unwrap_or_default();
+        let first_partition = folders.iter().rposition(|f| !f.contains('=')).map_or(0, |table| table + 1);
+        let partitions = partitions(&folders[first_partition..]).map_err(error)?;
+        let [.., database, table] = folders[..first_partition] else {
+            return Err(error("it needs two folders, database and table, as in `sales/orders/file.csv`".into()));
+        };
+        let name = |what: &str, folder: &str| {
+            if folder.contains('=') {
+                return Err(error(format!("a Hive folder stands where the {what} is expected")));
+            }
+            let name = sanitise(folder);
+            if !name.contains(|c: char| c.is_ascii_alphanumeric()) {
+                return Err(error(format!("the {what} folder has no Latin letter or digit to make a name of")));
+            }
+            if name.len() > MAX_NAME {
+                return Err(error(format!("the {what} name is longer than {MAX_NAME} bytes")));
+            }
+            Ok(name)
+        };
+        Ok(Self { database: name("database", database)?, table: name("table", table)?, partitions, stem: stem(file) })
+    }
+
+    /// The partition folders of an output key, escaped as Hive does, each with a trailing slash.
+    pub fn partition_path(&self) -> String {
+        self.partitions.iter().map(|(name, value)| format!("{name}={}/", hive_escape(value))).collect()
+    }
+}
+
+fn partitions(folders: &[&str]) -> Result<Vec<(String, String)>, String> {
+    let mut seen = HashSet::new();
+    folders
+        .iter()
+        .map(|folder| {
+            let (name, value) = folder.split_once('=').unwrap_or((folder, ""));
+            let name = sanitise(name);
+            if !name.contains(|c: char| c.is_ascii_alphanumeric()) {
+                return Err("a Hive folder has no name before its `=`".to_owned());
+            }
+            if !seen.insert(name.clone()) {
+                return Err(format!("the Hive folder `{name}` stands in it twice"));
+            }
+            // Hive writes an empty value as null, and Glue refuses an empty one.
+            let value = if value.is_empty() { HIVE_NULL.to_owned() } else { hive_unescape(value)? };
+            Ok((name, value))
+        })
+        .collect()
+}
+
+/// A name as Athena accepts it: accents folded, lower case, each run of anything but letters and digits one `_`.
+pub fn sanitise(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    let mut gap = false;
+    for c in name.nfd().filter(|c| !is_combining_mark(*c)) {
+        if c.is_ascii_alphanumeric() || c == '_' {
+            out.push(c.to_ascii_lowercase());
+            gap = false;
+        } else if !gap {
+            out.push('_');
+            gap = true;
+        }
+    }
+    out
+}
+
+/// Column names for a header: sanitised, `column_3` for an empty third one, unique among themselves and against
+/// `taken` (the partition keys), a second `a` becoming `a_1`.
+pub fn column_names(header: &[String], taken: &[String]) -> Vec<String> {
+    let wanted: Vec<String> = header
+        .iter()
+        .enumerate()
+        .map(|(i, name)| match sanitise(name.trim()) {
+            name if name.is_empty() => format!("column_{}", i + 1),
+            name => truncate(&name, MAX_NAME).to_owned(),
+        })
+        .collect();
+    // A name that stands in the header as such is never given to another column.
+    let mut used: HashSet<String> = taken.iter().cloned().collect();
+    let mut reserved: HashSet<String> = wanted.iter().cloned().collect();
+    let mut next = std::collections::HashMap::<&str, u32>::new();
+    wanted
+        .iter()
+        .map(|name| {
+            if used.insert(name.clone()) {
+                return name.clone();
+            }
+            let suffix = next.entry(name).or_default();
+            loop {
+                *suffix += 1;
+                let tail = format!("_{suffix}");
+                let candidate = format!("{}{tail}", truncate(name, MAX_NAME - tail.len()));
+                if !used.contains(&candidate) && reserved.insert(candidate.clone()) {
+                    used.insert(candidate.clone());
+                    return candidate;
+                }
+            }
+        })
+        .collect()
+}
+
+/// The source's name for use in an output key. Query engines ignore files that begin with `_` or `.`, and Hadoop
+/// paths break on some punctuation: both would lose rows silently.
+fn stem(file: &str) -> String {
+    const COMPRESSION: [&str; 7] = [".gz", ".gzip", ".zst", ".zstd", ".bz2", ".xz", ".zip"];
+    const DATA: [&str; 6] = [".csv", ".tsv", ".txt", ".tab", ".psv", ".dat"];
+    let mut name = file;
+    for extensions in [&COMPRESSION[..], &DATA[..]] {
+        if let Some(rest) = extensions.iter().find_map(|e| strip_suffix_ignore_case(name, e)) {
+            name = rest;
+        }
+    }
+    let safe: String = name.chars().map(|c| if c.is_alphanumeric() || "-_.+=".contains(c) { c } else { '_' }).collect();
+    let stem = truncate(safe.trim_start_matches(['_', '.']), MAX_STEM);
+    if stem.is_empty() { "data".to_owned() } else { stem.to_owned() }
+}
+
+fn strip_suffix_ignore_case<'a>(text: &'a str, suffix: &str) -> Option<&'a str> {
+    let at = text.len().checked_sub(suffix.len())?;
+    (at > 0 && text.is_char_boundary(at) && text[at..].eq_ignore_ascii_case(suffix)).then(|| &text[..at])
+}
+
+fn truncate(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
+}
+
+/// The characters that Hive escapes in a partition folder (`FileUtils.escapePathName`).
+fn hive_escape(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    for c in value.chars() {
+        if c.is_ascii_control() || "\"#%'*/:=?\\{[]^".contains(c) {
+            out.push_str(&format!("%{:02X}", c as u32));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+fn hive_unescape(value: &str) -> Result<String, String> {
+    let bytes = value.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut i = 0;
+    while i < bytes.len() {
+        let escaped = (bytes[i] == b'%')
+            .then(|| bytes.get(i + 1..i + 3))
+            .flatten()
+            .and_then(|hex| std::str::from_utf8(hex).ok())
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        if let Some(byte) = escaped {
+            out.push(byte);
+            i += 3;
+        } else {
+            out.push(bytes[i]);
+            i += 1;
+        }
+    }
+    String::from_utf8(out).map_err(|_| "the escapes in a Hive folder's value are not UTF-8".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn of(key: &str) -> Naming {
+        Naming::from_key(key).unwrap()
+    }
+
+    #[test]
+    fn the_last_two_folders_are_database_and_table() {
+        let naming = of("dms/sakila/film/LOAD01.csv");
+        assert_eq!((&*naming.database, &*naming.table, &*naming.stem), ("sakila", "film", "LOAD01"));
+        assert!(naming.partitions.is_empty());
+    }
+
+    #[test]
+    fn hive_folders_are_partitions() {
+        let naming = of("sales/orders/Year=2026/city=S%C3%A3o Paulo%2FBR/a=/x.csv.gz");
+        let expected = [("year", "2026"), ("city", "São Paulo/BR"), ("a", HIVE_NULL)];
+        assert_eq!(naming.partitions, expected.map(|(n, v)| (n.to_owned(), v.to_owned())));
+        assert_eq!(naming.partition_path(), "year=2026/city=São Paulo%2FBR/a=__HIVE_DEFAULT_PARTITION__/");
+        assert_eq!(naming.stem, "x");
+    }
+
+    #[test]
+    fn keys_that_name_no_table_are_refused() {
+        for key in [
+            "",
+            "x.csv",
+            "a/x.csv",
+            "year=1/month=2/x.csv",
+            "a/year=1/x.csv",
+            "//x.csv",
+            "a//x.csv",
+            "日本/表/x.csv",
+            "db=1/t/x.csv",
+            "a/b/y=1/y=2/x.csv",
+            "a/b/=1/x.csv",
+        ] {
+            assert!(matches!(Naming::from_key(key), Err(Error::Key { .. })), "{key}");
+        }
+    }
+
+    #[test]
+    fn names_are_made_as_aws_sdk_for_pandas_makes_them() {
+        for (name, expected) in [
+            ("Crème Brûlée", "creme_brulee"),
+            ("a  b--c", "a_b_c"),
+            ("Foo.Bar", "foo_bar"),
+            ("50%", "50_"),
+            ("naïve_", "naive_"),
+            ("%", "_"),
+        ] {
+            assert_eq!(sanitise(name), expected);
+        }
+    }
+
+    #[test]
+    fn stems_never_hide_a_file_from_query_engines() {
+        for (file, expected) in [
+            ("_x.csv", "x"),
+            (".csv", "csv"),
+            ("..", "data"),
+            ("a b:c%.TSV.GZ", "a_b_c_"),
+            ("", "data"),
+            ("x", "x"),
+            ("r.2026.csv", "r.2026"),
+        ] {
+            assert_eq!(stem(file), expected, "{file}");
+        }
+    }
+
+    #[test]
+    fn columns_are_named_uniquely_and_the_first_keeps_its_name() {
+        let header = ["A", "a", "", "a_1", "Year", "a"].map(str::to_owned);
+        assert_eq!(column_names(&header, &["year".to_owned()]), ["a", "a_2", "column_3", "a_1", "year_1", "a_3"]);
+    }
+
+    proptest! {
+        #[test]
+        fn column_names_are_always_unique_and_short(header in prop::collection::vec(".{0,12}|[aA]_?[12]?|.{300}", 0..20)) {
+            let names = column_names(&header, &["a".to_owned()]);
+            prop_assert_eq!(names.iter().chain([&"a".to_owned()]).collect::<HashSet<_>>().len(), header.len() + 1);
+            prop_assert!(names.iter().all(|n| n.len() <= MAX_NAME && !n.is_empty()));
+        }
+
+        #[test]
+        fn hive_escapes_come_back(value in "\\PC{1,20}|[\\x00-\\x7f]{1,20}") {
+            prop_assert_eq!(hive_unescape(&hive_escape(&value)).unwrap(), value);
+        }
+
+        #[test]
+        fn any_key_is_named_or_refused(key in "\\PC{0,40}|([a-z=%]{0,5}/){0,6}[a-z.]{0,6}") {
+            if let Ok(naming) = Naming::from_key(&key) {
+                prop_assert!(!naming.stem.starts_with(['_', '.']) && !naming.stem.contains('/'));
+                prop_assert!(naming.partitions.iter().all(|(n, v)| !n.is_empty() && !v.is_empty()));
+            }
+        }
+    }
+}

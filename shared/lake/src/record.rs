@@ -1,0 +1,166 @@
+//! The commit record: what the lake remembers of each source object.
+//!
+//! It lies under `_cleanzone/commits/`, which query engines ignore, and is only ever written under a condition on its
+//! entity tag. So of two functions at work on one source object, one wins, and the other one knows.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use cleanzone_events::Sequencer;
+use cleanzone_storage::{Location, ObjectMeta, ObjectStore, Precondition, WriteOptions};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{Error, report::Report};
+
+/// One version of one source object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Version {
+    pub(crate) id: Option<String>,
+    pub(crate) etag: String,
+    /// Seconds since 1970, as S3 gives it.
+    pub(crate) last_modified: u64,
+    pub(crate) sequencer: Option<Sequencer>,
+}
+
+impl Version {
+    pub(crate) fn new(meta: &ObjectMeta, sequencer: Option<Sequencer>) -> Self {
+        Self {
+            id: meta.version.clone(),
+            etag: meta.etag.clone(),
+            last_modified: seconds(meta.last_modified),
+            sequencer,
+        }
+    }
+
+    /// The same bytes from the same upload, whichever event told of it.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (&self.id, &other.id) {
+            (Some(a), Some(b)) => a == b,
+            _ => self.etag == other.etag && self.last_modified == other.last_modified,
+        }
+    }
+
+    /// Sequencers order the uploads of one key exactly; where an event has none, there is only the clock of S3.
+    pub(crate) fn is_newer_than(&self, other: &Self) -> bool {
+        match (&self.sequencer, &other.sequencer) {
+            (Some(a), Some(b)) => a > b,
+            _ => self.last_modified > other.last_modified,
+        }
+    }
+
+    /// What tells this version from others in hashes.
+    fn identity(&self) -> String {
+        self.id.clone().unwrap_or_else(|| format!("{}@{}", self.etag, self.last_modified))
+    }
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
+}
+
+/// The 16 hex digits of an output key: a hash of the source's address and, in append mode, its version.
+pub(crate) fn digits(source: &Location, version: Option<&Version>) -> String {
+    match version {
+        None => hash(&[&source.bucket, &source.key]),
+        Some(version) => hash(&[&source.bucket, &source.key, &version.identity()]),
+    }
+}
+
+/// What tells one conversion from another: the source version and everything that shapes its output.
+pub(crate) fn commit_id(source: &Location, version: &Version, shape: &str) -> String {
+    hash(&[&source.bucket, &source.key, &version.identity(), shape])
+}
+
+fn hash(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        // The length before each part keeps ("a", "bc") and ("ab", "c") apart.
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hash.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect()
+}
+
+/// What the lake remembers of a source object.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    /// The layout of this document.
+    pub(crate) format: u32,
+    pub(crate) version: Version,
+    /// The conversion that the outputs come from.
+    pub(crate) commit: String,
+    /// Keys of all objects that it wrote.
+    pub(crate) outputs: Vec<String>,
+    /// Keys of objects of earlier versions that may still have to be removed.
+    pub(crate) stale: Vec<String>,
+    /// Keys of objects of earlier versions that were removed. One of these that comes late, or comes back after a
+    /// crash, looks here for what it may have left.
+    pub(crate) removed: Vec<String>,
+    pub(crate) report: Report,
+}
+
+impl Record {
+    pub(crate) const FORMAT: u32 = 1;
+
+    pub(crate) fn location(clean_bucket: &str, digits: &str) -> Location {
+        Location::new(clean_bucket, format!("_cleanzone/commits/{digits}.json"))
+    }
+
+    /// The record and its entity tag.
+    pub(crate) async fn load(store: &dyn ObjectStore, at: &Location) -> Result<Option<(Self, String)>, Error> {
+        let Some((bytes, meta)) = store.get(at).await? else { return Ok(None) };
+        let record = serde_json::from_slice(&bytes).map_err(|e| Error::Record(at.clone(), e))?;
+        Ok(Some((record, meta.etag)))
+    }
+
+    /// Writes the record over the one with this entity tag, or where there is none; returns the new entity tag.
+    pub(crate) async fn store(
+        &self,
+        store: &dyn ObjectStore,
+        at: &Location,
+        over: Option<&str>,
+    ) -> Result<String, Error> {
+        let body = serde_json::to_vec(self).map_err(|e| Error::Record(at.clone(), e))?;
+        let when = over.map_or(Precondition::Absent, |etag| Precondition::Matches(etag.to_owned()));
+        let options = WriteOptions { content_type: Some("application/json"), ..WriteOptions::default() };
+        Ok(store.put(at, body.into(), &when, &options).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(id: Option<&str>, etag: &str, last_modified: u64, sequencer: Option<&str>) -> Version {
+        Version {
+            id: id.map(Into::into),
+            etag: etag.into(),
+            last_modified,
+            sequencer: sequencer.map(|s| s.parse().unwrap()),
+        }
+    }
+
+    #[test]
+    fn sequencers_decide_which_version_is_newer_and_the_clock_where_there_is_none() {
+        let (old, new) = (version(None, "a", 9, Some("0F")), version(None, "b", 5, Some("00A0")));
+        assert!(new.is_newer_than(&old) && !old.is_newer_than(&new) && !new.is_newer_than(&new));
+        let plain = version(None, "c", 7, None);
+        assert!(plain.is_newer_than(&new) && old.is_newer_than(&plain));
+    }
+
+    #[test]
+    fn a_version_is_itself_whichever_event_tells_of_it() {
+        assert!(version(Some("v"), "a", 1, Some("1")).is_same(&version(Some("v"), "a", 1, None)));
+        assert!(!version(Some("v"), "a", 1, None).is_same(&version(Some("w"), "a", 1, None)));
+        assert!(!version(None, "a", 1, None).is_same(&version(None, "a", 2, None)));
+    }
+
+    #[test]
+    fn output_digits_depend_on_the_source_alone_and_on_the_version_in_append_mode() {
+        let (at, a, b) = (Location::new("b", "k"), version(Some("1"), "a", 1, None), version(Some("2"), "b", 1, None));
+        assert_ne!(digits(&at, Some(&a)), digits(&at, Some(&b)));
+        assert_ne!(digits(&at, Some(&a)), digits(&at, None));
+        assert_eq!(digits(&at, None).len(), 16);
+        assert_ne!(hash(&["a", "bc"]), hash(&["ab", "c"]));
+    }
+}

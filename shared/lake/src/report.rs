@@ -1,0 +1,108 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What became of one source object. Holds names and numbers, never a value from the file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// What became of it.
+    pub status: Status,
+    /// Why, where it was not converted just now.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    /// The object that was read.
+    pub source: SourceReport,
+    /// The database.
+    pub database: String,
+    /// The table.
+    pub table: String,
+    /// The Parquet objects, as `s3://` URIs.
+    pub paths: Vec<String>,
+    /// The partition values of each partition folder written to, as AWS SDK for pandas returns them.
+    pub partitions_values: BTreeMap<String, Vec<String>>,
+    /// Rows and columns.
+    #[serde(flatten)]
+    pub content: Content,
+    /// The object that holds the rejected rows.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rejected_path: Option<String>,
+    /// What changed in the catalog, in words; empty where nothing did.
+    pub catalog: Vec<String>,
+    /// Bytes written.
+    pub bytes_out: u64,
+    /// From the event's arrival to the commit, in milliseconds.
+    pub duration_ms: u64,
+}
+
+/// What became of a source object.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Its rows are in the table.
+    #[default]
+    Converted,
+    /// Its rows were in the table already.
+    Unchanged,
+    /// A newer version of it is, or will be, in the table instead.
+    Superseded,
+}
+
+/// The object that was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceReport {
+    /// The bucket.
+    pub bucket: String,
+    /// The decoded key.
+    pub key: String,
+    /// The version ID, in a versioned bucket.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub version: Option<String>,
+    /// The entity tag.
+    pub etag: String,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// What was in the file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Content {
+    /// Records read: always `rows + rejected`.
+    pub records: u64,
+    /// Rows written.
+    pub rows: u64,
+    /// Records that did not fit.
+    pub rejected: u64,
+    /// How many of them for which reason.
+    pub rejected_by_reason: BTreeMap<String, u64>,
+    /// Rows that were kept with what did not fit in the column `_rescued`.
+    pub rescued: u64,
+    /// Rows that had too few fields and were filled with nulls.
+    pub padded: u64,
+    /// The columns.
+    pub columns: Vec<ColumnReport>,
+    /// Bytes read, as they lie in storage.
+    pub bytes_in: u64,
+    /// The character set, by its name in the WHATWG Encoding Standard.
+    pub encoding: String,
+    /// Byte sequences that are wrong in it and were replaced by U+FFFD; always 0 in UTF-8, where such a row is rejected.
+    pub wrong_sequences: u64,
+    /// How often the source was read: 1, or 2 where a sample of it suggested other types than all of it.
+    pub passes: u32,
+}
+
+/// A column as it was written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnReport {
+    /// The name in the table.
+    pub name: String,
+    /// The name as it stands in the file.
+    pub source_name: String,
+    /// The Hive type.
+    #[serde(rename = "type")]
+    pub hive_type: String,
+    /// Rows in which it is null.
+    pub nulls: u64,
+    /// No value gave evidence of a type: the column is in the table as `string` until one does.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub provisional: bool,
+}

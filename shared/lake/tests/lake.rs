@@ -1,0 +1,437 @@
+//! The promises of `Lake::convert`, on a store and a catalog in memory that behave as S3 and Glue do.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use bytes::Bytes;
+use cleanzone_catalog::{Catalog, MemoryCatalog, TableName};
+use cleanzone_error::{ErrorName, Fault as _};
+use cleanzone_events::ObjectCreated;
+use cleanzone_lake::{Lake, Layout, Mode, Report, Settings, Status};
+use cleanzone_storage::{Call, Error as StorageError, Fault, Location, MemoryStore};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use tokio::time::{Duration, Instant};
+
+struct World {
+    store: MemoryStore,
+    catalog: Arc<MemoryCatalog>,
+    settings: Settings,
+}
+
+impl World {
+    fn new() -> Self {
+        Self::with(MemoryStore::new(["landing", "clean"]))
+    }
+
+    fn with(store: MemoryStore) -> Self {
+        let settings = Settings {
+            clean_bucket: "clean".into(),
+            mode: Mode::Replace,
+            layout: Layout { threads: 1, ..Layout::default() },
+            read: cleanzone_tabular::Options { threads: 1, ..Default::default() },
+        };
+        Self { store, catalog: Arc::new(MemoryCatalog::default()), settings }
+    }
+
+    fn lake(&self) -> Lake {
+        Lake::new(Arc::new(self.store.clone()), self.catalog.clone(), self.settings.clone())
+    }
+
+    /// Puts an object there and returns the event that S3 would send.
+    fn land(&self, key: &str, body: impl Into<Bytes>, sequencer: u32) -> ObjectCreated {
+        let meta = self.store.insert(&Location::new("landing", key), body);
+        ObjectCreated {
+            bucket: "landing".into(),
+            key: key.into(),
+            version_id: meta.version,
+            etag: Some(meta.etag),
+            size: Some(meta.size),
+            sequencer: Some(format!("{sequencer:016X}").parse().unwrap()),
+            event_time: None,
+        }
+    }
+
+    /// Every row of a table, as text by column, from all its visible Parquet objects.
+    fn rows(&self, table: &str) -> Vec<BTreeMap<String, String>> {
+        let keys = self.store.keys("clean");
+        let files = keys.iter().filter(|k| k.starts_with(table) && k.ends_with(".parquet"));
+        let mut rows = Vec::new();
+        for key in files {
+            let body = self.store.content(&Location::new("clean", key)).unwrap();
+            for batch in ParquetRecordBatchReaderBuilder::try_new(body).unwrap().build().unwrap() {
+                rows.extend(texts(&batch.unwrap()));
+            }
+        }
+        rows
+    }
+
+    async fn columns(&self, database: &str, table: &str) -> Vec<(String, String)> {
+        let table = self.catalog.table(&TableName::new(database, table)).await.unwrap().unwrap();
+        table.columns.into_iter().map(|c| (c.name, c.hive_type)).collect()
+    }
+
+    /// Nothing of a failed conversion may stay.
+    fn assert_untouched(&self) {
+        assert_eq!(self.store.keys("clean"), Vec::<String>::new());
+        assert_eq!(self.store.pending_uploads(), 0);
+    }
+}
+
+fn texts(batch: &RecordBatch) -> Vec<BTreeMap<String, String>> {
+    let columns: Vec<_> =
+        batch.columns().iter().map(|c| arrow::compute::cast(c, &arrow::datatypes::DataType::Utf8).unwrap()).collect();
+    (0..batch.num_rows())
+        .map(|row| {
+            let cells = batch.schema_ref().fields().iter().zip(&columns).filter(|(_, c)| c.is_valid(row));
+            cells.map(|(f, c)| (f.name().clone(), c.as_string::<i32>().value(row).to_owned())).collect()
+        })
+        .collect()
+}
+
+fn values(rows: &[BTreeMap<String, String>], column: &str) -> Vec<String> {
+    let mut values: Vec<_> = rows.iter().filter_map(|r| r.get(column).cloned()).collect();
+    values.sort();
+    values
+}
+
+fn names(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).collect()
+}
+
+const BOOK: &str = "name,favorite_num\nGareth,23\nTracy,28\nChris,16\nEmma,14\n";
+
+#[tokio::test]
+async fn the_first_file_becomes_a_table() {
+    let world = World::new();
+    let event = world.land("cleanzonedb/csvtoparquet/test.csv", BOOK, 1);
+    let report = world.lake().convert(&event, None).await.unwrap();
+
+    assert_eq!((report.status, report.content.records, report.content.rows), (Status::Converted, 4, 4));
+    assert_eq!(
+        world.columns("cleanzonedb", "csvtoparquet").await,
+        names(&[("name", "string"), ("favorite_num", "bigint")])
+    );
+    let rows = world.rows("cleanzonedb/csvtoparquet/test-");
+    assert_eq!(values(&rows, "favorite_num"), ["14", "16", "23", "28"]);
+    assert_eq!(report.paths.len(), 1);
+    let stem = report.paths[0].strip_prefix("s3://clean/cleanzonedb/csvtoparquet/test-").unwrap();
+    let digits = stem.strip_suffix(".parquet").unwrap();
+    assert!(digits.len() == 16 && digits.bytes().all(|b| b.is_ascii_hexdigit()), "{digits}");
+}
+
+#[tokio::test]
+async fn the_same_event_ten_times_is_one_copy() {
+    let world = World::new();
+    let event = world.land("db/t/a.csv", BOOK, 1);
+    let lake = world.lake();
+    let first = lake.convert(&event, None).await.unwrap();
+    let writes = world.store.calls(Call::Publish) + world.store.calls(Call::Put);
+    for _ in 0..9 {
+        let again = lake.convert(&event, None).await.unwrap();
+        assert_eq!((again.status, &again.paths, again.content.rows), (Status::Unchanged, &first.paths, 4));
+    }
+    assert_eq!(world.store.calls(Call::Publish) + world.store.calls(Call::Put), writes);
+    assert_eq!(world.rows("db/t/").len(), 4);
+}
+
+#[tokio::test]
+async fn the_same_event_ten_times_at_once_is_one_copy() {
+    let world = World::new();
+    let event = world.land("db/t/a.csv", BOOK, 1);
+    let lake = world.lake();
+    let all = (0..10).map(|_| {
+        let (lake, event) = (lake.clone(), event.clone());
+        tokio::spawn(async move { lake.convert(&event, None).await.unwrap() })
+    });
+    for task in all.collect::<Vec<_>>() {
+        assert_ne!(task.await.unwrap().status, Status::Superseded);
+    }
+    assert_eq!(world.rows("db/t/").len(), 4);
+    assert_eq!(world.store.pending_uploads(), 0);
+}
+
+#[tokio::test]
+async fn a_new_version_replaces_the_rows_of_the_old_one_and_a_late_old_event_changes_nothing() {
+    for store in [MemoryStore::new(["landing", "clean"]), MemoryStore::new(["landing", "clean"]).versioned()] {
+        let world = World::with(store);
+        let old = world.land("db/t/a.csv", "n\n1\n2\n3\n", 1);
+        let new = world.land("db/t/a.csv", "n\n7\n", 2);
+        assert_eq!(world.lake().convert(&new, None).await.unwrap().status, Status::Converted);
+        assert_eq!(world.lake().convert(&old, None).await.unwrap().status, Status::Superseded);
+        assert_eq!(values(&world.rows("db/t/"), "n"), ["7"]);
+    }
+}
+
+#[tokio::test]
+async fn versions_in_order_replace_each_other() {
+    let world = World::with(MemoryStore::new(["landing", "clean"]).versioned());
+    let first = world.land("db/t/a.csv", "n\n1\n2\n3\n", 1);
+    let second = world.land("db/t/a.csv", "n\n7\n", 2);
+    for event in [&first, &second] {
+        assert_eq!(world.lake().convert(event, None).await.unwrap().status, Status::Converted);
+    }
+    assert_eq!(values(&world.rows("db/t/"), "n"), ["7"]);
+}
+
+#[tokio::test]
+async fn in_append_mode_every_version_adds_and_none_adds_twice() {
+    let mut world = World::with(MemoryStore::new(["landing", "clean"]).versioned());
+    world.settings.mode = Mode::Append;
+    let first = world.land("db/t/a.csv", "n\n1\n", 1);
+    let second = world.land("db/t/a.csv", "n\n1\n", 2);
+    for event in [&second, &first, &second, &first] {
+        world.lake().convert(event, None).await.unwrap();
+    }
+    assert_eq!(values(&world.rows("db/t/"), "n"), ["1", "1"]);
+}
+
+#[tokio::test]
+async fn a_replacement_with_fewer_files_leaves_none_of_the_old_ones() {
+    let mut world = World::new();
+    world.settings.layout.max_file_bytes = 1;
+    world.settings.read.block_bytes = 4;
+    let many: String = std::iter::once("n\n".to_owned()).chain((0..9).map(|i| format!("{i}\n"))).collect();
+    let report = world.lake().convert(&world.land("db/t/a.csv", many, 1), None).await.unwrap();
+    assert!(report.paths.len() > 1, "{:?}", report.paths);
+    assert!(report.paths[1].ends_with("-00001.parquet"));
+    assert_eq!(world.rows("db/t/").len(), 9);
+
+    let report = world.lake().convert(&world.land("db/t/a.csv", "n\n5\n", 2), None).await.unwrap();
+    assert_eq!(report.paths.len(), 1);
+    assert_eq!(values(&world.rows("db/t/"), "n"), ["5"]);
+    assert_eq!(world.store.keys("clean").len(), 2, "one file, one commit record");
+}
+
+#[tokio::test]
+async fn an_empty_new_version_takes_the_rows_away() {
+    let world = World::new();
+    world.lake().convert(&world.land("db/t/a.csv", BOOK, 1), None).await.unwrap();
+    let report = world.lake().convert(&world.land("db/t/a.csv", "", 2), None).await.unwrap();
+    assert_eq!((report.content.rows, report.paths.len()), (0, 0));
+    assert_eq!(world.rows("db/t/").len(), 0);
+}
+
+#[tokio::test]
+async fn a_header_alone_makes_a_table_that_any_later_file_can_type() {
+    let world = World::new();
+    world.lake().convert(&world.land("db/t/empty.csv", "a,b\n", 1), None).await.unwrap();
+    assert_eq!(world.columns("db", "t").await, names(&[("a", "string"), ("b", "string")]));
+    world.lake().convert(&world.land("db/t/half.csv", "a,b\n1,\n", 1), None).await.unwrap();
+    world.lake().convert(&world.land("db/t/full.csv", "a,b\n2,2.5\n", 1), None).await.unwrap();
+    assert_eq!(world.columns("db", "t").await, names(&[("a", "bigint"), ("b", "double")]));
+    assert_eq!(values(&world.rows("db/t/"), "b"), ["2.5"]);
+    assert_eq!(world.rows("db/t/").len(), 2);
+}
+
+#[tokio::test]
+async fn the_types_of_the_table_are_the_contract() {
+    let mut world = World::new();
+    world.settings.read.max_rejected_ratio = 0.5;
+    world.lake().convert(&world.land("db/t/a.csv", "zip,n\n007,1\n", 1), None).await.unwrap();
+    let report = world.lake().convert(&world.land("db/t/b.csv", "zip,n\n8,2\n9,x\n10,3\n", 1), None).await.unwrap();
+    assert_eq!((report.content.rows, report.content.rejected, report.content.records), (2, 1, 3));
+    assert_eq!(values(&world.rows("db/t/"), "zip"), ["007", "10", "8"]);
+    let path = report.rejected_path.unwrap();
+    let key = path.strip_prefix("s3://clean/").unwrap();
+    assert!(key.starts_with("_rejected/db/t/b-"), "{key}");
+    let rejected = world.store.content(&Location::new("clean", key)).unwrap();
+    let rejected = String::from_utf8(rejected.to_vec()).unwrap();
+    assert!(rejected.starts_with("line,offset,reason,raw\n3,"), "{rejected}");
+    assert!(rejected.ends_with(",\"9,x\"\n"), "{rejected}");
+}
+
+#[tokio::test]
+async fn too_many_rejected_rows_publish_nothing() {
+    let world = World::new();
+    world.lake().convert(&world.land("db/t/a.csv", "n\n1\n", 1), None).await.unwrap();
+    let before = world.store.keys("clean");
+    let many: String = std::iter::once("n\n".to_owned()).chain((0..100).map(|_| "x\n".to_owned())).collect();
+    let error = world.lake().convert(&world.land("db/t/b.csv", many, 1), None).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::TooManyRejectedRows);
+    assert_eq!(world.store.keys("clean"), before);
+    assert_eq!(world.store.pending_uploads(), 0);
+}
+
+#[tokio::test]
+async fn hive_folders_become_partitions() {
+    let world = World::new();
+    let key = "sales/orders/year=2026/city=São Paulo/x y+z.csv";
+    let report = world.lake().convert(&world.land(key, "id,year\n1,1999\n", 1), None).await.unwrap();
+    let table = world.catalog.table(&TableName::new("sales", "orders")).await.unwrap().unwrap();
+    assert_eq!(table.partition_keys.iter().map(|k| &*k.name).collect::<Vec<_>>(), ["year", "city"]);
+    assert_eq!(world.columns("sales", "orders").await, names(&[("id", "bigint"), ("year_1", "bigint")]));
+    let folder = "s3://clean/sales/orders/year=2026/city=São Paulo/";
+    assert!(report.paths[0].starts_with(&format!("{folder}x_y+z-")), "{:?}", report.paths);
+    assert_eq!(report.partitions_values[folder], ["2026", "São Paulo"]);
+    let page = world.catalog.partitions(&TableName::new("sales", "orders"), None).await.unwrap();
+    assert_eq!(page.partitions.len(), 1);
+}
+
+#[tokio::test]
+async fn twenty_files_with_different_columns_at_once_end_with_all_of_them() {
+    let world = World::new();
+    let all = (0..20).map(|i| {
+        let event = world.land(&format!("db/t/{i}.csv"), format!("id,c{i}\n{i},{i}\n"), 1);
+        let lake = world.lake();
+        tokio::spawn(async move { lake.convert(&event, None).await.unwrap() })
+    });
+    for task in all.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+    assert_eq!(world.columns("db", "t").await.len(), 21);
+    assert_eq!(world.rows("db/t/").len(), 20);
+}
+
+#[tokio::test]
+async fn two_files_that_type_a_column_differently_at_once_both_end_in_the_table() {
+    let world = World::new();
+    let events = [world.land("db/t/a.csv", "v\n1\n", 1), world.land("db/t/b.csv", "v\n2\n", 1)];
+    let (a, b) = tokio::join!(async { world.lake().convert(&events[0], None).await }, async {
+        world.lake().convert(&events[1], None).await
+    });
+    a.unwrap();
+    b.unwrap();
+    assert_eq!(values(&world.rows("db/t/"), "v"), ["1", "2"]);
+}
+
+#[tokio::test]
+async fn a_removed_table_is_made_anew_by_a_repeated_event() {
+    let mut world = World::new();
+    let event = world.land("db/t/a.csv", BOOK, 1);
+    world.lake().convert(&event, None).await.unwrap();
+    world.catalog = Arc::new(MemoryCatalog::default());
+    assert_eq!(world.lake().convert(&event, None).await.unwrap().status, Status::Converted);
+    assert_eq!(world.columns("db", "t").await.len(), 2);
+    assert_eq!(world.rows("db/t/").len(), 4);
+}
+
+#[tokio::test]
+async fn a_source_that_changes_while_it_is_read_is_not_published() {
+    let world = World::new();
+    let body: String = std::iter::once("n\n".to_owned()).chain((0..60_000).map(|i| format!("{i}\n"))).collect();
+    let event = world.land("db/t/a.csv", body, 1);
+    world.store.inject(Call::Read, Fault::Pass);
+    let overwrite = |store: &MemoryStore| drop(store.insert(&Location::new("landing", "db/t/a.csv"), "n\n1\n"));
+    world.store.inject(Call::Read, Fault::Meanwhile(Box::new(overwrite)));
+    let error = world.lake().convert(&event, None).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::SourceChanged);
+    world.assert_untouched();
+}
+
+#[tokio::test]
+async fn a_failure_at_any_call_leaves_before_or_after_and_a_retry_completes_it() {
+    let at = Location::new("clean", "k");
+    for call in [
+        Call::Head,
+        Call::Open,
+        Call::Read,
+        Call::Get,
+        Call::Put,
+        Call::Upload,
+        Call::Write,
+        Call::Finish,
+        Call::Publish,
+        Call::Delete,
+    ] {
+        for effect in [false, true] {
+            let mut world = World::new();
+            world.settings.layout.max_file_bytes = 1;
+            world.settings.read.block_bytes = 4;
+            world.lake().convert(&world.land("db/t/a.csv", "n\n1\n2\n3\n4\n5\n6\n", 1), None).await.unwrap();
+            let event = world.land("db/t/a.csv", "n\n7\n8\n9\n", 2);
+            let error = StorageError::Unavailable(at.clone(), "gone".into());
+            world.store.inject(call, if effect { Fault::After(error) } else { Fault::Before(error) });
+            let first = world.lake().convert(&event, None).await;
+            if let Err(error) = &first {
+                assert_eq!(error.name(), ErrorName::ServiceUnavailable, "{call:?}");
+            }
+            world.lake().convert(&event, None).await.unwrap();
+            assert_eq!(values(&world.rows("db/t/"), "n"), ["7", "8", "9"], "{call:?} {effect}");
+        }
+    }
+}
+
+/// Two versions of one source, one of them converted whole at some point in the middle of the other: the newer one is
+/// what stays, whichever began first, and nothing else.
+#[tokio::test]
+async fn of_two_versions_at_once_the_newer_one_stays() {
+    let calls = [Call::Open, Call::Head, Call::Get, Call::Upload, Call::Finish, Call::Put, Call::Publish, Call::Delete];
+    let mut interleavings = 0;
+    for newer in ["n\n21\n22\n23\n", "n\n21\n", "n\n", ""] {
+        for (call, nth, earlier, newer_begins) in calls.iter().flat_map(|c| {
+            (0..4).flat_map(move |n| {
+                [(false, false), (false, true), (true, false), (true, true)].map(|(e, b)| (*c, n, e, b))
+            })
+        }) {
+            let case = format!("{newer:?} {call:?} {nth} {earlier} {newer_begins}");
+            let mut world = World::with(MemoryStore::new(["landing", "clean"]).versioned());
+            world.settings.layout.max_file_bytes = 1;
+            world.settings.read.block_bytes = 4;
+            if earlier {
+                let event = world.land("db/t/a.csv", "n\n1\n2\n3\n4\n5\n6\n7\n8\n", 1);
+                world.lake().convert(&event, None).await.unwrap();
+            }
+            let old = world.land("db/t/a.csv", "n\n11\n12\n13\n14\n15\n16\n", 2);
+            let new = world.land("db/t/a.csv", newer, 3);
+            let (outer, inner) = if newer_begins { (new, old) } else { (old, new) };
+            for _ in 0..nth {
+                world.store.inject(call, Fault::Pass);
+            }
+            let lake = world.lake();
+            let happened = Arc::new(AtomicBool::new(false));
+            let happens = happened.clone();
+            let meanwhile = move |_: &MemoryStore| {
+                happens.store(true, Ordering::Relaxed);
+                in_a_thread_of_its_own(lake, inner);
+            };
+            world.store.inject(call, Fault::Meanwhile(Box::new(meanwhile)));
+            world.lake().convert(&outer, None).await.unwrap();
+            // It may not come to so many calls.
+            if happened.load(Ordering::Relaxed) {
+                let expected: Vec<&str> = newer.lines().skip(1).collect();
+                assert_eq!(values(&world.rows("db/t/"), "n"), expected, "{case}");
+                interleavings += 1;
+            }
+            assert_eq!(world.store.pending_uploads(), 0, "{case}");
+        }
+    }
+    assert!(interleavings > 100, "{interleavings}");
+}
+
+fn in_a_thread_of_its_own(lake: Lake, event: ObjectCreated) {
+    let run = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(lake.convert(&event, None)).unwrap();
+    };
+    std::thread::spawn(run).join().unwrap();
+}
+
+#[tokio::test]
+async fn the_deadline_ends_a_conversion_cleanly() {
+    let world = World::new();
+    let body: String = std::iter::once("n\n".to_owned()).chain((0..200_000).map(|i| format!("{i}\n"))).collect();
+    let event = world.land("db/t/a.csv", body, 1);
+    let error = world.lake().convert(&event, Some(Instant::now() + Duration::from_millis(1))).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::DeadlineTooClose);
+    world.assert_untouched();
+}
+
+#[tokio::test]
+async fn bad_keys_and_missing_things_have_names() {
+    let world = World::new();
+    let convert = async |bucket: &str, key: &str| {
+        let event = ObjectCreated { bucket: bucket.into(), key: key.into(), ..ObjectCreated::default() };
+        world.lake().convert(&event, None).await.map(|r: Report| r.status).unwrap_err().name()
+    };
+    assert_eq!(convert("landing", "x.csv").await, ErrorName::InvalidObjectKey);
+    assert_eq!(convert("clean", "db/t/x.csv").await, ErrorName::RecursiveOutput);
+    assert_eq!(convert("landing", "db/t/x.csv").await, ErrorName::SourceNotFound);
+    assert_eq!(convert("nowhere", "db/t/x.csv").await, ErrorName::ResourceNotFound);
+    world.assert_untouched();
+}
