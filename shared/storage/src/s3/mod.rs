@@ -69,7 +69,11 @@ impl Default for S3Options {
 /// it depends on the content and, under KMS, on chance.
 ///
 /// Every part and object is sent with the SDK's default checksum (CRC-32, which S3 verifies before it stores
-/// anything); it costs next to nothing, and nothing needs to be computed over the whole object beforehand.
+/// anything); it costs next to nothing, and nothing needs to be computed over the whole object beforehand. The
+/// signature of a part covers that checksum, but no SHA-256 of the content (`UNSIGNED-PAYLOAD`), which TLS makes
+/// superfluous and which would double the CPU time of an upload; a bucket policy must not forbid it.
+///
+/// See <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>.
 #[derive(Clone, Debug)]
 pub struct S3Store {
     shared: Arc<Shared>,

@@ -371,6 +371,8 @@ async fn parts_become_an_object_on_publication() {
     let requests = server.requests();
     let sizes: Vec<_> = requests[1..4].iter().map(|r| r.body.len()).collect();
     assert_eq!(sizes, [PART, PART, 1]);
+    let signed = requests[1].header("authorization");
+    assert!(requests[1].headers.contains_key("x-amz-checksum-crc32") && signed.contains("x-amz-checksum-crc32"));
     let complete = &requests[4];
     assert_eq!(requests.len(), 5, "nothing is aborted after publication");
     assert_eq!(complete.header("if-match"), "\"e0\"");
