@@ -2,7 +2,7 @@ use cleanzone_error::{ErrorName, chain};
 use cleanzone_events::{Delivery, Failure, ObjectCreated, Outcome, Record, Reply, decode, reply};
 use cleanzone_lake::{Lake, Naming};
 use cleanzone_runtime::{
-    Handler, Invocation, logs,
+    Handler, Invocation, catch_panic, logs,
     notify::{Notice, Notifier},
 };
 use futures_util::future::join_all;
@@ -41,7 +41,8 @@ impl CsvToParquet {
         let outcome = match &object {
             Ok(object) => {
                 let span = logs::object(&format!("s3://{}/{}", object.bucket, object.key));
-                self.object(object, invocation).instrument(span).await
+                // A panic over one object must not hide the others.
+                catch_panic(self.object(object, invocation)).instrument(span).await.and_then(|outcome| outcome)
             }
             Err(known) => known.clone(),
         };
@@ -64,8 +65,9 @@ impl CsvToParquet {
         let Ok((_place, waited)) = turn else { return Err(out_of_turn()) };
         match self.lake.convert(object, Some(invocation.deadline)).await {
             Ok(report) => {
+                let status = report.status;
                 let report = serde_json::to_value(&report).map_err(|e| internal(&e))?;
-                tracing::info!(report = %report, "converted");
+                tracing::info!(%report, "{status:?}");
                 Ok(report)
             }
             // Alone it may well have the time.

@@ -47,6 +47,25 @@ pub enum Compression {
     Zstd(i32),
 }
 
+impl std::str::FromStr for Compression {
+    type Err = UnknownCompression;
+
+    /// `none`, `snappy` or `zstd` (level 3), in any case.
+    fn from_str(text: &str) -> Result<Self, UnknownCompression> {
+        match text.to_ascii_lowercase().as_str() {
+            "none" => Ok(Self::None),
+            "snappy" => Ok(Self::Snappy),
+            "zstd" => Ok(Self::Zstd(3)),
+            _ => Err(UnknownCompression),
+        }
+    }
+}
+
+/// A compression that is not known here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected none, snappy or zstd")]
+pub struct UnknownCompression;
+
 /// How a file is laid out.
 #[derive(Clone, Debug)]
 pub struct Settings {
