@@ -283,7 +283,9 @@ impl Guarded {
     }
 
     fn explain(&self, error: io::Error) -> io::Error {
-        if self.source_failed.load(Ordering::Relaxed) || error.get_ref().is_some_and(|e| e.is::<InputError>()) {
+        if self.source_failed.load(Ordering::Relaxed)
+            || error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<InputError>)
+        {
             return error;
         }
         let (compression, offset) = (self.compression, self.offset());

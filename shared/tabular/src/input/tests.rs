@@ -1,3 +1,5 @@
+#![allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss)] // of small test data
+
 use std::io::Write;
 
 use proptest::prelude::*;

@@ -216,16 +216,19 @@ fn hints(report: &Report, tried: &[Attempt], columns: &[InspectedColumn], option
         let rival = tried.iter().find(|a| a.delimiter != found && a.columns > 1 && a.columns != columns_found);
         if let Some(rival) = rival {
             hint(
-                format!("--delimiter {:?}", rival.delimiter),
+                match rival.delimiter.as_str() {
+                    "\t" => "--delimiter tab".to_owned(),
+                    delimiter => format!("--delimiter '{}'", delimiter.escape_debug()),
+                },
                 format!("{} columns, in {:.0} % of the records", rival.columns, rival.consistency * 100.0),
             );
         }
     }
     if options.dialect.header_rows.is_none() {
         match report.dialect.header_rows {
-            0 => hint("--header 1".to_owned(), "the first record names the columns, and is no row".to_owned()),
+            0 => hint("--header-rows 1".to_owned(), "the first record names the columns, and is no row".to_owned()),
             _ if columns.iter().all(|c| c.shape.is_some() || c.data_type == "null") => hint(
-                "--header 0".to_owned(),
+                "--header-rows 0".to_owned(),
                 "the first record is a row: nothing but text speaks for it being a header".to_owned(),
             ),
             _ => {}

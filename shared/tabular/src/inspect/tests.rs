@@ -62,9 +62,9 @@ fn what_is_rejected_is_counted_by_reason() {
 #[test]
 fn hints_name_what_would_be_different() {
     let no_header = inspect_text("1,2\n3,4\n5,6\n", &Options::default());
-    assert!(flags(&no_header).contains(&"--header 1"), "{:?}", no_header.hints);
+    assert!(flags(&no_header).contains(&"--header-rows 1"), "{:?}", no_header.hints);
     let only_text = inspect_text("a,b\nx,y\nz,w\n", &Options::default());
-    assert_eq!(flags(&only_text), ["--header 0"]);
+    assert_eq!(flags(&only_text), ["--header-rows 0"]);
     let given = Options {
         dialect: DialectOverrides { header_rows: Some(1), ..DialectOverrides::default() },
         all_strings: true,

@@ -192,8 +192,8 @@ fn number(cell: &[u8]) -> Option<u32> {
     if digits == 0 {
         return None;
     }
-    let points = rest.iter().filter(|&&b| b == b'.').count();
-    let commas = rest.iter().filter(|&&b| b == b',').count();
+    let points = memchr::memchr_iter(b'.', rest).count();
+    let commas = memchr::memchr_iter(b',', rest).count();
     if digits + points + commas != rest.len() {
         return None;
     }

@@ -210,11 +210,11 @@ impl Table<'_> {
         }
         let most = counts.iter().max_by_key(|(_, count)| *count);
         #[allow(clippy::cast_precision_loss)] // counts of at most BODY
-        let share = most.map_or(0.0, |(_, count)| *count as f64 / values as f64);
+        let most_share = most.map_or(0.0, |(_, count)| *count as f64 / values as f64);
         Column {
             values,
-            kind: most.filter(|_| share >= 0.5).map(|(kind, _)| *kind),
-            share,
+            kind: most.filter(|_| most_share >= 0.5).map(|(kind, _)| *kind),
+            share: most_share,
             shape: shape.filter(|_| same_shape && values >= 2),
         }
     }
@@ -228,9 +228,9 @@ impl Table<'_> {
             && record.width >= 2
             && record.width.abs_diff(self.columns) <= (self.columns / 4).max(1);
         let named = |cell: &[u8]| cell.len() <= 64 && matches!(cell::kind(cell), Kind::Text);
-        let names = self.cells(record).filter(|cell| named(cell)).count();
+        let count = self.cells(record).filter(|cell| named(cell)).count();
         let values = self.cells(record).any(|cell| cell::kind(cell).is_value());
-        (near && !values && names + 1 >= record.width && self.typed_columns(at) > 0).then_some(at)
+        (near && !values && count + 1 >= record.width && self.typed_columns(at) > 0).then_some(at)
     }
 
     /// `#id,name` before rows of two cells.

@@ -69,7 +69,7 @@ impl fmt::Display for Attempt {
 pub enum SniffError {
     /// No way to read the sample gives most records the same number of fields.
     #[error(
-        "cannot tell how the file is delimited (tried: {}); say it with --delimiter, --quote, --skip-lines or --header",
+        "cannot tell how the file is delimited (tried: {}); say it with --delimiter, --quote, --skip-lines or --header-rows",
         list(tried)
     )]
     Ambiguous {
@@ -232,6 +232,8 @@ const QUOTED: u32 = 8;
 /// A dialect, applied to the sample.
 struct Trial {
     dialect: Dialect,
+    /// What speaks against it beforehand.
+    handicap: u32,
     cost: i64,
     columns: usize,
     shaped: usize,
@@ -273,57 +275,36 @@ impl Sniffer<'_> {
     /// Tries what can be; at least one.
     fn trials(&self) -> Vec<Trial> {
         let mut records = Records::default();
-        let terminators = self.terminators();
         let comment = match self.known.comment {
             Setting::Is(comment) => comment,
             Setting::Detect => self.has_line_with(b'#').then_some(b'#'),
         };
-        let plain = Dialect {
-            quote: *self.known.quote.given().unwrap_or(&Some(b'"')),
-            escape: *self.known.escape.given().unwrap_or(&None),
-            terminator: terminators[0],
-            comment,
-            ..Dialect::csv()
-        };
-        let mut trials: Vec<_> = self
-            .delimiters()
-            .into_iter()
-            .map(|(delimiter, handicap)| {
+        let mut trials = Vec::new();
+        for (terminator, against) in self.terminators() {
+            let plain = Dialect {
+                quote: *self.known.quote.given().unwrap_or(&Some(b'"')),
+                escape: *self.known.escape.given().unwrap_or(&None),
+                terminator,
+                comment,
+                ..Dialect::csv()
+            };
+            for (delimiter, handicap) in self.delimiters() {
                 let dialect = Dialect { delimiter, ..plain.clone() };
-                self.trial(dialect, handicap, &mut records)
-            })
-            .collect();
-
-        // Quotes and escapes: for every delimiter, as few would stand out without them.
-        let mut others = Vec::new();
-        for trial in &trials {
-            for (quote, escape, handicap) in self.quotings(&trial.dialect) {
-                others.push((Dialect { quote, escape, ..trial.dialect.clone() }, handicap));
+                for (quote, escape, more) in self.quotings(&dialect) {
+                    let dialect = Dialect { quote, escape, ..dialect.clone() };
+                    trials.push(self.trial(dialect, against + handicap + more, &mut records));
+                }
+                trials.push(self.trial(dialect, against + handicap, &mut records));
             }
         }
-        let handicap_of = |delimiter: &[u8]| {
-            DELIMITERS.iter().find(|(d, _)| d.as_bytes() == delimiter).map_or(0, |(_, handicap)| *handicap)
-        };
-        for (dialect, handicap) in others {
-            let handicap = handicap + handicap_of(&dialect.delimiter);
-            trials.push(self.trial(dialect, handicap, &mut records));
-        }
-
-        // Line ends and comments: they matter alike to every delimiter.
-        trials.sort_by_key(|trial| trial.cost);
-        trials.truncate(8);
-        let mut others = Vec::new();
-        for trial in &trials {
-            let handicap = 16 + handicap_of(&trial.dialect.delimiter);
-            for &terminator in &terminators[1..] {
-                others.push((Dialect { terminator, ..trial.dialect.clone() }, handicap));
+        if comment.is_some() && self.known.comment == Setting::Detect {
+            // Whether lines are comments matters alike to all that are any good.
+            trials.sort_by_key(|trial| trial.cost);
+            trials.truncate(8);
+            for i in 0..trials.len() {
+                let dialect = Dialect { comment: None, ..trials[i].dialect.clone() };
+                trials.push(self.trial(dialect, trials[i].handicap + 16, &mut records));
             }
-            if comment.is_some() && self.known.comment == Setting::Detect {
-                others.push((Dialect { comment: None, ..trial.dialect.clone() }, handicap));
-            }
-        }
-        for (dialect, handicap) in others {
-            trials.push(self.trial(dialect, handicap, &mut records));
         }
         trials
     }
@@ -338,17 +319,17 @@ impl Sniffer<'_> {
         delimiters
     }
 
-    /// What a text with line ends of both kinds may be; the likeliest first.
-    fn terminators(&self) -> Vec<Terminator> {
+    /// What may end its lines, and what speaks against each.
+    fn terminators(&self) -> Vec<(Terminator, u32)> {
         if let Some(terminator) = self.known.terminator {
-            return vec![terminator];
+            return vec![(terminator, 0)];
         }
         let mut lone = memchr::memchr_iter(b'\r', self.text)
             .filter(|at| self.text.get(at + 1).map_or(self.whole, |&next| next != b'\n'));
         match (lone.next().is_some(), memchr::memchr(b'\n', self.text).is_some()) {
-            (false, _) => vec![Terminator::Lf],
-            (true, false) => vec![Terminator::Cr, Terminator::Lf],
-            (true, true) => vec![Terminator::Lf, Terminator::Any],
+            (false, _) => vec![(Terminator::Lf, 0)],
+            (true, false) => vec![(Terminator::Cr, 0), (Terminator::Lf, 16)],
+            (true, true) => vec![(Terminator::Lf, 0), (Terminator::Any, 16)],
         }
     }
 
@@ -410,7 +391,8 @@ impl Sniffer<'_> {
     fn trial(&self, dialect: Dialect, handicap: u32, records: &mut Records) -> Trial {
         records.split(self.text, self.whole, &dialect);
         let single = dialect.delimiter.is_empty();
-        let mut trial = Trial { dialect, cost: i64::from(handicap), columns: 1, shaped: 0, broken: 0, records: 0 };
+        let mut trial =
+            Trial { dialect, handicap, cost: i64::from(handicap), columns: 1, shaped: 0, broken: 0, records: 0 };
         if single && self.known.delimiter.is_none() {
             trial.cost += i64::from(SINGLE_COLUMN);
         }
