@@ -1,5 +1,8 @@
 use std::{collections::BTreeMap, fmt, time::SystemTime};
 
+#[cfg(doc)]
+use crate::Error;
+
 /// The address of an object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Location {

@@ -3,6 +3,8 @@ use std::fmt;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+#[cfg(doc)]
+use crate::Error;
 use crate::{Location, ObjectMeta, Pin, Precondition, Result, WriteOptions};
 
 /// A place that holds objects.

@@ -76,7 +76,8 @@ fn lacks_credentials(error: &(dyn StdError + 'static)) -> bool {
 
 /// The error that a code, or where there is none a status, stands for.
 pub(super) fn by_code(action: Action, at: &Location, code: Option<&str>, status: Option<u16>, source: Source) -> Error {
-    let writes = action == Action::Put;
+    let puts = action == Action::Put;
+    let changes = puts || action == Action::Delete;
     match (code.unwrap_or_default(), status.unwrap_or_default()) {
         ("NoSuchBucket", _) => Error::NoBucket(at.bucket.clone()),
         ("InvalidObjectState", _) => Error::Archived(at.clone()),
@@ -84,10 +85,10 @@ pub(super) fn by_code(action: Action, at: &Location, code: Option<&str>, status:
         ("NoSuchUpload" | "ConditionalRequestConflict" | "OperationAborted", _) | (_, 409) => {
             Error::Conflict(at.clone())
         }
-        ("PreconditionFailed", _) | (_, 412) if writes => Error::Precondition(at.clone()),
+        ("PreconditionFailed", _) | (_, 412) if changes => Error::Precondition(at.clone()),
         ("PreconditionFailed", _) | (_, 412) => Error::Changed(at.clone()),
         // `If-Match` on an object that does not exist.
-        (_, 404) if writes => Error::Precondition(at.clone()),
+        (_, 404) if puts => Error::Precondition(at.clone()),
         // 405: the version is a delete marker.
         ("NoSuchKey" | "NoSuchVersion" | "NotFound", _) | (_, 404 | 405) => Error::NotFound(at.clone()),
         ("RequestTimeout" | "InternalError", _) => Error::Unavailable(at.clone(), source),
@@ -137,6 +138,8 @@ mod tests {
             (Action::Get, "", 403, AccessDenied),
             (Action::Put, "ExpiredToken", 400, AccessDenied),
             (Action::Put, "PreconditionFailed", 412, Conflict),
+            (Action::Delete, "PreconditionFailed", 412, Conflict),
+            (Action::Delete, "NoSuchKey", 404, SourceNotFound),
             (Action::Put, "ConditionalRequestConflict", 409, Conflict),
             (Action::Put, "NoSuchUpload", 404, Conflict),
             (Action::Put, "NoSuchKey", 404, Conflict),

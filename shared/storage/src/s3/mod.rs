@@ -60,7 +60,8 @@ impl Default for S3Options {
 /// A read costs one `GetObject` for every [`S3Options::range_size`] bytes and nothing else; the ranges are pinned to
 /// the entity tag of the first one, and to the version where the [`Pin`] names one (that needs
 /// `s3:GetObjectVersion`). Without `s3:ListBucket`, S3 answers 403 instead of 404 for an object that does not exist:
-/// it is then [`Error::AccessDenied`]. `HeadObject` has no body, so [`ObjectStore::head`] cannot tell a missing bucket
+/// it is then [`Error::AccessDenied`]. To write or delete on condition of an entity tag needs `s3:GetObject` too
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html>). `HeadObject` has no body, so [`ObjectStore::head`] cannot tell a missing bucket
 /// from a missing object.
 ///
 /// A write carries a random number in its metadata (`x-amz-meta-cleanzone-write`, hidden from
@@ -108,13 +109,41 @@ impl Shared {
         Backoff::new(self.options.retry)
     }
 
-    /// One object, if it has this entity tag (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html>).
+    async fn head(&self, at: &Location) -> Result<Option<ObjectMeta>> {
+        match self.client.head_object().bucket(&at.bucket).key(&at.key).send().await {
+            Ok(found) => meta(
+                Action::Get,
+                at,
+                length(found.content_length),
+                found.e_tag,
+                found.version_id,
+                found.last_modified,
+                found.metadata,
+            )
+            .map(Some),
+            Err(error) => match failure(Action::Get, at, error) {
+                Error::NotFound(_) | Error::NoBucket(_) => Ok(None),
+                error => Err(error),
+            },
+        }
+    }
+
+    /// One object; with an entity tag, only the one that has it.
     async fn delete_one(&self, at: &Location, etag: Option<&str>) -> Result<()> {
-        let request = self.client.delete_object().bucket(&at.bucket).key(&at.key);
-        let sent = request.set_if_match(etag.map(|etag| format!("\"{etag}\""))).send().await;
-        match sent.map_err(|e| failure(Action::Delete, at, e)) {
-            Err(Error::NotFound(_)) | Ok(_) => Ok(()),
-            Err(error) => Err(error),
+        let mut backoff = self.backoff();
+        loop {
+            let request = self.client.delete_object().bucket(&at.bucket).key(&at.key);
+            let sent = request.set_if_match(etag.map(quoted)).send().await;
+            match sent.map_err(|e| failure(Action::Delete, at, e)) {
+                Err(Error::NotFound(_)) | Ok(_) => return Ok(()),
+                Err(Error::Conflict(_)) if backoff.wait().await => {}
+                // An attempt whose answer was lost may have removed it.
+                Err(error @ Error::Precondition(_)) => {
+                    let current = self.head(at).await;
+                    return if matches!(current, Ok(None)) { Ok(()) } else { Err(error) };
+                }
+                Err(error) => return Err(error),
+            }
         }
     }
 
@@ -157,22 +186,7 @@ impl Shared {
 #[async_trait]
 impl ObjectStore for S3Store {
     async fn head(&self, at: &Location) -> Result<Option<ObjectMeta>> {
-        match self.shared.client.head_object().bucket(&at.bucket).key(&at.key).send().await {
-            Ok(found) => meta(
-                Action::Get,
-                at,
-                length(found.content_length),
-                found.e_tag,
-                found.version_id,
-                found.last_modified,
-                found.metadata,
-            )
-            .map(Some),
-            Err(error) => match failure(Action::Get, at, error) {
-                Error::NotFound(_) | Error::NoBucket(_) => Ok(None),
-                error => Err(error),
-            },
-        }
+        self.shared.head(at).await
     }
 
     async fn open(&self, at: &Location, pin: &Pin) -> Result<Box<dyn ObjectReader>> {

@@ -88,6 +88,7 @@ pub(crate) async fn every_case(on: &Subject<'_>) {
     nothing_shows_before_publication(on).await;
     nothing_stays_of_what_is_given_up(on).await;
     removing_is_repeatable(on).await;
+    only_what_was_looked_at_is_removed(on).await;
     a_listing_is_in_order(on).await;
 }
 
@@ -322,6 +323,18 @@ async fn removing_is_repeatable(on: &Subject<'_>) {
         assert!(on.keys("gone/").await.is_empty());
         on.store.delete(&at).await.unwrap();
     }
+}
+
+async fn only_what_was_looked_at_is_removed(on: &Subject<'_>) {
+    let at = on.at("removed-if");
+    let old = on.put("removed-if", "old").await;
+    let new = on.put("removed-if", "new!").await;
+    let outcome = on.store.delete_if(&at, &old).await;
+    assert!(matches!(&outcome, Err(Error::Precondition(found)) if *found == at), "{outcome:?}");
+    assert_eq!(on.content("removed-if").await.unwrap(), "new!");
+    on.store.delete_if(&at, &new).await.unwrap();
+    assert!(on.content("removed-if").await.is_none());
+    on.store.delete_if(&at, &new).await.unwrap();
 }
 
 async fn a_listing_is_in_order(on: &Subject<'_>) {

@@ -505,3 +505,26 @@ async fn only_what_could_not_be_removed_just_now_is_tried_again() {
     let error = delete(&server).await.unwrap_err();
     assert!(matches!(error, Error::Throttled(found, _) if found.key == "y"));
 }
+
+#[tokio::test]
+async fn a_removal_on_condition_knows_its_own_work() {
+    let delete = |server: &Server| {
+        let store = store(server);
+        async move { store.delete_if(&at(), "e1").await }
+    };
+    let refused = || answer(Reply::error(412, "PreconditionFailed"));
+    // It was ours whose answer was lost.
+    let server = Server::queue(vec![answer(Reply::lost()), refused(), answer(Reply::new(404))]).await;
+    delete(&server).await.unwrap();
+    assert_eq!(server.requests()[1].header("if-match"), "\"e1\"");
+    // It is another object now, or we may not know.
+    for then in [Reply::known(200), Reply::new(403)] {
+        let server = Server::queue(vec![refused(), answer(then)]).await;
+        let outcome = delete(&server).await;
+        assert!(matches!(&outcome, Err(Error::Precondition(found)) if *found == at()), "{outcome:?}");
+    }
+    // It met another write.
+    let conflict = answer(Reply::error(409, "ConditionalRequestConflict"));
+    let server = Server::queue(vec![conflict, answer(Reply::new(204))]).await;
+    delete(&server).await.unwrap();
+}
