@@ -61,8 +61,8 @@ impl Default for S3Options {
 /// the entity tag of the first one, and to the version where the [`Pin`] names one (that needs
 /// `s3:GetObjectVersion`). Without `s3:ListBucket`, S3 answers 403 instead of 404 for an object that does not exist:
 /// it is then [`Error::AccessDenied`]. To write or delete on condition of an entity tag needs `s3:GetObject` too
-/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html>). `HeadObject` has no body, so [`ObjectStore::head`] cannot tell a missing bucket
-/// from a missing object.
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html>). `HeadObject` has no
+/// body, so [`ObjectStore::head`] cannot tell a missing bucket from a missing object.
 ///
 /// A write carries a random number in its metadata (`x-amz-meta-cleanzone-write`, hidden from
 /// [`ObjectMeta::metadata`]). Where the answer to a conditional write is lost, the SDK sends it again and S3 finds the
