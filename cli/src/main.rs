@@ -1,1 +1,27 @@
-fn main() {}
+//! `cleanzone`: the conversion of the lake, on local files.
+
+mod args;
+mod convert;
+mod inspect;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use cleanzone_error::{Fault, chain};
+
+use args::{Arguments, Command};
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Convert(arguments) => convert::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error[{}]: {}", error.name(), chain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -21,7 +21,7 @@ mod sink;
 
 pub use error::Error;
 pub use lake::Lake;
-pub use local::{Progress, convert_file};
+pub use local::{Progress, convert_file, inspect_file};
 pub use naming::{Naming, column_names, sanitise};
 pub use report::{ColumnReport, Content, Report, SourceReport, Status};
 pub use settings::{Compression, Layout, Mode, Settings};

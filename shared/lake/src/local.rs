@@ -58,6 +58,16 @@ pub fn convert_file(
     Ok((converted.content, converted.bytes))
 }
 
+/// Reads a local file as a conversion would, and tells what it found; writes nothing.
+///
+/// # Errors
+/// [`Error::Read`] and [`Error::File`], as a conversion.
+pub fn inspect_file(input: &Path, options: &tabular::Options) -> Result<tabular::Inspection, Error> {
+    let mut source = FileSource { path: input.to_owned(), progress: Progress::default() };
+    let planner = TablePlanner { partition_keys: Vec::new(), table: None };
+    tabular::inspect(&mut source, &planner, options).map_err(Error::read)
+}
+
 /// A local file that can be read more than once.
 #[derive(Debug)]
 pub(crate) struct FileSource {
