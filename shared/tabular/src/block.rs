@@ -119,8 +119,13 @@ pub(crate) struct Blocks {
 }
 
 impl Blocks {
-    pub(crate) fn new(reader: Box<dyn Read + Send>, block_bytes: usize) -> Self {
-        Self { reader, ahead: Vec::new(), at: 0, eof: false, offset: 0, line: 1, block_bytes: block_bytes.max(1) }
+    pub(crate) fn new(reader: Box<dyn Read + Send>) -> Self {
+        Self { reader, ahead: Vec::new(), at: 0, eof: false, offset: 0, line: 1, block_bytes: RAW }
+    }
+
+    /// Sets how much text a block has, in bytes.
+    pub(crate) fn set_size(&mut self, bytes: usize) {
+        self.block_bytes = bytes.max(1);
     }
 
     /// What lies ahead, at least `bytes` of it unless the text ends before; and whether it is all there is.

@@ -20,7 +20,7 @@ use crate::{
     grammar::Grammar,
     plan::{How, PlannedColumn, Tokens},
     types::{
-        Evidence, Kind, boolean, decimal, float,
+        Evidence, Kind, Times, boolean, decimal, float,
         float::Number,
         integer,
         integer::MAX_SAFE,
@@ -38,7 +38,7 @@ pub(crate) struct Fields<'a> {
     delimiter: usize,
     /// The quote, or 256 for none.
     quote: u16,
-    /// Whether quotes and escapes have to be looked for inside of fields.
+    /// Whether quotes have to be looked for inside of quoted fields.
     tricky: bool,
     odd: Vec<u32>,
     grammar: &'a Grammar,
@@ -54,7 +54,7 @@ impl<'a> Fields<'a> {
             columns,
             delimiter: grammar.delimiter.len(),
             quote: grammar.quote.map_or(256, u16::from),
-            tricky: block.tricky || grammar.escape.is_some(),
+            tricky: block.tricky,
             odd: block.odd.iter().map(|odd| odd.row).collect(),
             grammar,
             tokens,
@@ -92,6 +92,11 @@ impl<'a> Fields<'a> {
 
     pub(crate) fn grammar(&self) -> &'a Grammar {
         self.grammar
+    }
+
+    /// Whether more can be in a text than quotes.
+    fn has_odd_text(&self) -> bool {
+        self.grammar.escape.is_some() || !self.odd.is_empty() || matches!(self.tokens, Tokens::Given(_))
     }
 
     fn is_odd(&self, row: usize) -> bool {
@@ -205,48 +210,77 @@ impl<'p> Builder<'p> {
         let text = fields.text;
         let mut run = Run { column: self.column, fields, rows, nulls: &mut self.nulls, found: &mut self.found };
         match &self.planned.how {
-            How::Inferred { kind, open, plain_time } => {
-                let layout_is_iso = |layout: &Layout| *layout == Layout::Iso;
+            How::Inferred { kind, open, times } => {
+                // What is parsed in the kind that is assumed adds nothing to the evidence for it, but for what is said.
                 match (&mut self.values, kind) {
-                    (Values::Boolean(out), _) => run.inferred(out, |_, _| None, boolean),
-                    (Values::Int64(out), Kind::StyledInt(style)) => run.inferred(out, |_, _| None, |t| {
-                        match float::parse(t).or_else(|| style.parse(t))? {
-                            Number::Int(value) => Some(value),
-                            Number::Float(_) => None,
-                        }
-                    }),
-                    (Values::Int64(out), _) => {
-                        run.inferred(out, |start, len| integer::fast(text, start, len), integer::parse);
+                    (Values::Boolean(out), _) => {
+                        let known = Evidence::NONE;
+                        run.inferred(out, |s, l| boolean(text.get(s..s + l)?), |t| Some((boolean(t)?, known)));
                     }
-                    (Values::Float64(out), Kind::StyledDouble(style)) => run.inferred(out, |_, _| None, |t| {
-                        if let Some(value) = style.plain(t).and_then(|t| float::parse_double(&t)) {
-                            return Some(value);
-                        }
-                        if style.has_decimal_comma() { None } else { float::parse_double(t) }
-                    }),
+                    (Values::Int64(out), Kind::StyledInt(style)) => run.inferred(
+                        out,
+                        |_, _| None,
+                        |t| match float::parse(t).or_else(|| style.parse(t))? {
+                            // Whether it is large is looked at in the end, as it is for plain ones.
+                            Number::Int(value) => Some((value, Evidence::NONE)),
+                            Number::Float(_) => None,
+                        },
+                    ),
+                    (Values::Int64(out), _) => {
+                        let fast = |start, len| integer::fast(text, start, len);
+                        run.inferred(out, fast, |t| {
+                            let value = integer::parse(t)?;
+                            Some((value, Evidence::of_number(Number::Int(value))))
+                        });
+                    }
+                    (Values::Float64(out), Kind::StyledDouble(style)) => run.inferred(
+                        out,
+                        |_, _| None,
+                        |t| match float::parse(t) {
+                            // Where the comma is the decimal point, a point is a contradiction.
+                            Some(Number::Float(_)) if style.has_decimal_comma() => None,
+                            Some(number) => Some((number.double()?, Evidence::of_number(number))),
+                            None => Some((style.parse(t)?.double()?, Evidence::NONE)),
+                        },
+                    ),
                     (Values::Float64(out), _) => {
-                        run.inferred(out, |start, len| float::fast(text, start, len), float::parse_double);
+                        let fast = |start, len| float::fast(text, start, len);
+                        run.inferred(out, fast, |t| {
+                            let number = float::parse(t)?;
+                            Some((number.double()?, Evidence::of_number(number)))
+                        });
                     }
                     (Values::Date(out), Kind::Date(layout)) => {
-                        let slow = |t: &[u8]| temporal::parse(t, *layout).filter(|m| m.time.is_none()).map(|m| m.days);
-                        if layout_is_iso(layout) {
-                            let fast =
-                                |start, len| if len == 10 { temporal::iso_date(text, start) } else { None };
+                        let layout = *layout;
+                        let slow = |t: &[u8]| {
+                            let moment = temporal::parse(t, layout).filter(|m| m.time.is_none())?;
+                            Some((moment.days, Evidence::NONE))
+                        };
+                        if layout == Layout::Iso {
+                            let fast = |start, len| if len == 10 { temporal::iso_date(text, start) } else { None };
                             run.inferred(out, fast, slow);
                         } else {
                             run.inferred(out, |_, _| None, slow);
                         }
                     }
                     (Values::Timestamp(out), Kind::Timestamp(layout)) => {
-                        let slow = |t: &[u8]| temporal::parse(t, *layout)?.micros();
-                        if *plain_time && layout_is_iso(layout) {
-                            run.inferred(out, |start, len| iso_moment(text, start, len), slow);
-                        } else {
-                            run.inferred(out, |_, _| None, slow);
+                        let layout = *layout;
+                        let slow = |t: &[u8]| {
+                            let moment = temporal::parse(t, layout)?;
+                            Some((moment.micros()?, Evidence::of_moment(moment, layout)))
+                        };
+                        match (layout, times) {
+                            (Layout::Iso, Times::Plain) => {
+                                run.inferred(out, |start, len| iso_moment(text, start, len), slow);
+                            }
+                            (Layout::Iso, Times::Zoned) => {
+                                run.inferred(out, |start, len| iso_utc(text, start, len), slow);
+                            }
+                            _ => run.inferred(out, |_, _| None, slow),
                         }
                     }
                     (Values::Text(out), _) => {
-                        if *open || fields.tricky || matches!(fields.tokens, Tokens::Given(_)) {
+                        if *open || fields.has_odd_text() {
                             run.odd_text(out, *open);
                         } else {
                             run.text(out);
@@ -259,7 +293,7 @@ impl<'p> Builder<'p> {
                 let format = format.as_ref();
                 let narrow = |start, len| integer::fast(text, start, len);
                 match &mut self.values {
-                    Values::Boolean(out) => run.declared(out, |_, _| None, boolean),
+                    Values::Boolean(out) => run.declared(out, |s, l| boolean(text.get(s..s + l)?), boolean),
                     Values::Int8(out) => {
                         run.declared(out, |s, l| narrow(s, l)?.try_into().ok(), |t| integer::parse(t)?.try_into().ok());
                     }
@@ -286,10 +320,11 @@ impl<'p> Builder<'p> {
                     ),
                     Values::Decimal(out, precision, scale) => {
                         let (precision, scale) = (*precision, *scale);
-                        run.declared(out, |_, _| None, |t| decimal::parse(t, precision, scale));
+                        let slow = |t: &[u8]| decimal::parse(t, precision, scale);
+                        run.declared(out, |s, l| slow(text.get(s..s + l)?), slow);
                     }
                     Values::Text(out) => {
-                        if fields.tricky || matches!(fields.tokens, Tokens::Given(_)) {
+                        if fields.has_odd_text() {
                             run.odd_text(out, false);
                         } else {
                             run.text(out);
@@ -371,6 +406,13 @@ fn iso_moment(text: &[u8], start: usize, len: usize) -> Option<i64> {
     temporal::iso_timestamp(text, start, len)
 }
 
+/// As [`temporal::iso_timestamp`], with a final `Z`.
+#[inline]
+fn iso_utc(text: &[u8], start: usize, len: usize) -> Option<i64> {
+    let last = len.checked_sub(1)?;
+    if *text.get(start + last)? == b'Z' { temporal::iso_timestamp(text, start, last) } else { None }
+}
+
 /// A date or a time in one of the layouts that can be no other.
 fn unmistakable(text: &[u8]) -> Option<Moment> {
     use Layout::{DayNameDash, DayNameSlash, DayNameSpace, Iso, NameDay, YearDot, YearSlash};
@@ -420,18 +462,21 @@ impl Run<'_, '_> {
         &mut self,
         out: &mut Vec<T>,
         fast: impl Fn(usize, usize) -> Option<T>,
-        slow: impl Fn(&[u8]) -> Option<T>,
+        slow: impl Fn(&[u8]) -> Option<(T, Evidence)>,
     ) {
         self.each(out, fast, |run, row, value, quoted| {
             let odd = run.fields.is_odd(row);
             let parsed = slow(trim(value));
-            let evidence = Evidence::of(value, quoted, |t| run.fields.tokens.contains(t));
+            let evidence = match &parsed {
+                Some((_, evidence)) => *evidence,
+                None => Evidence::of(value, quoted, |t| run.fields.tokens.contains(t)),
+            };
             if !odd {
                 run.found.evidence.get_or_insert(Evidence::NONE).join(evidence);
             } else if parsed.is_none() && evidence != Evidence::TOKEN {
                 run.found.misfits.push((row, ""));
             }
-            parsed
+            parsed.map(|(value, _)| value)
         });
     }
 
@@ -508,7 +553,7 @@ impl Run<'_, '_> {
         }
     }
 
-    /// Texts whose quotes are only around them.
+    /// Texts without escapes.
     fn text(&mut self, out: &mut Text) {
         let fields = self.fields;
         let text = fields.text;
@@ -517,15 +562,18 @@ impl Run<'_, '_> {
             if len == 0 {
                 self.nulls.push((first + i) as u32);
                 out.push_null();
-            } else if u16::from(text[start]) == fields.quote {
-                out.push(text, start + 1, len - 2);
-            } else {
+            } else if u16::from(text[start]) != fields.quote {
                 out.push(text, start, len);
+            } else if fields.tricky {
+                let (value, _) = field::content(&text[start..start + len], fields.grammar);
+                out.push(&value, 0, value.len());
+            } else {
+                out.push(text, start + 1, len - 2);
             }
         }
     }
 
-    /// Texts with quotes or escapes in them, in flawed rows, where some are null, or where they say what the column is.
+    /// Texts with escapes in them, in flawed rows, where some are null, or where they say what the column is.
     fn odd_text(&mut self, out: &mut Text, open: bool) {
         let fields = self.fields;
         let first = self.rows.start;

@@ -15,8 +15,8 @@ use crate::{
     types::Evidence,
 };
 
-/// Rows of which the text and the places of fields stay in the nearest cache while column after column is built.
-const RUN: usize = 512;
+/// Text of which the rows, with the places of their fields, stay in a near cache while column after column is built.
+const RUN: usize = 64 << 10;
 
 /// What a block turned into.
 #[derive(Debug)]
@@ -52,9 +52,10 @@ pub(crate) fn convert(block: &mut Block, scanner: &Scanner, plan: &Plan) -> Resu
         let rows = block.rows.len();
         let mut builders: Vec<_> =
             plan.columns.iter().zip(lengths).enumerate().map(|(i, (c, bytes))| Builder::new(i, c, rows, bytes)).collect();
-        for first in (0..rows).step_by(RUN) {
+        let run = (RUN * rows / block.len.max(1)).clamp(16, 1024);
+        for first in (0..rows).step_by(run) {
             for builder in &mut builders {
-                builder.push(&fields, first..rows.min(first + RUN));
+                builder.push(&fields, first..rows.min(first + run));
             }
         }
         let mut arrays = Vec::with_capacity(columns + 1);

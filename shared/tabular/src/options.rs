@@ -23,7 +23,7 @@ pub struct Options {
     pub threads: usize,
     /// What is refused.
     pub limits: Limits,
-    /// Text that is parsed at once, in bytes: for tests and measurements.
+    /// Text that is parsed at once, in bytes: for tests and measurements. 0: what suits the number of columns.
     #[doc(hidden)]
     pub block_bytes: usize,
     /// Text from which types are guessed before the first batch, in bytes: for tests and measurements.
@@ -43,7 +43,7 @@ impl Default for Options {
             max_rejected_ratio: 0.05,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             limits: Limits::default(),
-            block_bytes: 1 << 20,
+            block_bytes: 0,
             sample_bytes: 2 << 20,
         }
     }

@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use crate::{
     BadRows, Column, ColumnPlan, Error, Options, RESCUED,
     format::Format,
-    types::{Evidence, Kind},
+    types::{Evidence, Kind, Times},
 };
 
 /// How the columns of a file are read, in one pass.
@@ -40,8 +40,7 @@ pub(crate) enum How {
         kind: Kind,
         /// Whether values may be text for now, but the column is not certain to be.
         open: bool,
-        /// Whether times have neither zones nor halves of a day, so that the fast way can take them.
-        plain_time: bool,
+        times: Times,
     },
 }
 
@@ -73,7 +72,7 @@ impl How {
         Self::Inferred {
             kind: evidence.kind(),
             open: !evidence.is_settled_text(),
-            plain_time: evidence.has_plain_times(),
+            times: evidence.times(),
         }
     }
 

@@ -19,6 +19,10 @@ use crate::{
 
 /// Text from which the dialect is found out, bytes.
 const SNIFFED: usize = 256 << 10;
+/// Text that is parsed at once, bytes: enough for a column to be worth its overhead, little enough for a cache.
+const MIN_BLOCK: usize = 1 << 20;
+const COLUMN_BLOCK: usize = 8 << 10;
+const MAX_BLOCK: usize = 4 << 20;
 /// Records cannot be longer, whatever the limit: places are 32 bits wide.
 const MAX_RECORD: usize = 1 << 30;
 
@@ -37,7 +41,7 @@ pub fn read(
 ) -> Result<Report, Error> {
     let input = input::open(source.open()?, &options.input)?;
     let mut probe = input.probe();
-    let mut blocks = Blocks::new(Box::new(input), options.block_bytes);
+    let mut blocks = Blocks::new(Box::new(input));
     let (sample, whole) = blocks.peek(SNIFFED)?;
     let sniffed = sniff::dialect(sample, whole, &options.dialect)?;
     let certainty = sniffed.certainty;
@@ -56,6 +60,11 @@ pub fn read(
     let scanner = Scanner { grammar, fields: count, policy };
     let plan = Plan::new(header, plans, options)?;
 
+    let block_bytes = match options.block_bytes {
+        0 => (count * COLUMN_BLOCK).clamp(MIN_BLOCK, MAX_BLOCK),
+        given => given,
+    };
+    blocks.set_size(block_bytes);
     let (begun, evidence) = sample_types(&mut blocks, &scanner, &plan, options.sample_bytes)?;
     let plan = plan.with(&evidence, true);
     let mut pass = Pass::new(sink, plan, evidence, options)?;
@@ -68,7 +77,8 @@ pub fn read(
         let plan = pass.current.get().with(&evidence, true);
         let input = input::open(source.open()?, &options.input)?;
         probe = input.probe();
-        let mut blocks = Blocks::new(Box::new(input), options.block_bytes);
+        let mut blocks = Blocks::new(Box::new(input));
+        blocks.set_size(block_bytes);
         self::header(&mut blocks, &scanner.grammar, &dialect, options)?;
         pass = Pass::new(sink, plan, evidence, options)?;
         pipeline::run(Vec::new(), &mut blocks, &scanner, &pass.current.clone(), options.threads, |o| pass.take(o))?;

@@ -49,9 +49,9 @@ impl Scanner {
         loop {
             if fast {
                 at = match grammar.terminator {
-                    Terminator::Lf => self.fast::<LF>(block, at, len),
-                    Terminator::Cr => self.fast::<CR>(block, at, len),
-                    Terminator::Any => self.fast::<ANY>(block, at, len),
+                    Terminator::Lf => vector::fast::<LF>(self, block, at, len),
+                    Terminator::Cr => vector::fast::<CR>(self, block, at, len),
+                    Terminator::Any => vector::fast::<ANY>(self, block, at, len),
                 };
             }
             let first = block.ends.len();
@@ -108,7 +108,9 @@ impl Scanner {
     }
 
     /// Takes well-formed records from `start` on; returns where the first one begins that is not, or not whole.
-    fn fast<const END: u8>(&self, block: &mut Block, start: usize, len: usize) -> usize {
+    #[expect(clippy::inline_always, reason = "it has to be compiled once for each set of instructions")]
+    #[inline(always)]
+    fn fast<const END: u8, V: Vector>(&self, block: &mut Block, start: usize, len: usize) -> usize {
         let fields = self.fields;
         let delimiter = self.grammar.delimiter[0];
         // Where quotes mean nothing, a byte that never is in UTF-8 stands for them, and a quoteless way is taken.
@@ -133,16 +135,20 @@ impl Scanner {
         'words: while base < len {
             let Some(chunk) = text.get(base..base + 64).and_then(|c| c.first_chunk::<64>()) else { break };
             let valid = if len - base >= 64 { !0 } else { (1u64 << (len - base)) - 1 };
-            let masks = mask::of::<END>(chunk, delimiter, quote);
-            let delimiters = masks.delimiters & valid;
-            let mut line_ends = masks.line_ends & valid;
-            if END == ANY {
-                // The LF ends a CRLF. Whether one follows at the very end is not known yet.
-                let lf_next = masks.line_feeds >> 1 | u64::from(text[base + 64] == b'\n') << 63;
-                let last = if base + 64 >= len { 1u64 << (len - 1 - base) } else { 0 };
-                line_ends &= masks.line_feeds | !lf_next & !last;
-            }
-            let quotes = masks.quotes & quotes & valid;
+            let chunk = V::load(chunk);
+            let delimiters = chunk.equal(delimiter) & valid;
+            let line_ends = match END {
+                CR => chunk.equal(b'\r'),
+                LF => chunk.equal(b'\n'),
+                _ => {
+                    // The LF ends a CRLF. Whether one follows at the very end is not known yet.
+                    let line_feeds = chunk.equal(b'\n');
+                    let lf_next = line_feeds >> 1 | u64::from(text[base + 64] == b'\n') << 63;
+                    let last = if base + 64 >= len { 1u64 << (len - 1 - base) } else { 0 };
+                    line_feeds | chunk.equal(b'\r') & !lf_next & !last
+                }
+            } & valid;
+            let quotes = chunk.equal(quote) & quotes & valid;
             let within = prefix_xor(quotes) ^ inside;
             let mut structure = (delimiters | line_ends) & !within;
             let openers = quotes & within;
@@ -214,15 +220,12 @@ impl Scanner {
 #[inline]
 fn write_positions(out: &mut [u32; 64], mut bits: u64, base: u32) {
     let count = bits.count_ones() as usize;
-    let mut done = 0;
     // Eight at a time, without looking how many there are: a wrong guess costs more than a few idle writes.
-    while done < count {
-        let Some(eight) = out.get_mut(done..done + 8) else { return };
+    for eight in out.chunks_exact_mut(8).take(count.div_ceil(8)) {
         for slot in eight {
             *slot = base.wrapping_add(bits.trailing_zeros());
             bits &= bits.wrapping_sub(1);
         }
-        done += 8;
     }
 }
 
@@ -243,118 +246,192 @@ const LF: u8 = 0;
 const CR: u8 = 1;
 const ANY: u8 = 2;
 
-#[allow(unsafe_code, reason = "vector instructions, eight times as fast as the portable way")]
-mod mask {
-    //! Which of sixty-four bytes are special. Vectors are built from integers, which compiles to plain loads.
+/// Sixty-four bytes.
+trait Vector {
+    fn load(bytes: &[u8; 64]) -> Self;
 
-    use super::{ANY, CR};
+    /// A bit for each byte: whether it is `byte`.
+    fn equal(&self, byte: u8) -> u64;
+}
 
-    pub(super) struct Masks {
-        pub(super) delimiters: u64,
-        pub(super) quotes: u64,
-        pub(super) line_ends: u64,
-        /// LF alone, where `line_ends` has CR as well.
-        pub(super) line_feeds: u64,
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code, reason = "vector instructions: several times as fast as what the compiler makes by itself")]
+mod vector {
+    use std::arch::x86_64::{
+        __m128i, __m256i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8, _mm256_cmpeq_epi8,
+        _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_set1_epi8,
+    };
+
+    use super::{Block, Scanner, Vector};
+
+    pub(super) fn fast<const END: u8>(scanner: &Scanner, block: &mut Block, start: usize, len: usize) -> usize {
+        if std::is_x86_feature_detected!("avx2")
+            && std::is_x86_feature_detected!("bmi1")
+            && std::is_x86_feature_detected!("popcnt")
+        {
+            // SAFETY: the processor has been asked.
+            unsafe { fast_avx2::<END>(scanner, block, start, len) }
+        } else {
+            scanner.fast::<END, Sse2>(block, start, len)
+        }
     }
 
-    #[inline]
-    pub(super) fn of<const END: u8>(chunk: &[u8; 64], delimiter: u8, quote: u8) -> Masks {
-        let chunk = Chunk::load(chunk);
-        let line_feeds = if END == CR { 0 } else { chunk.equal(b'\n') };
-        let line_ends = match END {
-            CR => chunk.equal(b'\r'),
-            ANY => line_feeds | chunk.equal(b'\r'),
-            _ => line_feeds,
-        };
-        Masks { delimiters: chunk.equal(delimiter), quotes: chunk.equal(quote), line_ends, line_feeds }
+    #[target_feature(enable = "avx2,bmi1,popcnt")]
+    fn fast_avx2<const END: u8>(scanner: &Scanner, block: &mut Block, start: usize, len: usize) -> usize {
+        scanner.fast::<END, Avx2>(block, start, len)
     }
 
-    #[cfg(target_arch = "x86_64")]
-    struct Chunk([std::arch::x86_64::__m128i; 4]);
+    pub(super) struct Sse2([__m128i; 4]);
 
-    #[cfg(target_arch = "x86_64")]
-    impl Chunk {
-        #[inline]
-        fn load(chunk: &[u8; 64]) -> Self {
-            let half = |i: usize| i64::from_le_bytes(std::array::from_fn(|j| chunk[8 * i + j]));
-            // SAFETY: every x86-64 processor has SSE2.
-            Self(std::array::from_fn(|i| unsafe { std::arch::x86_64::_mm_set_epi64x(half(2 * i + 1), half(2 * i)) }))
+    #[expect(clippy::inline_always, reason = "vectors stay in registers only where all is inlined")]
+    impl Vector for Sse2 {
+        #[inline(always)]
+        fn load(bytes: &[u8; 64]) -> Self {
+            // SAFETY: every x86-64 processor has SSE2, loads need no alignment, and 16 bytes from each are within 64.
+            Self([0, 16, 32, 48].map(|at| unsafe { _mm_loadu_si128(bytes.as_ptr().add(at).cast()) }))
         }
 
-        #[inline]
+        #[inline(always)]
         fn equal(&self, byte: u8) -> u64 {
-            use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set1_epi8};
             // SAFETY: every x86-64 processor has SSE2.
-            let part = |i: usize| unsafe {
-                u64::from(_mm_movemask_epi8(_mm_cmpeq_epi8(self.0[i], _mm_set1_epi8(byte as i8))) as u32)
-            };
-            part(0) | part(1) << 16 | part(2) << 32 | part(3) << 48
+            let [a, b, c, d] = self.0.map(|part| unsafe {
+                u64::from(_mm_movemask_epi8(_mm_cmpeq_epi8(part, _mm_set1_epi8(byte.cast_signed()))).cast_unsigned())
+            });
+            a | b << 16 | c << 32 | d << 48
         }
     }
 
-    #[cfg(target_arch = "aarch64")]
-    struct Chunk([std::arch::aarch64::uint8x16_t; 4]);
+    /// Only made where the processor has AVX2.
+    pub(super) struct Avx2([__m256i; 2]);
 
-    #[cfg(target_arch = "aarch64")]
-    impl Chunk {
-        #[inline]
-        fn load(chunk: &[u8; 64]) -> Self {
-            Self(std::array::from_fn(|i| vector(std::array::from_fn(|j| chunk[16 * i + j]))))
+    #[expect(clippy::inline_always, reason = "vectors stay in registers only where all is inlined")]
+    impl Vector for Avx2 {
+        #[inline(always)]
+        fn load(bytes: &[u8; 64]) -> Self {
+            // SAFETY: called from `fast_avx2` alone; loads need no alignment, and 32 bytes from each are within 64.
+            Self([0, 32].map(|at| unsafe { _mm256_loadu_si256(bytes.as_ptr().add(at).cast()) }))
         }
 
-        #[inline]
+        #[inline(always)]
         fn equal(&self, byte: u8) -> u64 {
-            use std::arch::aarch64::{
-                vandq_u8, vceqq_u8, vdupq_n_u8, vgetq_lane_u64, vpaddq_u8, vreinterpretq_u64_u8,
-            };
+            // SAFETY: called from `fast_avx2` alone.
+            let [a, b] = self.0.map(|part| unsafe {
+                let equal = _mm256_cmpeq_epi8(part, _mm256_set1_epi8(byte.cast_signed()));
+                u64::from(_mm256_movemask_epi8(equal).cast_unsigned())
+            });
+            a | b << 32
+        }
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+#[allow(unsafe_code, reason = "vector instructions: several times as fast as what the compiler makes by itself")]
+mod vector {
+    use std::arch::aarch64::{
+        uint8x16_t, vandq_u8, vceqq_u8, vdupq_n_u8, vgetq_lane_u64, vld1q_u8, vpaddq_u8, vreinterpretq_u64_u8,
+    };
+
+    use super::{Block, Scanner, Vector};
+
+    pub(super) fn fast<const END: u8>(scanner: &Scanner, block: &mut Block, start: usize, len: usize) -> usize {
+        scanner.fast::<END, Neon>(block, start, len)
+    }
+
+    pub(super) struct Neon([uint8x16_t; 4]);
+
+    #[expect(clippy::inline_always, reason = "vectors stay in registers only where all is inlined")]
+    impl Vector for Neon {
+        #[inline(always)]
+        fn load(bytes: &[u8; 64]) -> Self {
+            // SAFETY: the targets that Rust has for this architecture have NEON; 16 bytes from each are within 64.
+            Self([0, 16, 32, 48].map(|at| unsafe { vld1q_u8(bytes.as_ptr().add(at)) }))
+        }
+
+        #[inline(always)]
+        fn equal(&self, byte: u8) -> u64 {
+            const BITS: [u8; 16] = [1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128];
             // Each byte keeps the bit of its place in a group of eight; adding neighbours thrice packs them.
-            let bits = vector([1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128]);
-            // SAFETY: every 64-bit ARM processor that Rust's targets run on has NEON.
+            // SAFETY: the targets that Rust has for this architecture have NEON; `BITS` is as long as a vector.
             unsafe {
-                let byte = vdupq_n_u8(byte);
-                let part = |i: usize| vandq_u8(vceqq_u8(self.0[i], byte), bits);
-                let packed = vpaddq_u8(vpaddq_u8(part(0), part(1)), vpaddq_u8(part(2), part(3)));
+                let bits = vld1q_u8(BITS.as_ptr());
+                let [a, b, c, d] = self.0.map(|part| vandq_u8(vceqq_u8(part, vdupq_n_u8(byte)), bits));
+                let packed = vpaddq_u8(vpaddq_u8(a, b), vpaddq_u8(c, d));
                 vgetq_lane_u64::<0>(vreinterpretq_u64_u8(vpaddq_u8(packed, packed)))
             }
         }
     }
+}
 
-    #[cfg(target_arch = "aarch64")]
-    #[inline]
-    fn vector(bytes: [u8; 16]) -> std::arch::aarch64::uint8x16_t {
-        use std::arch::aarch64::{vcombine_u8, vcreate_u8};
-        // SAFETY: as above.
-        let half = |i: usize| unsafe { vcreate_u8(u64::from_le_bytes(std::array::from_fn(|j| bytes[8 * i + j]))) };
-        // SAFETY: as above.
-        unsafe { vcombine_u8(half(0), half(1)) }
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod vector {
+    use super::{Block, Portable, Scanner};
+
+    pub(super) fn fast<const END: u8>(scanner: &Scanner, block: &mut Block, start: usize, len: usize) -> usize {
+        scanner.fast::<END, Portable>(block, start, len)
+    }
+}
+
+/// For architectures without a way of their own, and to compare those with.
+#[cfg(any(test, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
+struct Portable([u8; 64]);
+
+#[cfg(any(test, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
+impl Vector for Portable {
+    fn load(bytes: &[u8; 64]) -> Self {
+        Self(*bytes)
     }
 
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    struct Chunk([u8; 64]);
+    fn equal(&self, byte: u8) -> u64 {
+        self.0.iter().enumerate().fold(0, |bits, (i, &b)| bits | u64::from(b == byte) << i)
+    }
+}
 
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    impl Chunk {
-        fn load(chunk: &[u8; 64]) -> Self {
-            Self(*chunk)
-        }
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
 
-        fn equal(&self, byte: u8) -> u64 {
-            self.0.iter().enumerate().fold(0, |bits, (i, &b)| bits | u64::from(b == byte) << i)
-        }
+    use super::*;
+    use crate::Dialect;
+
+    fn block(text: &[u8]) -> Block {
+        let mut block = Block { text: text.to_vec(), ..Block::default() };
+        block.text.resize(text.len() + PADDING, 0);
+        block
     }
 
-    #[cfg(test)]
-    mod tests {
-        use proptest::prelude::*;
-
-        use super::*;
-
-        proptest! {
-            #[test]
-            fn every_byte_has_its_bit(chunk: [u8; 64], byte: u8) {
-                let expected = chunk.iter().enumerate().fold(0u64, |bits, (i, &b)| bits | u64::from(b == byte) << i);
-                prop_assert_eq!(Chunk::load(&chunk).equal(byte), expected);
+    proptest! {
+        #[test]
+        fn every_way_finds_the_same(
+            text in vec(prop_oneof![Just(b','), Just(b'\n'), Just(b'"'), Just(b'\r'), Just(b'a')], 0..300)
+        ) {
+            let grammar = Grammar::new(&Dialect::csv());
+            let policy = Policy { rescue: false, pad: false };
+            let scanner = Scanner { grammar, fields: 2, policy };
+            let (mut one, mut other) = (block(&text), block(&text));
+            let portable = scanner.fast::<LF, Portable>(&mut one, 0, text.len());
+            prop_assert_eq!(vector::fast::<LF>(&scanner, &mut other, 0, text.len()), portable);
+            prop_assert_eq!((&one.rows, &one.ends), (&other.rows, &other.ends));
+            // And what it finds is what the grammar finds.
+            let (mut at, mut ends) = (0, Vec::new());
+            for &row in &one.rows {
+                prop_assert_eq!(row as usize, at);
+                match scanner.grammar.step(&text, at, false, Some(2), &mut ends) {
+                    Step::Record { next, flaw: None, .. } => at = next,
+                    other => prop_assert!(false, "{:?}", other),
+                }
             }
+            prop_assert_eq!(at, portable);
+            prop_assert_eq!(ends, one.ends);
+        }
+
+        #[test]
+        fn every_byte_has_its_bit(chunk: [u8; 64], byte: u8) {
+            let expected = Portable::load(&chunk).equal(byte);
+            #[cfg(target_arch = "x86_64")]
+            prop_assert_eq!(vector::Sse2::load(&chunk).equal(byte), expected);
+            #[cfg(target_arch = "aarch64")]
+            prop_assert_eq!(vector::Neon::load(&chunk).equal(byte), expected);
+            prop_assert_eq!(expected.count_ones() as usize, chunk.iter().filter(|b| **b == byte).count());
         }
     }
 }

@@ -401,14 +401,21 @@ proptest! {
             (
                 prop_oneof!["[0-9]{1,4}", "[0-9]\\.[0-9]", Just("NA".to_owned()), Just(String::new()), "[1-9][0-9]{17}"],
                 prop_oneof!["[0-3][0-9]/0[1-9]/2026", "2026-0[1-9]-1[0-9]", Just(String::new())],
-                prop_oneof!["[0-9]{1,3},[0-9]{1,3}", Just("true".to_owned()), "-?[0-9]{1,2}"],
+                prop_oneof![
+                    4 => "[0-9]{1,3},[0-9]{1,3}", 2 => "[0-9]{1,3}\\.[0-9]{3},[0-9]", 2 => "-?[0-9]{1,2}",
+                    1 => Just("true".to_owned()), 1 => "[1-9]\\.[0-9]{3}", 1 => "[1-9][0-9]{16}"
+                ],
+                prop_oneof![
+                    4 => "2026-01-[12][0-9] 1[0-2]:00:00", 2 => "2026-01-[12][0-9]", 1 => "2026-01-[12][0-9]T10:00:00Z",
+                    1 => "2026-01-[12][0-9] 01:00:00 PM", 2 => Just(String::new()), 1 => Just("null".to_owned()),
+                ],
             ),
-            1..60,
+            1..12,
         ),
         seed: u64, block_bytes in 1usize..300, threads in 1usize..4
     ) {
-        let line = |(a, b, c): &(String, String, String)| format!("{a},{b},\"{c}\"\n");
-        let text = |rows: &[(String, String, String)]| "a,b,c\n".to_owned() + &rows.iter().map(line).collect::<String>();
+        let line = |(a, b, c, d): &(String, String, String, String)| format!("{a},{b},\"{c}\",{d}\n");
+        let text = |rows: &[(String, String, String, String)]| "a,b,c,d\n".to_owned() + &rows.iter().map(line).collect::<String>();
         let (whole, sink) = run(text(&rows), &Plans::default(), &options()).unwrap();
         let chunked = Options { block_bytes, threads, sample_bytes: 1, ..options() };
         let (report, other) = run(text(&rows), &Plans::default(), &chunked).unwrap();
@@ -416,8 +423,8 @@ proptest! {
         prop_assert_eq!(sink.rows(), other.rows());
         let mut turned = rows.clone();
         // A cheap permutation that depends on the seed.
-        turned.sort_by_key(|(a, b, c)| {
-            (a.len() as u64 * 31 + b.len() as u64 * 17 + c.bytes().map(u64::from).sum::<u64>()).wrapping_mul(seed | 1)
+        turned.sort_by_key(|(a, b, c, d)| {
+            (a.len() as u64 * 31 + b.len() as u64 * 17 + d.len() as u64 * 7 + c.bytes().map(u64::from).sum::<u64>()).wrapping_mul(seed | 1)
         });
         let (report, _) = run(text(&turned), &Plans::default(), &chunked).unwrap();
         prop_assert_eq!(report.columns, whole.columns);

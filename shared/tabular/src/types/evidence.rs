@@ -8,7 +8,7 @@ use super::{
     float::Number,
     integer::MAX_SAFE,
     locale::{self, Style},
-    temporal::{self, Layout},
+    temporal::{self, Layout, Moment},
     trim,
 };
 
@@ -75,6 +75,17 @@ pub(crate) enum Kind {
     Timestamp(Layout),
 }
 
+/// How the times of a column are written; one that is written otherwise contradicts them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Times {
+    /// Without zones, on twenty-four hours.
+    Plain,
+    /// With zones.
+    Zoned,
+    /// On twelve hours.
+    HalfDay,
+}
+
 impl Evidence {
     /// What no value says.
     pub(crate) const NONE: Self = Self { seen: 0, styles: u8::MAX, layouts: u16::MAX };
@@ -84,6 +95,27 @@ impl Evidence {
     pub(crate) const TOKEN: Self = Self { seen: TOKEN, ..Self::NONE };
     /// What a whole number beyond [`MAX_SAFE`] says.
     pub(crate) const BIG: Self = Self { seen: INT | BIG, ..Self::NONE };
+
+    /// What a plain number says.
+    pub(crate) fn of_number(number: Number) -> Self {
+        match number {
+            Number::Int(value) if value.unsigned_abs() > MAX_SAFE => Self::BIG,
+            Number::Int(_) => Self { seen: INT, ..Self::NONE },
+            Number::Float(_) => Self { seen: FLOAT, ..Self::NONE },
+        }
+    }
+
+    /// What a date or time says that is written in `layout`, at least; in which others it could be written as well is
+    /// left out.
+    pub(crate) fn of_moment(moment: Moment, layout: Layout) -> Self {
+        let seen = match moment.time {
+            None => DATE,
+            Some(time) => {
+                (if time.zone.is_some() { ZONED } else { NAIVE }) | (if time.half_day { HALF } else { FULL })
+            }
+        };
+        Self { seen, layouts: 1 << layout as u16, ..Self::NONE }
+    }
 
     /// Adds what other values say.
     pub(crate) fn join(&mut self, other: Self) {
@@ -114,9 +146,7 @@ impl Evidence {
             _ => return Self::TEXT,
         }
         match float::parse(text) {
-            Some(Number::Int(value)) if value.unsigned_abs() > MAX_SAFE => Self::BIG,
-            Some(Number::Int(_)) => Self { seen: INT, ..Self::NONE },
-            Some(Number::Float(_)) => Self { seen: FLOAT, ..Self::NONE },
+            Some(number) => Self::of_number(number),
             None => Self::of_temporal(text).or_else(|| Self::of_styled(text)).unwrap_or(Self::TEXT),
         }
     }
@@ -144,15 +174,12 @@ impl Evidence {
             return None;
         }
         let mut evidence = Self { seen: 0, styles: u8::MAX, layouts: 0 };
-        for (i, layout) in Layout::ALL.into_iter().enumerate() {
-            let Some(moment) = temporal::parse(text, layout) else { continue };
-            evidence.layouts |= 1 << i;
-            evidence.seen |= match moment.time {
-                None => DATE,
-                Some(time) => {
-                    (if time.zone.is_some() { ZONED } else { NAIVE }) | (if time.half_day { HALF } else { FULL })
-                }
-            };
+        for layout in Layout::ALL {
+            if let Some(moment) = temporal::parse(text, layout) {
+                let one = Self::of_moment(moment, layout);
+                evidence.seen |= one.seen;
+                evidence.layouts |= one.layouts;
+            }
         }
         (evidence.layouts != 0).then_some(evidence)
     }
@@ -205,9 +232,15 @@ impl Evidence {
         }
     }
 
-    /// Whether its times have neither zones nor halves of a day.
-    pub(crate) fn has_plain_times(&self) -> bool {
-        self.seen & (ZONED | HALF) == 0
+    /// How its times are written.
+    pub(crate) fn times(&self) -> Times {
+        if self.seen & HALF != 0 {
+            Times::HalfDay
+        } else if self.seen & ZONED != 0 {
+            Times::Zoned
+        } else {
+            Times::Plain
+        }
     }
 
     fn only_style(&self) -> Option<(usize, Style)> {

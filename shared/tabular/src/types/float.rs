@@ -1,5 +1,7 @@
 //! Numbers with a fraction or an exponent.
 
+use std::io::Write;
+
 use super::integer::{self, MAX_SAFE};
 
 /// A plain number.
@@ -9,6 +11,17 @@ pub(crate) enum Number {
     Int(i64),
     /// With one of them.
     Float(f64),
+}
+
+impl Number {
+    /// As a double: whole numbers only up to [`MAX_SAFE`].
+    pub(crate) fn double(self) -> Option<f64> {
+        match self {
+            Self::Int(value) if value.unsigned_abs() <= MAX_SAFE => Some(value as f64),
+            Self::Int(_) => None,
+            Self::Float(value) => Some(value),
+        }
+    }
 }
 
 /// A number that prints back as it stands, up to zeros that end its fraction and the way its exponent is written:
@@ -22,11 +35,7 @@ pub(crate) fn parse(text: &[u8]) -> Option<Number> {
 
 /// A number as a double: what [`parse`] accepts, whole numbers only up to [`MAX_SAFE`].
 pub(crate) fn parse_double(text: &[u8]) -> Option<f64> {
-    match parse(text)? {
-        Number::Int(value) if value.unsigned_abs() <= MAX_SAFE => Some(value as f64),
-        Number::Int(_) => None,
-        Number::Float(value) => Some(value),
-    }
+    parse(text)?.double()
 }
 
 /// A number as a single-precision double, if that prints back as it stands too.
@@ -94,8 +103,11 @@ impl Parts<'_> {
         // The decimal exponent of the first significant digit, had the point stood behind it.
         let zeros = all().count() - significant;
         let exponent = self.whole.len() as i64 - 1 - zeros as i64 + self.exponent;
-        let shortest = format!("{:e}", value.abs());
-        let (mantissa, printed) = shortest.split_once('e')?;
+        let mut buffer = [0; 32];
+        let mut rest = &mut buffer[..];
+        write!(rest, "{:e}", value.abs()).ok()?;
+        let unused = rest.len();
+        let (mantissa, printed) = std::str::from_utf8(&buffer[..buffer.len() - unused]).ok()?.split_once('e')?;
         let same = mantissa.bytes().filter(|&b| b != b'.').eq(digits.take(significant - last));
         (same && printed.parse() == Ok(exponent)).then_some(value)
     }

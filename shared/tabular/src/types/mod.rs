@@ -10,7 +10,7 @@ pub(crate) mod integer;
 pub(crate) mod locale;
 pub(crate) mod temporal;
 
-pub(crate) use evidence::{Evidence, Kind};
+pub(crate) use evidence::{Evidence, Kind, Times};
 
 /// `true` or `false` in lower, upper or title case.
 pub(crate) fn boolean(text: &[u8]) -> Option<bool> {
