@@ -15,13 +15,8 @@ pub(crate) fn run(arguments: &Convert) -> Result<(), Error> {
     let begun = Instant::now();
     let progress = Progress::default();
     let bar = bar(arguments, &progress);
-    let result = convert_file(
-        &arguments.input,
-        &arguments.output,
-        &arguments.reading.options(),
-        arguments.layout(),
-        &progress,
-    );
+    let result =
+        convert_file(&arguments.input, &arguments.output, &arguments.reading.options(), arguments.layout(), &progress);
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }

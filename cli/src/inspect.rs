@@ -48,7 +48,8 @@ fn describe(input: &Path, found: &Inspection) -> String {
         .columns
         .iter()
         .map(|column| {
-            let example = column.shape.clone().or_else(|| Some(format!("{} … {}", column.min.as_ref()?, column.max.as_ref()?)));
+            let example =
+                column.shape.clone().or_else(|| Some(format!("{} … {}", column.min.as_ref()?, column.max.as_ref()?)));
             vec![
                 column.name.clone(),
                 column.data_type.clone(),

@@ -102,3 +102,129 @@ fn out_of_turn() -> Failure {
 fn internal(error: &serde_json::Error) -> Failure {
     Failure { name: ErrorName::Internal, message: chain(error) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use async_trait::async_trait;
+    use cleanzone_catalog::MemoryCatalog;
+    use cleanzone_lake::{Layout, Mode, Settings};
+    use cleanzone_runtime::notify::{self, MemoryNotifier};
+    use cleanzone_storage::{Call, Error as StorageError, Fault, Location, MemoryStore};
+    use serde_json::{Value, json};
+    use tokio::time::{Duration, Instant};
+
+    use super::*;
+
+    struct World {
+        store: MemoryStore,
+        notifier: Arc<MemoryNotifier>,
+        function: CsvToParquet,
+    }
+
+    #[derive(Debug)]
+    struct Shared(Arc<MemoryNotifier>);
+
+    #[async_trait]
+    impl Notifier for Shared {
+        async fn notify(&self, notice: &Notice) -> Result<(), notify::Error> {
+            self.0.notify(notice).await
+        }
+    }
+
+    impl World {
+        fn new() -> Self {
+            let store = MemoryStore::new(["landing", "clean"]);
+            let settings = Settings {
+                clean_bucket: "clean".into(),
+                mode: Mode::Replace,
+                layout: Layout { threads: 1, ..Layout::default() },
+                read: cleanzone_tabular::Options { threads: 1, ..Default::default() },
+            };
+            let lake = Lake::new(Arc::new(store.clone()), Arc::new(MemoryCatalog::default()), settings);
+            let notifier = Arc::new(MemoryNotifier::default());
+            let function = CsvToParquet::new(lake, Box::new(Shared(notifier.clone())));
+            Self { store, notifier, function }
+        }
+
+        fn land(&self, key: &str) {
+            self.store.insert(&Location::new("landing", key), "name,n\nsentinel,1\n");
+        }
+
+        async fn handle(&self, payload: Value) -> Reply {
+            let deadline = Instant::now() + Duration::from_secs(60);
+            self.function.handle(Invocation { payload, deadline, request_id: "r".into() }).await
+        }
+    }
+
+    fn notification(keys: &[&str]) -> Value {
+        let record = |key: &&str| {
+            json!({
+                "eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
+                "s3": {"bucket": {"name": "landing"}, "object": {"key": key, "size": 9}}
+            })
+        };
+        json!({"Records": keys.iter().map(record).collect::<Vec<_>>()})
+    }
+
+    fn message(id: &str, key: &str) -> Value {
+        json!({"messageId": id, "eventSource": "aws:sqs", "body": notification(&[key]).to_string()})
+    }
+
+    #[tokio::test]
+    async fn one_failing_record_hides_none_of_the_others() {
+        let world = World::new();
+        world.land("db/t/a.csv");
+        world.land("db/t/c.csv");
+        let reply = world.handle(notification(&["db/t/a.csv", "shallow.csv", "db/t/c.csv"])).await.unwrap();
+        let results = reply["results"].as_array().unwrap();
+        assert_eq!(results[0]["status"], "converted");
+        assert_eq!(results[1]["error"], "InvalidObjectKey");
+        assert_eq!(results[2]["status"], "converted");
+        let notices = world.notifier.notices();
+        assert_eq!(notices.len(), 1);
+        assert_eq!(notices[0].key.as_deref(), Some("shallow.csv"));
+        assert_eq!(notices[0].table, None);
+    }
+
+    #[tokio::test]
+    async fn a_queue_gets_back_only_what_can_succeed_later() {
+        let world = World::new();
+        world.land("db/t/a.csv");
+        world.land("db/t/b.csv");
+        let gone = StorageError::Unavailable(Location::new("clean", "x"), "gone".into());
+        world.store.inject(Call::Publish, Fault::Before(gone));
+        let messages = [message("1", "db/t/a.csv"), message("2", "missing/t/x.csv"), message("3", "db/t/b.csv")];
+        let reply = world.handle(json!({"Records": messages})).await.unwrap();
+        let failures = reply["batchItemFailures"].as_array().unwrap();
+        assert_eq!(failures.len(), 1, "{reply}");
+        assert_ne!(failures[0]["itemIdentifier"], "2");
+        assert_eq!(world.notifier.notices().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_waits_sees_the_error_itself_and_nobody_else_does() {
+        let world = World::new();
+        let failure = world.handle(json!({"bucket": "landing", "key": "db/t/x.csv"})).await.unwrap_err();
+        assert_eq!(failure.name, ErrorName::SourceNotFound);
+        assert_eq!(world.notifier.notices().len(), 0);
+        world.land("db/t/x.csv");
+        let report = world.handle(json!({"bucket": "landing", "key": "db/t/x.csv"})).await.unwrap();
+        assert_eq!((&report["rows"], &report["database"]), (&json!(1), &json!("db")));
+    }
+
+    #[tokio::test]
+    async fn an_unknown_event_is_an_error_of_its_own() {
+        let failure = World::new().handle(json!({"hello": 1})).await.unwrap_err();
+        assert_eq!(failure.name, ErrorName::InvalidEvent);
+    }
+
+    #[tokio::test]
+    async fn no_value_of_the_file_is_in_a_reply() {
+        let world = World::new();
+        world.land("db/t/a.csv");
+        let reply = world.handle(notification(&["db/t/a.csv"])).await.unwrap();
+        assert!(!reply.to_string().contains("sentinel"), "{reply}");
+    }
+}
