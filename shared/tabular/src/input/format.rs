@@ -176,8 +176,9 @@ impl FileFormat {
             // Which text it is shows when it is decoded.
             return Self::Text;
         }
-        // Text of old has a few; random bytes have one in ten.
-        if controls(head) * 25 > head.len() {
+        // A text may have some by accident; random bytes have one in ten.
+        let controls = controls(head);
+        if controls > 2 && controls * 25 > head.len() {
             return Self::Binary;
         }
         Self::of_text(head)
@@ -285,6 +286,8 @@ mod tests {
         assert_eq!(FileFormat::detect(b"\xFF\xFEa\0,\0b\0\n\0"), FileFormat::Text);
         assert_eq!(FileFormat::detect(b"a\0,\0b\0\n\0c\0,\0d\0\n\0"), FileFormat::Text);
         assert_eq!(FileFormat::detect(b""), FileFormat::Text);
+        assert_eq!(FileFormat::detect(b"a\0b,c\n1,2\n"), FileFormat::Text);
+        assert_eq!(FileFormat::detect(&[0; 5]), FileFormat::Binary);
     }
 
     #[test]

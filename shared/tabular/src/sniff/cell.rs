@@ -241,7 +241,7 @@ fn temporal(cell: &[u8]) -> Option<(Kind, u32)> {
     let length = date(cell)?;
     match &cell[length..] {
         [] => Some((Kind::Date, DATE)),
-        [b' ' | b'T', rest @ ..] if time(rest.trim_ascii_start()) => Some((Kind::Timestamp, DATE + TIME + 4)),
+        [b' ' | b'T', rest @ ..] if time(rest.trim_ascii_start()) => Some((Kind::Timestamp, DATE + TIME - 4)),
         _ => None,
     }
 }
@@ -265,7 +265,11 @@ fn date(cell: &[u8]) -> Option<usize> {
     let names = [first, second, third].iter().filter(|p| p.named).count();
     let years = [first, second, third].iter().filter(|p| p.length == 4 && !p.named).count();
     let small = [first, second, third].iter().all(|p| p.named || p.length != 3 && p.length <= 4);
-    let plausible = names <= 1 && !third.named && years <= 1 && small && second.length != 4 | i32::from(second.named);
+    let plausible = (names == 1 || names == 0 && separator != b' ')
+        && !third.named
+        && years <= 1
+        && small
+        && second.length != 4 | i32::from(second.named);
     // Digits follow: it is something longer.
     (plausible && !cell.get(end).is_some_and(u8::is_ascii_digit)).then_some(end)
 }
@@ -386,6 +390,7 @@ mod tests {
             ("03 Nov 2023", Kind::Date),
             ("Nov 3, 2023", Kind::Date),
             ("May day", Kind::Text),
+            ("1 2 3", Kind::Text),
             ("12:30", Kind::Time),
             ("1:02:03.456", Kind::Time),
             ("3:05 PM", Kind::Time),

@@ -97,7 +97,9 @@ pub(super) fn speaks_of_one_column(text: &[u8], records: &Records, trial: &Trial
     one_word
         && (table.is_shaped(next) || trial.columns > 1 && next.width > 1)
         && table.evidence(second) < 0.9
-        && !(trial.columns > 2 && table.typed_columns(second) * 2 >= trial.columns)
+        && !(trial.columns > 2
+            && trial.dialect.delimiter.starts_with(b",")
+            && table.typed_columns(second) * 2 >= trial.columns)
 }
 
 impl Table<'_> {
@@ -249,6 +251,12 @@ impl Table<'_> {
         (cells == self.columns).then_some(at)
     }
 
+    fn are_different(&self, record: &Record) -> bool {
+        let mut cells: Vec<_> = self.cells(record).map(<[u8]>::trim_ascii).filter(|cell| !cell.is_empty()).collect();
+        cells.sort_unstable();
+        cells.windows(2).all(|pair| pair[0] != pair[1])
+    }
+
     /// How many records after the header belong to it: they hold text in every column that is of another type.
     fn further_header_rows(&self, header: usize, evidence: f64) -> u32 {
         let mut rows = 0;
@@ -259,20 +267,21 @@ impl Table<'_> {
             else {
                 break;
             };
-            if !self.is_shaped(record) || self.body(next).take(3).count() < 3 {
+            if !self.is_shaped(record) || self.body(next).take(4).count() < 4 {
                 break;
             }
             let typed: Vec<_> = (0..self.columns)
                 .filter(|&column| {
                     let column = self.column(next, column);
-                    column.share >= 0.9 && column.values >= 3 && column.kind.is_some_and(Kind::is_value)
+                    column.share >= 0.9 && column.values >= 4 && column.kind.is_some_and(Kind::is_value)
                 })
                 .collect();
             let kinds: Vec<_> = self.cells(record).map(cell::kind).collect();
             let text = typed.iter().filter(|&&column| kinds[column] == Kind::Text).count();
             let empty = typed.iter().filter(|&&column| kinds[column] == Kind::Empty).count();
             let only_text = kinds.iter().all(|kind| matches!(kind, Kind::Text | Kind::Empty));
-            if typed.len() < 2 || !only_text || text + empty < typed.len() || text * 2 < typed.len() {
+            let named = self.cells(record).all(is_name) && self.are_different(record);
+            if typed.len() < 2 || !only_text || !named || text + empty < typed.len() || text * 2 < typed.len() {
                 break;
             }
             rows += 1;
@@ -280,6 +289,16 @@ impl Table<'_> {
         }
         rows
     }
+}
+
+/// Whether a cell may be a part of a name, such as a unit, rather than stand for a value that is missing.
+fn is_name(cell: &[u8]) -> bool {
+    const PLACEHOLDERS: [&str; 8] = ["unknown", "missing", "n.a.", "n.d.", "tbd", "tba", "invalid", "error"];
+    let cell = cell.trim_ascii();
+    let has_letter = cell.iter().any(|b| b.is_ascii_alphabetic() || matches!(b, b'%' | b'$' | 128..));
+    (cell.is_empty() || has_letter)
+        && !cell.contains(&b'"')
+        && !PLACEHOLDERS.iter().any(|word| cell.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 /// What the cells of a column are like.

@@ -226,6 +226,8 @@ const BROKEN: u32 = 80;
 const COMMENT: u32 = 16;
 /// What a cell costs that begins or ends with a quote, but not both: it may be cut in two.
 const HALF_QUOTED: u32 = 20;
+/// What a record costs beyond its cells where it lacks the last ones.
+const SHORT: u32 = 40;
 /// What a quoted cell costs beyond its content.
 const QUOTED: u32 = 8;
 
@@ -237,6 +239,8 @@ struct Trial {
     cost: i64,
     columns: usize,
     shaped: usize,
+    /// Whether the first record is of the right width.
+    opens_shaped: bool,
     broken: usize,
     records: usize,
 }
@@ -261,6 +265,21 @@ impl Trial {
 
     fn reads_otherwise_than(&self, other: &Self) -> bool {
         self.dialect.delimiter != other.dialect.delimiter || self.dialect.quote != other.dialect.quote
+    }
+}
+
+/// A delimiter that has the first record of another shape than the rest, as if it preceded the table, has to give way
+/// to one that all records agree on.
+fn prefer_what_fits_the_first_record(trials: &mut [Trial]) {
+    let fits = |trial: &&Trial| {
+        trial.columns > 1
+            && trial.records > 1
+            && trial.shaped == trial.records
+            && !matches!(trial.dialect.delimiter.as_slice(), b" " | b":")
+    };
+    let Some(best) = trials.iter().filter(fits).map(|trial| trial.cost).min() else { return };
+    for trial in trials.iter_mut().filter(|trial| !trial.opens_shaped && trial.columns > 1) {
+        trial.cost = trial.cost.max(best + i64::from(MISSHAPEN));
     }
 }
 
@@ -306,6 +325,7 @@ impl Sniffer<'_> {
                 trials.push(self.trial(dialect, trials[i].handicap + 16, &mut records));
             }
         }
+        prefer_what_fits_the_first_record(&mut trials);
         trials
     }
 
@@ -359,7 +379,7 @@ impl Sniffer<'_> {
             Setting::Detect => {
                 let mut quotes = vec![(Some(b'"'), 0)];
                 if has(b'"') {
-                    quotes.push((None, 24));
+                    quotes.push((None, 60));
                 }
                 if opens(b'\'') {
                     quotes.push((Some(b'\''), 32));
@@ -391,8 +411,16 @@ impl Sniffer<'_> {
     fn trial(&self, dialect: Dialect, handicap: u32, records: &mut Records) -> Trial {
         records.split(self.text, self.whole, &dialect);
         let single = dialect.delimiter.is_empty();
-        let mut trial =
-            Trial { dialect, handicap, cost: i64::from(handicap), columns: 1, shaped: 0, broken: 0, records: 0 };
+        let mut trial = Trial {
+            dialect,
+            handicap,
+            cost: i64::from(handicap),
+            columns: 1,
+            shaped: 0,
+            opens_shaped: false,
+            broken: 0,
+            records: 0,
+        };
         if single && self.known.delimiter.is_none() {
             trial.cost += i64::from(SINGLE_COLUMN);
         }
@@ -428,10 +456,14 @@ impl Sniffer<'_> {
         }
         // A delimiter that separates nothing is no better than none.
         let fit = savings.iter().filter(|(width, ..)| single || *width > 1 || self.known.delimiter.is_some());
-        if let Some(&(width, saved, count)) = fit.max_by_key(|(_, saved, _)| *saved) {
+        let fit = fit.max_by_key(|(_, saved, _)| *saved).copied();
+        let short = self.short_rows(&savings, records, &trial.dialect);
+        if let Some((width, saved, count)) = fit.into_iter().chain(short).max_by_key(|(_, saved, _)| *saved) {
             trial.columns = width;
             trial.shaped = count;
             trial.cost -= saved;
+            let mut filled = records.records.iter().filter(|r| matches!(r.form, Form::Cells | Form::Broken));
+            trial.opens_shaped = filled.next().is_some_and(|r| r.form == Form::Cells && r.width == width);
             let shaped = |r: &&Record| r.form == Form::Cells && r.width == width;
             if !single && let Some(first) = records.records.iter().position(|r| shaped(&r)) {
                 let preamble = records.records[..first].iter().filter(|r| r.form == Form::Cells);
@@ -442,6 +474,31 @@ impl Sniffer<'_> {
             }
         }
         trial
+    }
+
+    /// The width of the first record, what it saves to hold all others for short ones of that width, and how many are
+    /// not; where none is longer.
+    fn short_rows(
+        &self,
+        savings: &[(usize, i64, usize)],
+        records: &Records,
+        dialect: &Dialect,
+    ) -> Option<(usize, i64, usize)> {
+        let first = records.records.iter().find(|record| record.form == Form::Cells)?.width;
+        let frequent = matches!(dialect.delimiter.as_slice(), b"" | b" " | b":");
+        if frequent || first < 2 || savings.len() < 2 || savings.iter().any(|(width, ..)| *width > first) {
+            return None;
+        }
+        let mut saved = 0;
+        let mut whole = 0;
+        for &(width, sum, count) in savings {
+            if width == first {
+                (saved, whole) = (saved + sum, count);
+            } else {
+                saved += sum - i64::from(SHORT) * i64::try_from(count).unwrap_or(i64::MAX);
+            }
+        }
+        Some((first, saved, whole))
     }
 
     /// The cost of a record that has the shape of most.
@@ -464,7 +521,7 @@ impl Sniffer<'_> {
             numeric &= kind.is_value() || matches!(kind, cell::Kind::Empty | cell::Kind::Missing);
         }
         let each = match dialect.delimiter.as_slice() {
-            b" " if numeric => 4,
+            b" " if numeric => 2,
             b" " => 16,
             b":" => 14,
             _ => 8,

@@ -39,6 +39,7 @@ fn tiny_files_are_read_by_the_book() {
     check("32\n", ",", 0, 0, 1);
     check("a,b,c", ",", 0, 1, 3);
     check("Alice,30\n", ",", 0, 0, 2);
+    check("1 2 3\n4 5 6\n7 8 9\n", " ", 0, 0, 3);
     check("a,b\n1,2\n", ",", 0, 1, 2);
     check("a;b\n1;2\n", ";", 0, 1, 2);
     check("a\tb\n", "\t", 0, 1, 2);
@@ -61,6 +62,7 @@ fn one_column_stays_one() {
         1,
     );
     check("name\nLovelace, Ada\nHopper, Grace\nTuring, Alan\n", "", 0, 1, 1);
+    check("phone\n030 123456\n040 7654321\n089 555123\n", ",", 0, 1, 1);
     check("url\nhttps://example.org/a\nhttps://example.org/b\nhttps://example.org/c\n", ",", 0, 1, 1);
     check("\"text\"\n\"one, two\"\n\"three, four\"\n", "", 0, 1, 1);
 }
@@ -93,6 +95,7 @@ fn delimiters_in_text_do_not_mislead() {
     check("id|at|tags\n1|12:30:00|a;b;c\n2|13:30:00|d;e;f\n", "|", 0, 1, 3);
     check("amount;share\n1,50;0,25\n2,75;0,50\n", ";", 0, 1, 2);
     check("key,value\n1,\"{\"\"a\"\": 1, \"\"b\"\": [1, 2]}\"\n2,\"{\"\"a\"\": 2}\"\n", ",", 0, 1, 2);
+    check("id,tags\n1,a;b;c\n2,d;e;f\n3,g;h;i\n", ",", 0, 1, 2);
     check("a,b\n1,\"x\ny;z\n;;;\"\n2,c\n", ",", 0, 1, 2);
 }
 
@@ -132,6 +135,7 @@ fn headers_are_told_from_rows() {
     check("country,2019,2020,2021\nUS,1.5,2.5,3.5\nFR,4.5,5.5,6.5\n", ",", 0, 1, 4);
     check("a,,c\n1,x,3\n4,y,6\n", ",", 0, 1, 3);
     check("length,mass\nm,kg\n1.5,80\n1.6,60\n1.7,70\n1.8,90\n", ",", 0, 2, 2);
+    check("length,mass\nunknown,missing\n1.5,80\n1.6,60\n1.7,70\n1.8,90\n", ",", 0, 1, 2);
     check("length,mass\nN/A,N/A\n1.5,80\n1.6,60\n1.7,70\n1.8,90\n", ",", 0, 1, 2);
     check("ada@example.org,Ada\n", ",", 0, 0, 2);
     check("US,EUR\nFR,USD\nDE,JPY\n", ",", 0, 0, 2);
@@ -163,6 +167,8 @@ fn ragged_files_are_read_by_what_most_rows_are() {
     // A footer, and a second table below the first.
     check("a,b,c\n1,2,3\n4,5,6\n7,8,9\nTotal rows: 3\n", ",", 0, 1, 3);
     check("a,b,c\n1,2,3\n4,5,6\n7,8,9\n\nx,y\n1,2\n", ",", 0, 1, 3);
+    // The last fields are left out.
+    check("a,b,c\nx,y\n1,2,3\nz\n4,5\n", ",", 0, 1, 3);
     // One row in another delimiter.
     check("a,b,c\n1,2,3\n4;5;6\n7,8,9\n1,2,3\n", ",", 0, 1, 3);
 }
