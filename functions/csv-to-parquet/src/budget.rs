@@ -2,8 +2,8 @@
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Bytes that one permit stands for.
-const UNIT: u64 = 1 << 20;
+/// Bytes that one permit stands for: what the buffers of even the smallest conversion take.
+const UNIT: u64 = 8 << 20;
 
 /// Memory, shared by the conversions of one invocation: many small objects go side by side, a large one goes alone.
 #[derive(Debug)]
@@ -22,7 +22,6 @@ impl Budget {
     /// Waits until an object of this size has its place; where the size is not known, until it is alone. Also tells
     /// whether it had to wait.
     pub(crate) async fn take(&self, size: Option<u64>) -> (SemaphorePermit<'_>, bool) {
-        // Even an empty object costs a unit: requests, buffers, a thread.
         let units = size.map_or(self.all, |size| u32::try_from(size / UNIT + 1).unwrap_or(self.all).min(self.all));
         match self.units.try_acquire_many(units) {
             Ok(permit) => (permit, false),
@@ -40,9 +39,9 @@ mod tests {
 
     #[tokio::test]
     async fn small_objects_go_side_by_side_and_large_ones_alone() {
-        let budget = Budget::new(4 << 20);
+        let budget = Budget::new(4 * UNIT);
         let (_a, waited_a) = budget.take(Some(10)).await;
-        let (_b, waited_b) = budget.take(Some(2 << 20)).await;
+        let (_b, waited_b) = budget.take(Some(2 * UNIT)).await;
         assert!(!waited_a && !waited_b);
         let large = budget.take(Some(u64::MAX));
         tokio::pin!(large);

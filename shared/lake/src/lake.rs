@@ -24,6 +24,8 @@ use crate::{
 
 /// For how long a table that others write to is tried.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// For how long after the deadline uploads are still aborted.
+const GRACE: Duration = Duration::from_secs(1);
 /// Times that a conversion begins anew because other writers changed the table or the output underneath.
 const TRIES: u32 = 5;
 
@@ -88,7 +90,8 @@ impl Lake {
             }
         };
         let mut report = match deadline {
-            Some(deadline) => tokio::time::timeout_at(deadline, work).await.map_err(|_| Error::Deadline)??,
+            // The conversion itself ends at the deadline, with its uploads aborted; that must not be cut short.
+            Some(deadline) => tokio::time::timeout_at(deadline + GRACE, work).await.map_err(|_| Error::Deadline)??,
             None => work.await?,
         };
         report.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
