@@ -49,7 +49,7 @@ impl Sink for Rows {
     }
 
     fn batch(&mut self, batch: RecordBatch) -> Result<(), SinkError> {
-        let texts: Vec<_> = batch.columns().iter().map(|column| column.as_string::<i32>()).collect();
+        let texts: Vec<_> = batch.columns().iter().map(AsArray::as_string::<i32>).collect();
         for row in 0..batch.num_rows() {
             self.rows.push(texts.iter().map(|t| t.is_valid(row).then(|| t.value(row).to_owned())).collect());
         }

@@ -102,7 +102,7 @@ impl From<InputError> for io::Error {
 }
 
 impl From<io::Error> for InputError {
-    /// What [`super::Input`] fails with while it is read is an `InputError` in an [`io::Error`].
+    /// A text that fails while it is read does so with an `InputError` in an [`io::Error`].
     fn from(error: io::Error) -> Self {
         error.downcast::<InputError>().unwrap_or_else(InputError::Read)
     }

@@ -283,6 +283,26 @@ fn prefer_what_fits_the_first_record(trials: &mut [Trial]) {
     }
 }
 
+/// The width of the first record, what it saves to hold all others for short ones of that width, and how many are
+/// not; where none is longer.
+fn short_rows(savings: &[(usize, i64, usize)], records: &Records, dialect: &Dialect) -> Option<(usize, i64, usize)> {
+    let first = records.records.iter().find(|record| record.form == Form::Cells)?.width;
+    let frequent = matches!(dialect.delimiter.as_slice(), b"" | b" " | b":");
+    if frequent || first < 2 || savings.len() < 2 || savings.iter().any(|(width, ..)| *width > first) {
+        return None;
+    }
+    let mut saved = 0;
+    let mut whole = 0;
+    for &(width, sum, count) in savings {
+        if width == first {
+            (saved, whole) = (saved + sum, count);
+        } else {
+            saved += sum - i64::from(SHORT) * i64::try_from(count).unwrap_or(i64::MAX);
+        }
+    }
+    Some((first, saved, whole))
+}
+
 struct Sniffer<'a> {
     text: &'a [u8],
     whole: bool,
@@ -457,7 +477,7 @@ impl Sniffer<'_> {
         // A delimiter that separates nothing is no better than none.
         let fit = savings.iter().filter(|(width, ..)| single || *width > 1 || self.known.delimiter.is_some());
         let fit = fit.max_by_key(|(_, saved, _)| *saved).copied();
-        let short = self.short_rows(&savings, records, &trial.dialect);
+        let short = short_rows(&savings, records, &trial.dialect);
         if let Some((width, saved, count)) = fit.into_iter().chain(short).max_by_key(|(_, saved, _)| *saved) {
             trial.columns = width;
             trial.shaped = count;
@@ -474,31 +494,6 @@ impl Sniffer<'_> {
             }
         }
         trial
-    }
-
-    /// The width of the first record, what it saves to hold all others for short ones of that width, and how many are
-    /// not; where none is longer.
-    fn short_rows(
-        &self,
-        savings: &[(usize, i64, usize)],
-        records: &Records,
-        dialect: &Dialect,
-    ) -> Option<(usize, i64, usize)> {
-        let first = records.records.iter().find(|record| record.form == Form::Cells)?.width;
-        let frequent = matches!(dialect.delimiter.as_slice(), b"" | b" " | b":");
-        if frequent || first < 2 || savings.len() < 2 || savings.iter().any(|(width, ..)| *width > first) {
-            return None;
-        }
-        let mut saved = 0;
-        let mut whole = 0;
-        for &(width, sum, count) in savings {
-            if width == first {
-                (saved, whole) = (saved + sum, count);
-            } else {
-                saved += sum - i64::from(SHORT) * i64::try_from(count).unwrap_or(i64::MAX);
-            }
-        }
-        Some((first, saved, whole))
     }
 
     /// The cost of a record that has the shape of most.

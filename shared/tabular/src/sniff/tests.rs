@@ -285,8 +285,8 @@ proptest! {
         prop_assert_eq!(sniffed.columns, 4);
         prop_assert_eq!(sniffed.dialect.header_rows, 1);
         prop_assert_eq!(sniffed.dialect.terminator, terminator);
-        // A quote that is written nowhere cannot be found.
-        let quoted = |q: u8| text.contains(&format!("{delimiter}{}", char::from(q)));
+        // A quote that is written hardly anywhere may be part of a text.
+        let quoted = |q: u8| text.matches(&format!("{delimiter}{}", char::from(q))).count() >= 3;
         if let Some(quote) = quote && quoted(quote) {
             prop_assert_eq!(sniffed.dialect.quote, Some(quote), "{}", text);
         }
