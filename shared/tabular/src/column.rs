@@ -227,7 +227,9 @@ impl<'p> Builder<'p> {
                         },
                     ),
                     (Values::Int64(out), _) => {
-                        let fast = |start, len| integer::fast(text, start, len);
+                        let fast = |start, len| {
+                            integer::fast(text, start, len).or_else(|| integer::parse(text.get(start..start + len)?))
+                        };
                         run.inferred(out, fast, |t| {
                             let value = integer::parse(t)?;
                             Some((value, Evidence::of_number(Number::Int(value))))
@@ -244,7 +246,9 @@ impl<'p> Builder<'p> {
                         },
                     ),
                     (Values::Float64(out), _) => {
-                        let fast = |start, len| float::fast(text, start, len);
+                        let fast = |start, len| {
+                            float::fast(text, start, len).or_else(|| float::parse_double(text.get(start..start + len)?))
+                        };
                         run.inferred(out, fast, |t| {
                             let number = float::parse(t)?;
                             Some((number.double()?, Evidence::of_number(number)))

@@ -1,7 +1,5 @@
 //! Numbers with a fraction or an exponent.
 
-use std::io::Write;
-
 use super::integer::{self, MAX_SAFE};
 
 /// A plain number.
@@ -30,7 +28,7 @@ pub(crate) fn parse(text: &[u8]) -> Option<Number> {
     if let Some(value) = integer::parse(text) {
         return Some(Number::Int(value));
     }
-    parts(text)?.value().map(Number::Float)
+    value(text, parts(text)?).map(Number::Float)
 }
 
 /// A number as a double: what [`parse`] accepts, whole numbers only up to [`MAX_SAFE`].
@@ -45,72 +43,92 @@ pub(crate) fn parse_single(text: &[u8]) -> Option<f32> {
     (single.is_finite() && single.to_string().parse() == Ok(value)).then_some(single)
 }
 
-/// A number's text, taken apart.
-struct Parts<'a> {
-    text: &'a [u8],
-    whole: &'a [u8],
-    fraction: &'a [u8],
+/// A number as digits and an exponent: `mantissa · 10^exponent`, without zeros that end the mantissa.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Parts {
+    mantissa: u64,
+    /// Digits of the mantissa; where they are more than 19, it is not right.
+    digits: usize,
     exponent: i64,
 }
 
-fn parts(text: &[u8]) -> Option<Parts<'_>> {
+/// Takes a number with a point or an exponent apart.
+fn parts(text: &[u8]) -> Option<Parts> {
     let unsigned = text.strip_prefix(b"-").unwrap_or(text);
-    let digits = |bytes: &[u8]| bytes.iter().take_while(|b| b.is_ascii_digit()).count();
-    let (whole, rest) = unsigned.split_at(digits(unsigned));
-    let (fraction, rest, point) = match rest {
-        [b'.', rest @ ..] => {
-            let (fraction, rest) = rest.split_at(digits(rest));
-            (fraction, rest, true)
+    let mut parts = Parts { mantissa: 0, digits: 0, exponent: 0 };
+    let (mut zeros, mut point, mut any) = (0, None, false);
+    let mut at = 0;
+    while let Some(&byte) = unsigned.get(at) {
+        match byte {
+            b'0' => {
+                any = true;
+                // They count if another digit follows.
+                zeros += 1;
+            }
+            b'1'..=b'9' => {
+                any = true;
+                if parts.mantissa > 0 {
+                    parts.digits += zeros;
+                    let power = integer::POWERS.get(zeros).copied().unwrap_or(0);
+                    parts.mantissa = parts.mantissa.wrapping_mul(power);
+                }
+                zeros = 0;
+                parts.digits += 1;
+                parts.mantissa = parts.mantissa.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
+            }
+            b'.' if point.is_none() => point = Some(at),
+            _ => break,
         }
-        _ => (&rest[..0], rest, false),
-    };
-    if whole.is_empty() && fraction.is_empty() || matches!(whole, [b'0', _, ..]) {
+        at += 1;
+    }
+    if !any || matches!(unsigned, [b'0', b'0'..=b'9', ..]) {
         return None;
     }
-    let exponent = match rest {
-        [] if point => 0,
+    let fraction = point.map_or(0, |point| at - point - 1);
+    parts.exponent = zeros as i64 - fraction as i64;
+    match &unsigned[at..] {
+        [] if point.is_some() => {}
         [b'e' | b'E', rest @ ..] => {
             let digits = rest.strip_prefix(b"-").or_else(|| rest.strip_prefix(b"+")).unwrap_or(rest);
             if digits.is_empty() || digits.len() > 6 || !digits.iter().all(u8::is_ascii_digit) {
                 return None;
             }
-            let magnitude = digits.iter().fold(0, |n, d| n * 10 + i64::from(d - b'0'));
-            if rest[0] == b'-' { -magnitude } else { magnitude }
+            let exponent = digits.iter().fold(0, |n, d| n * 10 + i64::from(d - b'0'));
+            parts.exponent += if rest[0] == b'-' { -exponent } else { exponent };
         }
         _ => return None,
-    };
-    Some(Parts { text, whole, fraction, exponent })
+    }
+    Some(parts)
 }
 
-impl Parts<'_> {
-    fn value(&self) -> Option<f64> {
-        // Only ASCII came this far.
-        let value: f64 = std::str::from_utf8(self.text).ok()?.parse().ok()?;
-        if !value.is_finite() {
-            return None;
-        }
-        let all = || self.whole.iter().chain(self.fraction).copied();
-        let digits = all().skip_while(|&d| d == b'0');
-        let significant = digits.clone().count();
-        let last = all().rev().take_while(|&d| d == b'0').count();
-        if significant == 0 {
-            return Some(value);
-        }
-        // Fifteen digits always come back, unless the number is so small that a double has fewer.
-        if significant - last <= 15 && value.abs() >= f64::MIN_POSITIVE {
-            return Some(value);
-        }
-        // The decimal exponent of the first significant digit, had the point stood behind it.
-        let zeros = all().count() - significant;
-        let exponent = self.whole.len() as i64 - 1 - zeros as i64 + self.exponent;
-        let mut buffer = [0; 32];
-        let mut rest = &mut buffer[..];
-        write!(rest, "{:e}", value.abs()).ok()?;
-        let unused = rest.len();
-        let (mantissa, printed) = std::str::from_utf8(&buffer[..buffer.len() - unused]).ok()?.split_once('e')?;
-        let same = mantissa.bytes().filter(|&b| b != b'.').eq(digits.take(significant - last));
-        (same && printed.parse() == Ok(exponent)).then_some(value)
+/// The double that a text with `parts` stands for, if it prints back.
+fn value(text: &[u8], parts: Parts) -> Option<f64> {
+    let negative = text[0] == b'-';
+    let exact = |value: f64| Some(if negative { -value } else { value });
+    if parts.mantissa == 0 {
+        return exact(0.0);
     }
+    // No double needs more.
+    if parts.digits > 17 {
+        return None;
+    }
+    if parts.digits <= 15
+        && let Some(power) = EXACT.get(parts.exponent.unsigned_abs() as usize)
+    {
+        let mantissa = parts.mantissa as f64;
+        return exact(if parts.exponent < 0 { mantissa / power } else { mantissa * power });
+    }
+    // Only ASCII came this far.
+    let value: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    if !value.is_finite() {
+        return None;
+    }
+    // Fifteen digits always come back, unless the number is so small that a double has fewer.
+    if parts.digits <= 15 && value.abs() >= f64::MIN_POSITIVE {
+        return Some(value);
+    }
+    let mut buffer = ryu::Buffer::new();
+    (self::parts(buffer.format_finite(value).as_bytes()) == Some(parts)).then_some(value)
 }
 
 /// Powers of ten that are doubles exactly.
@@ -203,6 +221,11 @@ mod tests {
             ("1e400", None),
             ("1e-400", None),
             ("4e-324", None),
+            ("100000000000000000000000.0", Some(1e23)),
+            ("123456789012345678.0", None),
+            ("12345678901234567000.0", Some(12_345_678_901_234_567_000.0)),
+            ("0.000000000000000000000000000000123", Some(1.23e-31)),
+            ("1.00000000000000000000000000000000000000000001", None),
             ("0.1000000000000000055", None),
             ("3.14159265358979323846", None),
             ("00.5", None),

@@ -93,41 +93,75 @@ pub(crate) fn in_range(micros: i64) -> Option<i64> {
     (FIRST * DAY..(LAST + 1) * DAY).contains(&micros).then_some(micros)
 }
 
+/// For each month, at `leap << 4 | month`: the days before it in its year, and, in the low byte, those it has. What is
+/// no month has none.
+const MONTHS: [u32; 32] = {
+    let mut months = [0; 32];
+    let mut leap = 0;
+    while leap < 2 {
+        let mut before = 0;
+        let mut month = 1;
+        while month <= 12 {
+            let length = match month {
+                2 => 28 + leap,
+                4 | 6 | 9 | 11 => 30,
+                _ => 31,
+            };
+            months[leap << 4 | month] = (before << 8 | length) as u32;
+            before += length;
+            month += 1;
+        }
+        leap += 1;
+    }
+    months
+};
+
 /// Days since 1970-01-01 of a date that exists, in the years 1 to 9999.
 #[inline]
 pub(crate) fn days(year: u32, month: u32, day: u32) -> Option<i32> {
-    const BEFORE: [[u16; 13]; 2] = [
-        [0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334],
-        [0, 0, 31, 60, 91, 121, 152, 182, 213, 244, 274, 305, 335],
-    ];
-    const LENGTH: [[u8; 13]; 2] = [
-        [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31],
-        [0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31],
-    ];
     if !(1..=9999).contains(&year) || month > 12 {
         return None;
     }
-    let leap = usize::from(year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
-    if day == 0 || day > u32::from(LENGTH[leap][month as usize]) {
+    days_of(year / 100, year % 100, month, day)
+}
+
+/// The same of a year in two parts, below 100 each; a month below 16.
+#[inline]
+fn days_of(century: u32, rest: u32, month: u32, day: u32) -> Option<i32> {
+    // Every fourth year is a leap year, but of those that end a century every fourth.
+    let leap = u32::from(if rest == 0 { century } else { rest } % 4 == 0);
+    let month = MONTHS[(leap << 4 | month) as usize % MONTHS.len()];
+    let past = (century * 100 + rest).wrapping_sub(1);
+    if day.wrapping_sub(1) >= month & 0xff || past >= 9999 {
         return None;
     }
-    let past = year - 1;
-    let days = past * 365 + past / 4 - past / 100 + past / 400 + u32::from(BEFORE[leap][month as usize]) + day - 1;
+    let past_centuries = past / 100;
+    let days = past * 365 + past / 4 - past_centuries + past_centuries / 4 + (month >> 8) + day - 1;
     Some(days as i32 + FIRST as i32)
 }
 
 /// `YYYY-MM-DD` at the beginning of 16 readable bytes.
 #[inline]
 pub(crate) fn iso_date(text: &[u8], at: usize) -> Option<i32> {
-    let low = super::integer::load8(text, at)?;
-    let high = super::integer::load8(text, at + 8)? as u16;
-    // Bytes, lowest first: Y Y Y Y - M M - | D D. Seven of eight become digits, the rest is checked on the way.
-    if (low >> 32) & 0xff0000ff != 0x2d00002d {
+    let bytes = text.get(at..)?.first_chunk::<16>()?;
+    let all = u128::from_le_bytes(*bytes);
+    let (low, high) = (all as u64, (all >> 64) as u64);
+    // Bytes, lowest first: Y Y Y Y - M M - | D D.
+    if (low >> 32) & 0xff00_00ff != 0x2d00_002d {
         return None;
     }
-    let compact = (low & 0xffff_ffff) | (low >> 40 & 0xffff) << 32 | u64::from(high) << 48;
-    let value = super::integer::digits8(compact, 8)? as u32;
-    days(value / 10_000, value / 100 % 100, value % 100)
+    let compact = (low & 0xffff_ffff) | (low >> 40 & 0xffff) << 32 | high << 48;
+    let digits = compact ^ 0x3030_3030_3030_3030;
+    if (digits.wrapping_add(0x7676_7676_7676_7676) | digits) & 0x8080_8080_8080_8080 != 0 {
+        return None;
+    }
+    // Two digits each, in every other byte.
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
+    let pair = |i: u32| (pairs >> (16 * i)) as u32 & 0xff;
+    if pair(2) > 12 {
+        return None;
+    }
+    days_of(pair(0), pair(1), pair(2), pair(3))
 }
 
 /// Reads what is left of a text.
