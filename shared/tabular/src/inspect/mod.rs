@@ -206,6 +206,8 @@ fn type_name(data_type: &DataType) -> String {
 
 /// Below this a guess is worth a second look.
 const SURE: f64 = 0.9;
+/// Bits by which another way of writing may be worse, and still be the right one.
+const NEAR: f64 = 40.0;
 
 fn hints(report: &Report, tried: &[Attempt], columns: &[InspectedColumn], options: &Options) -> Vec<Hint> {
     let mut hints = Vec::new();
@@ -213,7 +215,8 @@ fn hints(report: &Report, tried: &[Attempt], columns: &[InspectedColumn], option
     let found = String::from_utf8_lossy(&report.dialect.delimiter);
     if report.certainty < SURE && options.dialect.delimiter.is_none() {
         let columns_found = tried.first().map_or(0, |attempt| attempt.columns);
-        let rival = tried.iter().find(|a| a.delimiter != found && a.columns > 1 && a.columns != columns_found);
+        let near = |a: &&Attempt| a.worse_by < NEAR && a.consistency >= 0.5 && a.columns > 1;
+        let rival = tried.iter().filter(near).find(|a| a.delimiter != found && a.columns != columns_found);
         if let Some(rival) = rival {
             hint(
                 match rival.delimiter.as_str() {
