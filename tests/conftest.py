@@ -1,0 +1,50 @@
+"""One lake for all tests, on a port of its own, with IAM enforced: the template's policies have to suffice."""
+
+import itertools
+import shutil
+import socket
+from collections.abc import Iterator
+
+import pytest
+from doors import SideDoor
+from lake import HOST, Lake
+from zone import BOOTSTRAP, Zone, plain
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def lake(request: pytest.FixtureRequest) -> Iterator[Lake]:
+    if not BOOTSTRAP.exists():
+        pytest.exit(f"nothing is built: {BOOTSTRAP} is missing. Run `make test`, or `make build` before pytest.", 1)
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port = probe.getsockname()[1]
+    lake = Lake(port, auth=True)
+    lake.start()
+    try:
+        lake.deploy()
+        yield lake
+    finally:
+        lake.stop()
+        # The logs of a lake in which something failed are worth keeping.
+        if not request.session.testsfailed:
+            shutil.rmtree(lake.folder)
+
+
+@pytest.fixture(scope="session")
+def zone(lake: Lake) -> Iterator[Zone]:
+    zone = Zone(lake)
+    yield zone
+    zone.close()
+
+
+@pytest.fixture(scope="session")
+def side_door(zone: Zone) -> SideDoor:
+    return SideDoor(zone)
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest) -> str:
+    """A database that no other test uses, named after the test."""
+    return f"{plain(request.node.name)[:60].strip('_')}_{next(_numbers)}"

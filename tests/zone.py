@@ -1,0 +1,343 @@
+"""The deployed lake as a test sees it: files land, tables appear, failures are told, and the log says what happened."""
+
+import io
+import json
+import re
+import threading
+import time
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+from botocore.exceptions import ClientError
+from lake import ARCHITECTURE, ROOT, Lake
+
+PATIENCE = 45
+BOOTSTRAP = ROOT / ".aws-sam" / ARCHITECTURE / "CsvToParquetFunction" / "bootstrap"
+QUERY_RESULTS = "cleanzone-tests-query-results"
+
+Seen = TypeVar("Seen")
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One version of an object, as S3 has stored it."""
+
+    bucket: str
+    key: str
+    version: str
+
+    @property
+    def uri(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+    @property
+    def named(self) -> dict:
+        """The event with which a person or a state machine names it."""
+        return {"bucket": self.bucket, "key": self.key, "version_id": self.version}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an invocation returned: the payload, or the error that it ended with."""
+
+    payload: dict
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A message of the failure queue."""
+
+    body: str
+    attributes: dict[str, str]
+
+
+@dataclass
+class Variant:
+    """What a copy of the function does otherwise than the deployed one."""
+
+    environment: dict[str, str] = field(default_factory=dict)
+    # The text of the role's policy, and what stands there instead.
+    policy: dict[str, str] = field(default_factory=dict)
+    without: str = ""
+    and_also: list[dict] = field(default_factory=list)
+    timeout: int = 60
+    memory: int = 512
+
+
+class Log:
+    """All lines that the function and its copies have written, read as they come."""
+
+    def __init__(self, client, group: str) -> None:
+        self._client = client
+        self._group = group
+        self._lock = threading.Lock()
+        self._seen: set[tuple] = set()
+        self._since = 0
+        self._lines: list[str] = []
+
+    def lines(self) -> list[str]:
+        with self._lock:
+            pages = self._client.get_paginator("filter_log_events").paginate(
+                logGroupName=self._group, startTime=self._since
+            )
+            for event in (event for page in pages for event in page["events"]):
+                name = (event["logStreamName"], event["timestamp"], event["message"])
+                if name not in self._seen:
+                    self._seen.add(name)
+                    self._lines.append(event["message"])
+                # What is written side by side may become visible in another order.
+                self._since = max(self._since, event["timestamp"] - 5000)
+            return list(self._lines)
+
+    def about(self, uri: str) -> list[dict]:
+        """The function's own lines about one object."""
+        lines = [json.loads(line) for line in self.lines() if line.startswith("{")]
+        return [line for line in lines if line.get("source") == uri]
+
+
+class Zone:
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+        self._clients: list = []
+        self.s3 = self.client("s3")
+        self.glue = self.client("glue")
+        self.athena = self.client("athena")
+        self.functions = self.client("lambda")
+        self.iam = self.client("iam")
+        self.sqs = self.client("sqs")
+        self.landing = lake.outputs["LandingBucketName"]
+        self.clean = lake.outputs["CleanBucketName"]
+        self.function = lake.outputs["CsvToParquetFunctionName"]
+        self._failure_queue = lake.outputs["FailureQueueUrl"]
+        self._failures: list[Failure] = []
+        self._receiving = threading.Lock()
+        configuration = self.functions.get_function_configuration(FunctionName=self.function)
+        self.role = configuration["Role"].rsplit("/", 1)[-1]
+        self._configuration = configuration
+        self.log = Log(self.client("logs"), configuration["LoggingConfig"]["LogGroup"])
+        self.s3.create_bucket(Bucket=QUERY_RESULTS)
+
+    def client(self, service: str):
+        client = self.lake.client(service)
+        self._clients.append(client)
+        return client
+
+    def close(self) -> None:
+        """Closes all connections: MiniStack waits for them before it stops."""
+        for client in self._clients:
+            client.close()
+
+    # Files land.
+
+    def land(self, key: str, body: bytes | str, bucket: str | None = None) -> Upload:
+        bucket = bucket or self.landing
+        content = body.encode() if isinstance(body, str) else body
+        return Upload(bucket, key, self.s3.put_object(Bucket=bucket, Key=key, Body=content)["VersionId"])
+
+    def converted(self, upload: Upload, status: str = "converted") -> dict:
+        """Waits for the report on this very version."""
+
+        def report() -> dict | None:
+            lines = self.log.about(upload.uri)
+            reports = [line["report"] for line in lines if "report" in line]
+            errors = [line for line in lines if line["level"] == "ERROR"]
+            for report in reports:
+                if report["source"].get("version") == upload.version and report["status"] == status:
+                    return report
+            if errors and not reports:
+                pytest.fail(f"{upload.uri} was not converted: {errors[-1]['error']}: {errors[-1]['message']}")
+            return None
+
+        return self.until(f"{upload.uri} is {status}", report)
+
+    def convert(self, key: str, body: bytes | str, bucket: str | None = None) -> dict:
+        return self.converted(self.land(key, body, bucket))
+
+    # Tables appear.
+
+    def table(self, database: str, table: str) -> dict | None:
+        try:
+            return self.glue.get_table(DatabaseName=database, Name=table)["Table"]
+        except self.glue.exceptions.EntityNotFoundException:
+            return None
+
+    def columns(self, database: str, table: str) -> dict[str, str]:
+        found = self.table(database, table)
+        assert found is not None, f"there is no table {database}.{table}"
+        return {column["Name"]: column["Type"] for column in found["StorageDescriptor"]["Columns"]}
+
+    def has_database(self, database: str) -> bool:
+        try:
+            self.glue.get_database(Name=database)
+        except self.glue.exceptions.EntityNotFoundException:
+            return False
+        return True
+
+    def objects(self, prefix: str, bucket: str | None = None) -> list[str]:
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket or self.clean, Prefix=prefix)
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+    def read(self, uri: str) -> bytes:
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        return self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    def parquet(self, *uris: str) -> pyarrow.Table:
+        # One file at a time: the folders of a path would become columns otherwise.
+        tables = [pyarrow.parquet.read_table(io.BytesIO(self.read(uri))) for uri in uris]
+        return pyarrow.concat_tables(tables, promote_options="permissive")
+
+    def query(self, question: str) -> list[tuple[str | None, ...]]:
+        """The rows that Athena answers, each value as text."""
+        execution = self.athena.start_query_execution(
+            QueryString=question, ResultConfiguration={"OutputLocation": f"s3://{QUERY_RESULTS}/"}
+        )["QueryExecutionId"]
+
+        def status() -> dict | None:
+            now = self.athena.get_query_execution(QueryExecutionId=execution)["QueryExecution"]["Status"]
+            return now if now["State"] in ("SUCCEEDED", "FAILED", "CANCELLED") else None
+
+        end = self.until(f"Athena has answered {question}", status)
+        assert end["State"] == "SUCCEEDED", f"{question}: {end.get('StateChangeReason')}"
+        pages = self.athena.get_paginator("get_query_results").paginate(QueryExecutionId=execution)
+        rows = [row["Data"] for page in pages for row in page["ResultSet"]["Rows"]]
+        return [tuple(cell.get("VarCharValue") for cell in row) for row in rows[1:]]
+
+    def count(self, database: str, table: str) -> int:
+        return int(self.query(f'SELECT count(*) AS n FROM "{database}"."{table}"')[0][0])  # noqa: S608
+
+    # Failures are told.
+
+    def failures(self) -> list[Failure]:
+        """Every message that the failure queue has had so far."""
+        with self._receiving:
+            while True:
+                answer = self.sqs.receive_message(
+                    QueueUrl=self._failure_queue, MessageAttributeNames=["All"], MaxNumberOfMessages=10
+                )
+                messages = answer.get("Messages", [])
+                if not messages:
+                    return list(self._failures)
+                for message in messages:
+                    attributes = message.get("MessageAttributes", {})
+                    told = {name: attribute["StringValue"] for name, attribute in attributes.items()}
+                    self._failures.append(Failure(message["Body"], told))
+                    self.sqs.delete_message(QueueUrl=self._failure_queue, ReceiptHandle=message["ReceiptHandle"])
+
+    def failures_of(self, upload: Upload) -> list[Failure]:
+        named = (upload.bucket, upload.key)
+        return [f for f in self.failures() if (f.attributes.get("bucket"), f.attributes.get("key")) == named]
+
+    def failed(self, upload: Upload) -> Failure:
+        """Waits until the failure queue has been told of this object."""
+        return self.until(f"the failure queue has been told of {upload.uri}", lambda: self.failures_of(upload))[0]
+
+    # Functions are called.
+
+    def invoke(self, event: object, function: str | None = None) -> Answer:
+        answer = self.functions.invoke(FunctionName=function or self.function, Payload=json.dumps(event).encode())
+        payload = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer:
+            return Answer(payload, payload["errorType"])
+        return Answer(payload)
+
+    def copy_of_function(self, name: str, variant: Variant) -> str:
+        """Creates a function with the deployed one's code and settings and a role with its policy, but for `variant`.
+        What the stack has deployed stays as it is. Returns its ARN."""
+        role = self.copy_of_role(name, variant, {"Service": "lambda.amazonaws.com"})
+        template = self._configuration
+        environment = template["Environment"]["Variables"] | variant.environment
+        function = self.functions.create_function(
+            FunctionName=name,
+            Role=role,
+            Runtime=template["Runtime"],
+            Handler=template["Handler"],
+            Architectures=template["Architectures"],
+            LoggingConfig=template["LoggingConfig"],
+            Timeout=variant.timeout,
+            MemorySize=variant.memory,
+            Environment={"Variables": environment},
+            Code=self._code,
+        )
+        invocations = self.functions.get_function_event_invoke_config(FunctionName=self.function, Qualifier="$LATEST")
+        self.functions.put_function_event_invoke_config(
+            FunctionName=name,
+            Qualifier="$LATEST",
+            MaximumRetryAttempts=invocations["MaximumRetryAttempts"],
+            DestinationConfig=invocations["DestinationConfig"],
+        )
+        return function["FunctionArn"]
+
+    def copy_of_role(self, name: str, variant: Variant, principal: dict) -> str:
+        document = json.dumps(self.policy())
+        for text, other in variant.policy.items():
+            assert text in document, f"the policy does not say {text}"
+            document = document.replace(text, other)
+        statements = json.loads(document)["Statement"]
+        if variant.without:
+            assert variant.without in document, f"the policy does not allow {variant.without}"
+            for statement in statements:
+                actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+                statement["Action"] = [action for action in actions if action != variant.without]
+        statements = [statement for statement in statements if statement["Action"]] + variant.and_also
+        trust = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+        role = self.iam.create_role(
+            RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        )["Role"]
+        self.iam.put_role_policy(
+            RoleName=name,
+            PolicyName="copy",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements}),
+        )
+        return role["Arn"]
+
+    def policy(self) -> dict:
+        """What the deployed function may do: all of it, which is one policy in its role."""
+        names = self.iam.list_role_policies(RoleName=self.role)["PolicyNames"]
+        attached = self.iam.list_attached_role_policies(RoleName=self.role)["AttachedPolicies"]
+        assert (len(names), attached) == (1, []), (names, attached)
+        return self.iam.get_role_policy(RoleName=self.role, PolicyName=names[0])["PolicyDocument"]
+
+    @property
+    def _code(self) -> dict:
+        """The zip that a copy is made from, uploaded once."""
+        place = {"S3Bucket": QUERY_RESULTS, "S3Key": "code.zip"}
+        try:
+            self.s3.head_object(Bucket=place["S3Bucket"], Key=place["S3Key"])
+        except ClientError:
+            packed = io.BytesIO()
+            with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+                archive.write(BOOTSTRAP, "bootstrap")
+            self.s3.put_object(Bucket=place["S3Bucket"], Key=place["S3Key"], Body=packed.getvalue())
+        return place
+
+    # And all of it takes a moment.
+
+    def until(self, what: str, look: Callable[[], Seen | None], patience: float = PATIENCE) -> Seen:
+        """Looks again and again until there is something to see."""
+        deadline = time.monotonic() + patience
+        while not (seen := look()):
+            if time.monotonic() > deadline:
+                told = "\n".join(failure.body for failure in self.failures()[-3:])
+                pytest.fail(
+                    f"waited {patience} s in vain: {what}\n\n"
+                    f"The last lines of the function's log:\n{chr(10).join(self.log.lines()[-20:])}\n\n"
+                    f"The last messages in the failure queue:\n{told}\n\nMiniStack's log: {self.lake.log}",
+                    pytrace=False,
+                )
+            time.sleep(0.05)
+        return seen
+
+
+def csv(header: str, *rows: str) -> str:
+    return "\n".join([header, *rows]) + "\n"
+
+
+def plain(name: str) -> str:
+    """A name that stays as it is where a table is named after it."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
