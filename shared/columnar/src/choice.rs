@@ -41,10 +41,7 @@ impl Trial<'_> {
         if grown * 16.0 <= values {
             return Ok(true);
         }
-        let mut size = |bytes: &[u8]| {
-            scratch.clear();
-            codec.compress(bytes, scratch).map(|()| scratch.len() as f64)
-        };
+        let mut size = |bytes: &[u8]| codec.compress(bytes, scratch).map(|compressed| compressed.len() as f64);
         let (plain, dictionary) = (size(self.plain)?, size(self.dictionary)?);
         let widening = grown.max(2.0).log2().ceil() / (all.max(2) as f64).log2().ceil();
         let with = dictionary / all as f64 * grown + self.packed as f64 / count as f64 * widening * values;
@@ -54,17 +51,22 @@ impl Trial<'_> {
 }
 
 /// The sum of a geometric series of so many terms, of which the first two are given, and which never rises.
+#[allow(clippy::cast_precision_loss)]
 fn geometric(first: f64, second: f64, terms: usize) -> f64 {
-    let ratio = if first > 0.0 { (second / first).min(1.0) } else { 1.0 };
-    let (mut sum, mut term) = (0.0, first);
-    for _ in 0..terms {
-        sum += term;
-        term *= ratio;
-        if term < 0.5 {
-            break;
-        }
+    if first <= 0.0 || second >= first {
+        return first * terms as f64;
     }
-    sum
+    let ratio = second / first;
+    // By squaring: `powf` need not give the same everywhere, but files should be.
+    let (mut power, mut square, mut left) = (1.0, ratio, terms);
+    while left > 0 {
+        if left & 1 == 1 {
+            power *= square;
+        }
+        square *= square;
+        left >>= 1;
+    }
+    first * (1.0 - power) / (1.0 - ratio)
 }
 
 #[cfg(test)]
@@ -116,6 +118,14 @@ mod tests {
         let values = random(20_000, 150_000);
         assert!(pays(&values, 600_000));
         assert!(!pays(&values, 20_000));
+    }
+
+    #[test]
+    fn a_series_is_summed_up_however_long_it_is() {
+        assert!((geometric(8.0, 4.0, 3) - 14.0).abs() < 1e-9);
+        assert!((geometric(8.0, 4.0, usize::MAX) - 16.0).abs() < 1e-9);
+        assert!((geometric(8.0, 9.0, 3) - 24.0).abs() < 1e-9);
+        assert!(geometric(8.0, 8.0, usize::MAX).is_finite());
     }
 
     #[test]

@@ -23,38 +23,40 @@ impl Codec {
         })
     }
 
-    /// Appends the compressed `page` to `out`.
-    pub(crate) fn compress(&mut self, page: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
-        let begin = out.len();
-        match self {
-            Self::None => out.extend_from_slice(page),
+    /// Compresses `page` into `out`, whose content is of no use before or after; returns the result.
+    pub(crate) fn compress<'a>(&mut self, page: &'a [u8], out: &'a mut Vec<u8>) -> Result<&'a [u8], Error> {
+        // Never shortened, so that it need not be cleared for every page.
+        let mut room = |len: usize| {
+            if out.len() < len {
+                out.resize(len, 0);
+            }
+        };
+        let len = match self {
+            Self::None => return Ok(page),
             Self::Snappy(encoder) => {
-                out.resize(begin + snap::raw::max_compress_len(page.len()), 0);
-                let len = encoder.compress(page, &mut out[begin..]).map_err(|e| Error::Compress(e.into()))?;
-                out.truncate(begin + len);
+                room(snap::raw::max_compress_len(page.len()));
+                encoder.compress(page, out).map_err(|e| Error::Compress(e.into()))?
             }
             Self::Zstd(compressor) => {
-                out.resize(begin + zstd::zstd_safe::compress_bound(page.len()), 0);
-                let len = compressor.compress_to_buffer(page, &mut out[begin..]).map_err(Error::Compress)?;
-                out.truncate(begin + len);
+                room(zstd::zstd_safe::compress_bound(page.len()));
+                compressor.compress_to_buffer(page, out.as_mut_slice()).map_err(Error::Compress)?
             }
-        }
-        Ok(())
+        };
+        Ok(&out[..len])
     }
 
-    /// Appends `page` to `out` in the form of the codec, without looking for anything to save.
-    pub(crate) fn store(&mut self, page: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
-        match self {
-            Self::Snappy(_) => {
-                varint(out, page.len() as u64);
-                // What the reference encoder makes of a block in which nothing repeats.
-                for block in page.chunks(1 << 16) {
-                    literal(block, out);
-                }
-                Ok(())
-            }
-            other => other.compress(page, out),
+    /// Gives `page` the form of the codec, without looking for anything to save.
+    pub(crate) fn store<'a>(&mut self, page: &'a [u8], out: &'a mut Vec<u8>) -> Result<&'a [u8], Error> {
+        if !matches!(self, Self::Snappy(_)) {
+            return self.compress(page, out);
         }
+        out.clear();
+        varint(out, page.len() as u64);
+        // What the reference encoder makes of a block in which nothing repeats.
+        for block in page.chunks(1 << 16) {
+            literal(block, out);
+        }
+        Ok(out)
     }
 }
 
@@ -83,8 +85,8 @@ mod tests {
         let bytes: Vec<u8> = (0..200_000u32).map(|i| i.to_le_bytes()[0]).collect();
         for len in [0, 1, 59, 60, 61, 255, 256, 257, 65_535, 65_536, 65_537, 200_000] {
             let mut out = Vec::new();
-            Codec::new(Compression::Snappy).unwrap().store(&bytes[..len], &mut out).unwrap();
-            assert_eq!(snap::raw::Decoder::new().decompress_vec(&out).unwrap(), bytes[..len]);
+            let stored = Codec::new(Compression::Snappy).unwrap().store(&bytes[..len], &mut out).unwrap().to_vec();
+            assert_eq!(snap::raw::Decoder::new().decompress_vec(&stored).unwrap(), bytes[..len]);
         }
     }
 

@@ -23,34 +23,44 @@ pub(crate) trait Dictionary: Sized {
     fn expand(&self, indices: &[u32], out: &mut Vec<u8>);
 }
 
-/// Positions by hash: open addressing, never more than half full. A slot holds a position plus one.
+/// Positions by hash: open addressing, a quarter full at most while small, then half. A slot holds a position plus one.
 #[derive(Default)]
 struct Slots(Vec<u32>);
+
+/// Slots up to which a dictionary may be only a quarter full: collisions cost more than memory as long as that is cached.
+const ROOMY: usize = 1 << 15;
 
 impl Slots {
     /// Makes room for one more than `len`, whose hashes are `hashes`.
     fn grow(&mut self, len: usize, hashes: impl Iterator<Item = u64>) {
-        if (len + 1) * 2 <= self.0.len() {
+        let size = self.0.len();
+        if (len + 1) * if size > ROOMY { 2 } else { 4 } <= size {
             return;
         }
-        let size = (self.0.len() * 2).max(32);
+        let size = (size * 2).max(32);
         self.0.clear();
         self.0.resize(size, 0);
         for (position, hash) in (1..).zip(hashes) {
             let mut at = start(hash, size);
             while self.0[at] != 0 {
-                at = (at + 1) % size;
+                at = next(at, size);
             }
             self.0[at] = position;
         }
     }
 }
 
-/// Where the search for a hash begins; `size` is a power of two.
+/// Where the search for a hash begins; `size` is a power of two, at least 2.
 #[inline]
 #[allow(clippy::cast_possible_truncation)]
 fn start(hash: u64, size: usize) -> usize {
-    hash as usize & (size - 1)
+    (hash >> (u64::BITS - size.trailing_zeros())) as usize
+}
+
+/// The slot after another one.
+#[inline]
+fn next(at: usize, size: usize) -> usize {
+    (at + 1) & (size - 1)
 }
 
 /// Spreads all bits of two numbers over all of one.
@@ -74,9 +84,10 @@ impl<T: Value> FixedDictionary<T> {
         Self { values: Vec::new(), slots: Slots::default(), width }
     }
 
+    /// Fibonacci hashing: numbers that lie close together, as most do, never collide while there is room.
     #[inline]
     fn hash(value: T) -> u64 {
-        mix(value.key(), 0)
+        value.key().wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 
     /// Appends the position of each of `values` to `indices`, until one is new and the dictionary would exceed
@@ -89,9 +100,10 @@ impl<T: Value> FixedDictionary<T> {
         self.slots.grow(self.values.len(), self.values.iter().map(|v| Self::hash(*v)));
         while done < values.len() {
             let (slots, known) = (self.slots.0.as_slice(), self.values.as_slice());
+            let shift = u64::BITS - slots.len().trailing_zeros();
             let mut vacant = None;
             for (value, index) in values[done..].iter().zip(&mut indices[begin + done..]) {
-                let mut at = start(Self::hash(*value), slots.len());
+                let mut at = (Self::hash(*value) >> shift) as usize & (slots.len() - 1);
                 let mut steps = 0;
                 let found = loop {
                     match slots[at] {
@@ -103,7 +115,7 @@ impl<T: Value> FixedDictionary<T> {
                         _ => {}
                     }
                     steps += 1;
-                    at = start(at as u64 + 1, slots.len());
+                    at = next(at, slots.len());
                 };
                 if !found {
                     vacant = Some((at, steps));
@@ -243,7 +255,7 @@ impl BytesDictionary {
             if self.keys[position] == key && (key.is_whole() || self.value(position) == value) {
                 return Some(slot - 1);
             }
-            at = start(at as u64 + 1, slots.len());
+            at = next(at, slots.len());
         }
     }
 
@@ -259,7 +271,7 @@ impl BytesDictionary {
         let mut at = start(key.hash(), size);
         let mut steps = 0;
         while self.slots.0[at] != 0 {
-            at = (at + 1) % size;
+            at = next(at, size);
             steps += 1;
         }
         if steps > MAX_STEPS {

@@ -60,9 +60,8 @@ impl Scratch {
     pub(crate) fn dictionary(&mut self, len: usize, write: impl FnOnce(&mut Vec<u8>)) -> Result<Encoded, Error> {
         self.body.clear();
         write(&mut self.body);
-        self.compressed.clear();
-        self.codec.compress(&self.body, &mut self.compressed)?;
-        assemble(PageType::Dictionary, &self.compressed, self.body.len(), |s| {
+        let compressed = self.codec.compress(&self.body, &mut self.compressed)?;
+        assemble(PageType::Dictionary, compressed, self.body.len(), |s| {
             s.nested(7, |s| {
                 s.i32(1, i32::try_from(len).unwrap_or(i32::MAX));
                 s.i32(2, Encoding::Plain.code());
@@ -118,16 +117,16 @@ impl Page<'_> {
 
     fn compress(&mut self, encoding: Encoding, body: &[u8]) -> Result<(), Error> {
         let Scratch { codec, compressed, .. } = &mut *self.scratch;
-        compressed.clear();
-        if *self.stored > 0 {
+        let compressed = if *self.stored > 0 {
             *self.stored -= 1;
-            codec.store(body, compressed)?;
+            codec.store(body, compressed)?
         } else {
-            codec.compress(body, compressed)?;
+            let compressed = codec.compress(body, compressed)?;
             if compressed.len() > body.len() / 16 * 15 {
                 *self.stored = STORED;
             }
-        }
+            compressed
+        };
         let rows = i32::try_from(self.rows).unwrap_or(i32::MAX);
         let encoded = assemble(PageType::Data, compressed, body.len(), |s| {
             s.nested(5, |s| {

@@ -16,6 +16,9 @@ const IN_FLIGHT: usize = 2;
 /// Rows that are encoded as one piece, at most.
 const PIECE: usize = 1 << 16;
 
+/// Rows that a row group is expected to have at most, whatever its bytes.
+const MOST_EXPECTED: usize = 1 << 24;
+
 /// Small writes are collected up to so many bytes.
 const BUFFER: usize = 1 << 16;
 
@@ -46,7 +49,7 @@ impl<W: Write + Send> Writer<W> {
         let columns = schema::columns(&schema)?;
         let limits = Limits::new(columns.len());
         let row_bytes: usize = columns.iter().map(|column| column.physical.guessed_bytes()).sum();
-        let expected = settings.row_group_bytes / row_bytes.max(1);
+        let expected = (settings.row_group_bytes / row_bytes.max(1)).min(MOST_EXPECTED);
         let encoders = columns.iter().enumerate().map(|(i, kind)| Column::new(i, kind, limits, expected)).collect();
         let engine = Engine::new(encoders, settings.threads, settings.compression)?;
         let mut output = Output { inner: out, buffer: Vec::new(), written: 0 };

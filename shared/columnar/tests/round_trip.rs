@@ -376,8 +376,9 @@ fn many_pages(rows: usize) -> Vec<ArrayRef> {
 #[test]
 fn large_columns_come_back() {
     let (schema, batches) = cut(many_pages(100_000), 100_000, 7_777);
-    check(&schema, &batches, &settings(2));
-    check(&schema, &batches, &Settings { row_group_bytes: 1 << 20, ..settings(2) });
+    for row_group_bytes in [1 << 20, 16 << 20, usize::MAX] {
+        check(&schema, &batches, &Settings { row_group_bytes, ..settings(2) });
+    }
 }
 
 #[test]
