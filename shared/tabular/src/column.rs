@@ -1,5 +1,7 @@
 //! Fields of one column to an Arrow array.
 
+#![allow(clippy::cast_possible_truncation, reason = "places in a block are 32 bits wide, and blocks far smaller")]
+
 use std::{ops::Range, sync::Arc};
 
 use arrow::{
@@ -175,11 +177,12 @@ impl Text {
             return;
         }
         self.used += len;
-        self.offsets.push(self.used as i32);
+        self.push_null();
     }
 
+    /// Ends a text here.
     fn push_null(&mut self) {
-        self.offsets.push(self.used as i32);
+        self.offsets.push((self.used as u32).cast_signed());
     }
 }
 
@@ -196,9 +199,7 @@ impl<'p> Builder<'p> {
             DataType::Float64 => Values::Float64(Vec::with_capacity(rows)),
             DataType::Date32 => Values::Date(Vec::with_capacity(rows)),
             DataType::Timestamp(..) => Values::Timestamp(Vec::with_capacity(rows)),
-            DataType::Decimal128(precision, scale) => {
-                Values::Decimal(Vec::with_capacity(rows), precision, scale)
-            }
+            DataType::Decimal128(precision, scale) => Values::Decimal(Vec::with_capacity(rows), precision, scale),
             DataType::Utf8 => Values::Text(Text::new(rows, bytes)),
             _ => Values::None,
         };
@@ -206,6 +207,7 @@ impl<'p> Builder<'p> {
     }
 
     /// Adds the fields of some rows.
+    #[expect(clippy::too_many_lines, reason = "one arm a type")]
     pub(crate) fn push(&mut self, fields: &Fields<'_>, rows: Range<usize>) {
         let text = fields.text;
         let mut run = Run { column: self.column, fields, rows, nulls: &mut self.nulls, found: &mut self.found };

@@ -1,5 +1,7 @@
 //! A block of text to a batch of rows.
 
+#![allow(clippy::cast_possible_truncation, reason = "places in a block are 32 bits wide, and blocks far smaller")]
+
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringBuilder};
@@ -50,8 +52,13 @@ pub(crate) fn convert(block: &mut Block, scanner: &Scanner, plan: &Plan) -> Resu
         let fields = Fields::new(block, columns, &scanner.grammar, &plan.tokens);
         let lengths = fields.lengths();
         let rows = block.rows.len();
-        let mut builders: Vec<_> =
-            plan.columns.iter().zip(lengths).enumerate().map(|(i, (c, bytes))| Builder::new(i, c, rows, bytes)).collect();
+        let mut builders: Vec<_> = plan
+            .columns
+            .iter()
+            .zip(lengths)
+            .enumerate()
+            .map(|(i, (c, bytes))| Builder::new(i, c, rows, bytes))
+            .collect();
         let run = (RUN * rows / block.len.max(1)).clamp(16, 1024);
         for first in (0..rows).step_by(run) {
             for builder in &mut builders {
@@ -77,11 +84,13 @@ pub(crate) fn convert(block: &mut Block, scanner: &Scanner, plan: &Plan) -> Resu
                 continue;
             }
         }
-        let mut arrays = arrays.into_iter().collect::<Result<Vec<_>, _>>().map_err(|e| Error::Internal(e.to_string()))?;
+        let mut arrays =
+            arrays.into_iter().collect::<Result<Vec<_>, _>>().map_err(|e| Error::Internal(e.to_string()))?;
         let mut rescued = 0;
         if plan.rescue {
             let array;
-            (array, rescued) = rescue(block, &Fields::new(block, columns, &scanner.grammar, &plan.tokens), &found, plan);
+            (array, rescued) =
+                rescue(block, &Fields::new(block, columns, &scanner.grammar, &plan.tokens), &found, plan);
             arrays.push(array);
             nulls.push(rows as u64 - rescued);
         }

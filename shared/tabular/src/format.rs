@@ -63,7 +63,11 @@ impl Format {
                     Some(b'p') => Item::Half,
                     Some(b'z') => Item::Zone,
                     Some(b'%') => Item::Literal(b'%'),
-                    _ => return Err(format!("the format {text:?} has an unknown %; there are %Y %m %b %d %H %I %M %S %f %p %z")),
+                    _ => {
+                        return Err(format!(
+                            "the format {text:?} has an unknown %; there are %Y %m %b %d %H %I %M %S %f %p %z"
+                        ));
+                    }
                 },
                 literal => Item::Literal(literal),
             });

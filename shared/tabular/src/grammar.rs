@@ -3,6 +3,8 @@
 //! This is the reference for what a record is; [`crate::scan`] finds the same for the plain ones, faster. Every
 //! decision depends on the text alone, never on how much of it happens to be at hand.
 
+#![allow(clippy::cast_possible_truncation, reason = "places in a block are 32 bits wide, and blocks far smaller")]
+
 use memchr::{memchr, memchr2};
 
 use crate::{Dialect, Terminator, flaw::Flaw};
@@ -88,8 +90,7 @@ impl Grammar {
             Terminator::Lf => count(b'\n'),
             Terminator::Cr => count(b'\r'),
             Terminator::Any => {
-                count(b'\n')
-                    + memchr::memchr_iter(b'\r', text).filter(|&i| text.get(i + 1) != Some(&b'\n')).count()
+                count(b'\n') + memchr::memchr_iter(b'\r', text).filter(|&i| text.get(i + 1) != Some(&b'\n')).count()
             }
         };
         lines as u64
@@ -169,14 +170,7 @@ impl Grammar {
         if text.len() - start > self.limit.saturating_add(SUSPICIOUS) { Step::Long } else { Step::More }
     }
 
-    fn record(
-        &self,
-        text: &[u8],
-        start: usize,
-        eof: bool,
-        expected: Option<usize>,
-        ends: &mut Vec<u32>,
-    ) -> Step {
+    fn record(&self, text: &[u8], start: usize, eof: bool, expected: Option<usize>, ends: &mut Vec<u32>) -> Step {
         let first = ends.len();
         let mut at = start;
         loop {
@@ -291,7 +285,15 @@ impl Grammar {
             }
             let Some(found) = found else { return if eof { Close::Never } else { Close::More } };
             match text.get(found + 1) {
-                None => return if eof && text[found] == quote { Close::At(found + 1) } else if eof { Close::Never } else { Close::More },
+                None => {
+                    return if eof && text[found] == quote {
+                        Close::At(found + 1)
+                    } else if eof {
+                        Close::Never
+                    } else {
+                        Close::More
+                    };
+                }
                 Some(_) if text[found] != quote => at = found + 2,
                 Some(next) if *next == quote => at = found + 2,
                 Some(_) => {
@@ -344,15 +346,14 @@ impl Grammar {
         if let Some(stray) = stray {
             if stray < line_end {
                 // Quotes within the quoted text, or text after it: whichever gives as many fields as there should be.
-                let _ = attempt(line_end, true, ends) || attempt(line_end, false, ends) || attempt(line_end, true, ends);
+                let _ =
+                    attempt(line_end, true, ends) || attempt(line_end, false, ends) || attempt(line_end, true, ends);
                 return Step::Record { end: line_end, next: line_next, flaw: Some(Flaw::StrayQuote) };
             }
             if !attempt(line_end, false, ends) && stray - open <= SUSPICIOUS {
                 match self.line_end(text, stray, eof) {
-                    Some((end, next)) if end - stray <= SUSPICIOUS => {
-                        if attempt(end, true, ends) {
-                            return Step::Record { end, next, flaw: Some(Flaw::StrayQuote) };
-                        }
+                    Some((end, next)) if end - stray <= SUSPICIOUS && attempt(end, true, ends) => {
+                        return Step::Record { end, next, flaw: Some(Flaw::StrayQuote) };
                     }
                     None if text.len() - stray <= SUSPICIOUS => return Step::More,
                     _ => {}

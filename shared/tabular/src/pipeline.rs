@@ -98,15 +98,14 @@ fn feed(
 ) {
     let mut begun = begun.into_iter();
     for worker in workers.iter().cycle() {
-        let next = match begun.next() {
-            Some(block) => Ok(block),
-            None => {
-                let mut block = lock(pool).pop().unwrap_or_default();
-                match blocks.next(&mut block, scanner) {
-                    Ok(true) => Ok(block),
-                    Ok(false) => return,
-                    Err(error) => Err(error.into()),
-                }
+        let next = if let Some(block) = begun.next() {
+            Ok(block)
+        } else {
+            let mut block = lock(pool).pop().unwrap_or_default();
+            match blocks.next(&mut block, scanner) {
+                Ok(true) => Ok(block),
+                Ok(false) => return,
+                Err(error) => Err(error.into()),
             }
         };
         let failed = next.is_err();

@@ -69,11 +69,7 @@ impl Tokens {
 
 impl How {
     fn inferred(evidence: Evidence) -> Self {
-        Self::Inferred {
-            kind: evidence.kind(),
-            open: !evidence.is_settled_text(),
-            times: evidence.times(),
-        }
+        Self::Inferred { kind: evidence.kind(), open: !evidence.is_settled_text(), times: evidence.times() }
     }
 
     /// The type of the column; `Null` where nothing gives evidence of one.
@@ -118,9 +114,10 @@ impl Plan {
             };
             Ok(PlannedColumn { name: plan.name, source_name, how })
         });
-        let tokens = options.null_markers.as_ref().map_or(Tokens::Usual, |markers| {
-            Tokens::Given(markers.iter().map(|m| m.as_bytes().to_vec()).collect())
-        });
+        let tokens = options
+            .null_markers
+            .as_ref()
+            .map_or(Tokens::Usual, |markers| Tokens::Given(markers.iter().map(|m| m.as_bytes().to_vec()).collect()));
         let mut plan = Self {
             columns: columns.collect::<Result<_, _>>()?,
             schema: Arc::new(Schema::empty()),
@@ -196,8 +193,9 @@ fn can_declare(data_type: &DataType) -> bool {
         | DataType::Utf8
         | DataType::Date32
         | DataType::Timestamp(TimeUnit::Microsecond, None) => true,
-        DataType::Decimal128(precision, scale) => (1..=38).contains(precision) && (0..=*precision as i8).contains(scale),
+        DataType::Decimal128(precision, scale) => {
+            (1..=38).contains(precision) && (0..=precision.cast_signed()).contains(scale)
+        }
         _ => false,
     }
 }
-

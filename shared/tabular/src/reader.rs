@@ -173,7 +173,9 @@ fn fit(header: &mut Vec<String>, columns: usize) {
 
 fn too_long(grammar: &Grammar, what: &str) -> Error {
     let limit = grammar.limit;
-    Error::LimitExceeded(format!("{what} is longer than the limit of {limit} bytes; set the dialect, or raise the limit"))
+    Error::LimitExceeded(format!(
+        "{what} is longer than the limit of {limit} bytes; set the dialect, or raise the limit"
+    ))
 }
 
 fn longer(want: usize, grammar: &Grammar, what: &str) -> Result<usize, Error> {
@@ -301,6 +303,12 @@ impl Tally {
     }
 
     /// Whether few enough records are rejected.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a count need not be more exact"
+    )]
     fn check(&self, options: &Options) -> Result<(), Error> {
         let records = self.rows + self.rejected;
         let allowed = (options.max_rejected_ratio * records as f64).ceil() as u64;

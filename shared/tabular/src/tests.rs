@@ -12,8 +12,8 @@ use cleanzone_error::{ErrorName, Fault};
 use proptest::{collection::vec, prelude::*};
 
 use crate::{
-    BadRows, Column, ColumnPlan, Dialect, DialectOverrides, Error, InputOptions, Limits, Options, Planner, RESCUED, RejectedRow,
-    Report, Setting, Sink, SinkError, Source, Terminator, read,
+    BadRows, Column, ColumnPlan, Dialect, DialectOverrides, Error, InputOptions, Limits, Options, Planner, RESCUED,
+    RejectedRow, Report, Setting, Sink, SinkError, Source, Terminator, read,
 };
 
 struct Bytes(Vec<u8>);
@@ -123,10 +123,20 @@ fn a_clean_file() {
                 2,\"two\nlines\",NA,2026-11-21,2026-11-20T10:00:00.5,FALSE,\r\n\
                 -3,\"\",3,,\"2026-11-21\",,";
     let (report, sink) = run(text, &Plans::default(), &options()).unwrap();
-    use DataType::{Boolean, Date32, Float64, Int64, Null, Utf8};
-    assert_eq!(types(&report), [Int64, Utf8, Float64, Date32, TIMESTAMP, Boolean, Null]);
+    assert_eq!(
+        types(&report),
+        [
+            DataType::Int64,
+            DataType::Utf8,
+            DataType::Float64,
+            DataType::Date32,
+            TIMESTAMP,
+            DataType::Boolean,
+            DataType::Null
+        ]
+    );
     assert_eq!(report.columns.iter().map(|c| c.nulls).collect::<Vec<_>>(), [0, 0, 1, 1, 0, 1, 3]);
-    assert_eq!(sink.schema.as_ref().unwrap().field(6).data_type(), &Utf8);
+    assert_eq!(sink.schema.as_ref().unwrap().field(6).data_type(), &DataType::Utf8);
     assert_eq!(
         sink.rows(),
         [
@@ -163,9 +173,7 @@ fn nothing_and_only_a_header() {
 #[test]
 fn a_late_contradiction_costs_a_second_pass() {
     let mut text = "a,b,c\n".to_owned();
-    for i in 0..5000 {
-        text += &format!("{i},01/02/2026,\n");
-    }
+    text.extend((0..5000).map(|i| format!("{i},01/02/2026,\n")));
     text += "2.5,13/02/2026,x\n";
     for threads in [1, 3] {
         let options = Options { block_bytes: 4096, sample_bytes: 4096, threads, ..options() };
@@ -372,7 +380,9 @@ fn written(rows: &[Vec<String>], always: bool, end: &str) -> String {
     let style = if always { csv::QuoteStyle::Always } else { csv::QuoteStyle::Necessary };
     let terminator = if end == "\n" { csv::Terminator::Any(b'\n') } else { csv::Terminator::CRLF };
     let mut writer = csv::WriterBuilder::new().quote_style(style).terminator(terminator).from_writer(Vec::new());
-    rows.iter().for_each(|row| writer.write_record(row).unwrap());
+    for row in rows {
+        writer.write_record(row).unwrap();
+    }
     String::from_utf8(writer.into_inner().unwrap()).unwrap()
 }
 
@@ -453,7 +463,7 @@ proptest! {
                 prop_assert_eq!(sink.rows(), parts.rows());
                 prop_assert_eq!(&sink.rejected, &parts.rejected);
                 for (_, offset, _, raw) in &sink.rejected {
-                    let at = *offset as usize;
+                    let at = usize::try_from(*offset).unwrap();
                     prop_assert!(String::from_utf8_lossy(&text[at..]).starts_with(raw.as_str()));
                 }
             }
@@ -504,7 +514,19 @@ proptest! {
 /// Quotes in the worst places cost no more than linear time.
 #[test]
 fn time_is_linear() {
-    for unit in ["\"a\n", "x,\"\n", "\"\"\"a,\n", ",\"a\"b\n", "\"", "\"\"a", "a,b,c,\"d\n", "\n", "\"a,b\n\"c\n", "\r\"", "\0,\u{1}\n"] {
+    for unit in [
+        "\"a\n",
+        "x,\"\n",
+        "\"\"\"a,\n",
+        ",\"a\"b\n",
+        "\"",
+        "\"\"a",
+        "a,b,c,\"d\n",
+        "\n",
+        "\"a,b\n\"c\n",
+        "\r\"",
+        "\0,\u{1}\n",
+    ] {
         let time = |bytes: usize| {
             let text = "a,b\n".to_owned() + &unit.repeat(bytes / unit.len());
             let start = std::time::Instant::now();

@@ -49,6 +49,9 @@ const FULL: u32 = 1 << 11;
 const STYLED_FLOAT: u32 = 1 << 16;
 const STYLED_BIG: u32 = 1 << 20;
 
+const STYLES: u8 = (1 << Style::ALL.len()) - 1;
+const LAYOUTS: u16 = (1 << Layout::ALL.len()) - 1;
+
 const NUMBER: u32 = INT | FLOAT | STYLED;
 const TEMPORAL: u32 = DATE | NAIVE | ZONED;
 
@@ -110,9 +113,7 @@ impl Evidence {
     pub(crate) fn of_moment(moment: Moment, layout: Layout) -> Self {
         let seen = match moment.time {
             None => DATE,
-            Some(time) => {
-                (if time.zone.is_some() { ZONED } else { NAIVE }) | (if time.half_day { HALF } else { FULL })
-            }
+            Some(time) => (if time.zone.is_some() { ZONED } else { NAIVE }) | (if time.half_day { HALF } else { FULL }),
         };
         Self { seen, layouts: 1 << layout as u16, ..Self::NONE }
     }
@@ -185,20 +186,20 @@ impl Evidence {
     }
 
     /// Whether the column is text whatever else it holds.
-    pub(crate) fn is_settled_text(&self) -> bool {
+    pub(crate) fn is_settled_text(self) -> bool {
         let has = |bits: u32| self.seen & bits != 0;
         let families = u32::from(has(BOOLEAN)) + u32::from(has(NUMBER)) + u32::from(has(TEMPORAL));
         has(TEXT)
             || families > 1
-            || has(STYLED) && self.styles & 15 == 0
+            || has(STYLED) && self.styles & STYLES == 0
             || has(BIG) && has(FLOAT)
-            || has(TEMPORAL) && self.layouts & ((1 << Layout::ALL.len()) - 1) == 0
+            || has(TEMPORAL) && self.layouts & LAYOUTS == 0
             || has(ZONED) && has(NAIVE | DATE)
             || has(HALF) && has(FULL)
     }
 
     /// How the column is read if there are no other values.
-    pub(crate) fn kind(&self) -> Kind {
+    pub(crate) fn kind(self) -> Kind {
         let has = |bits: u32| self.seen & bits != 0;
         if self.is_settled_text() {
             Kind::Text
@@ -219,8 +220,8 @@ impl Evidence {
         } else if has(BOOLEAN) {
             Kind::Boolean
         } else if has(TEMPORAL) {
-            let candidates = self.layouts & ((1 << Layout::ALL.len()) - 1);
-            if candidates.count_ones() != 1 {
+            let candidates = self.layouts & LAYOUTS;
+            if !candidates.is_power_of_two() {
                 return Kind::Text;
             }
             let layout = Layout::ALL[candidates.trailing_zeros() as usize];
@@ -233,7 +234,7 @@ impl Evidence {
     }
 
     /// How its times are written.
-    pub(crate) fn times(&self) -> Times {
+    pub(crate) fn times(self) -> Times {
         if self.seen & HALF != 0 {
             Times::HalfDay
         } else if self.seen & ZONED != 0 {
@@ -243,9 +244,9 @@ impl Evidence {
         }
     }
 
-    fn only_style(&self) -> Option<(usize, Style)> {
-        let candidates = self.styles & 15;
-        (candidates.count_ones() == 1).then(|| {
+    fn only_style(self) -> Option<(usize, Style)> {
+        let candidates = self.styles & STYLES;
+        candidates.is_power_of_two().then(|| {
             let i = candidates.trailing_zeros() as usize;
             (i, Style::ALL[i])
         })
@@ -353,9 +354,13 @@ mod tests {
         #[test]
         fn settled_text_stays_text(values in vec(value(), 0..6), more in vec(value(), 0..6)) {
             let mut all = Evidence::NONE;
-            values.iter().for_each(|v| all.join(Evidence::of(v.as_bytes(), false, token)));
+            for value in &values {
+                all.join(Evidence::of(value.as_bytes(), false, token));
+            }
             if all.is_settled_text() {
-                more.iter().for_each(|v| all.join(Evidence::of(v.as_bytes(), false, token)));
+                for value in &more {
+                    all.join(Evidence::of(value.as_bytes(), false, token));
+                }
                 prop_assert_eq!(all.kind(), Kind::Text);
                 prop_assert!(all.is_settled_text());
             }

@@ -46,70 +46,86 @@ pub(crate) fn parse_single(text: &[u8]) -> Option<f32> {
 /// A number as digits and an exponent: `mantissa · 10^exponent`, without zeros that end the mantissa.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Parts {
+    /// Zero where it has more digits than a double can need.
     mantissa: u64,
-    /// Digits of the mantissa; where they are more than 19, it is not right.
+    /// Digits of the mantissa.
     digits: usize,
     exponent: i64,
 }
 
+/// Digits that the shortest text of a double has at most.
+const MAX_DIGITS: usize = 17;
+
 /// Takes a number with a point or an exponent apart.
 fn parts(text: &[u8]) -> Option<Parts> {
     let unsigned = text.strip_prefix(b"-").unwrap_or(text);
-    let mut parts = Parts { mantissa: 0, digits: 0, exponent: 0 };
-    let (mut zeros, mut point, mut any) = (0, None, false);
-    let mut at = 0;
-    while let Some(&byte) = unsigned.get(at) {
-        match byte {
-            b'0' => {
-                any = true;
-                // They count if another digit follows.
-                zeros += 1;
-            }
-            b'1'..=b'9' => {
-                any = true;
-                if parts.mantissa > 0 {
-                    parts.digits += zeros;
-                    let power = integer::POWERS.get(zeros).copied().unwrap_or(0);
-                    parts.mantissa = parts.mantissa.wrapping_mul(power);
-                }
-                zeros = 0;
-                parts.digits += 1;
-                parts.mantissa = parts.mantissa.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
-            }
-            b'.' if point.is_none() => point = Some(at),
-            _ => break,
-        }
-        at += 1;
-    }
-    if !any || matches!(unsigned, [b'0', b'0'..=b'9', ..]) {
+    let (mut whole, rest) = unsigned.split_at(digit_run(unsigned));
+    let (mut fraction, rest) = match rest {
+        [b'.', rest @ ..] => rest.split_at(digit_run(rest)),
+        // Without a point there has to be an exponent.
+        [_, ..] => rest.split_at(0),
+        [] => return None,
+    };
+    if whole.is_empty() && fraction.is_empty() || matches!(whole, [b'0', _, ..]) {
         return None;
     }
-    let fraction = point.map_or(0, |point| at - point - 1);
-    parts.exponent = zeros as i64 - fraction as i64;
-    match &unsigned[at..] {
-        [] if point.is_some() => {}
+    let mut exponent = match rest {
+        [] => 0,
         [b'e' | b'E', rest @ ..] => {
             let digits = rest.strip_prefix(b"-").or_else(|| rest.strip_prefix(b"+")).unwrap_or(rest);
             if digits.is_empty() || digits.len() > 6 || !digits.iter().all(u8::is_ascii_digit) {
                 return None;
             }
             let exponent = digits.iter().fold(0, |n, d| n * 10 + i64::from(d - b'0'));
-            parts.exponent += if rest[0] == b'-' { -exponent } else { exponent };
+            if rest[0] == b'-' { -exponent } else { exponent }
         }
         _ => return None,
+    };
+    while let [front @ .., b'0'] = fraction {
+        fraction = front;
     }
-    Some(parts)
+    exponent -= fraction.len() as i64;
+    if fraction.is_empty() {
+        while let [front @ .., b'0'] = whole {
+            whole = front;
+            exponent += 1;
+        }
+    }
+    if whole.is_empty() || whole == b"0" {
+        whole = &[];
+        while let [b'0', back @ ..] = fraction {
+            fraction = back;
+        }
+    }
+    let digits = whole.len() + fraction.len();
+    let mantissa = if digits > MAX_DIGITS { 0 } else { number(fraction, number(whole, 0)) };
+    Some(Parts { mantissa, digits, exponent })
+}
+
+/// How many digits a text begins with.
+fn digit_run(text: &[u8]) -> usize {
+    text.iter().position(|b| !b.is_ascii_digit()).unwrap_or(text.len())
+}
+
+/// The number whose digits are those of `before` and then these.
+fn number(mut digits: &[u8], before: u64) -> u64 {
+    let mut value = before;
+    while let Some((eight, rest)) = digits.split_first_chunk::<8>() {
+        let eight = u64::from_le_bytes(*eight) ^ 0x3030_3030_3030_3030;
+        value = value * 100_000_000 + integer::value8(eight);
+        digits = rest;
+    }
+    digits.iter().fold(value, |n, d| n * 10 + u64::from(d - b'0'))
 }
 
 /// The double that a text with `parts` stands for, if it prints back.
 fn value(text: &[u8], parts: Parts) -> Option<f64> {
     let negative = text[0] == b'-';
     let exact = |value: f64| Some(if negative { -value } else { value });
-    if parts.mantissa == 0 {
+    if parts.digits == 0 {
         return exact(0.0);
     }
-    // No double needs more.
-    if parts.digits > 17 {
+    if parts.digits > MAX_DIGITS {
         return None;
     }
     if parts.digits <= 15
@@ -156,7 +172,7 @@ pub(crate) fn fast(text: &[u8], start: usize, len: usize) -> Option<f64> {
     let high = integer::load8(text, start + 8)?;
     let all = u128::from(low) | u128::from(high) << 64;
     // The point: the lowest byte equal to '.', if it lies within the number.
-    let point = point8(low).map_or_else(|| point8(high).map_or(16, |p| p + 8), |p| p);
+    let point = point8(low).or_else(|| point8(high).map(|p| p + 8)).unwrap_or(16);
     if point >= len {
         // Whole: zero, or no leading zero.
         if low as u8 == b'0' && (len != 1 || negative) || len > 15 {

@@ -10,9 +10,8 @@ pub(crate) fn parse(text: &[u8]) -> Option<i64> {
         _ => (false, text),
     };
     match digits {
-        [] => return None,
-        [b'0'] => return if negative { None } else { Some(0) },
-        [b'0', ..] => return None,
+        [b'0'] if !negative => return Some(0),
+        [] | [b'0', ..] => return None,
         _ if digits.len() > 19 => return None,
         _ => {}
     }

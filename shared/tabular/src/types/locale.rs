@@ -44,24 +44,21 @@ impl Style {
         let mut run = 0usize;
         let mut grouped = false;
         loop {
-            match rest {
-                [digit @ b'0'..=b'9', tail @ ..] => {
-                    plain.push(*digit);
-                    run += 1;
-                    rest = tail;
-                }
-                _ => {
-                    let Some(separator) = group.iter().find(|s| rest.starts_with(s)) else { break };
-                    if grouped && run != 3 || !grouped && !(1..=3).contains(&run) {
-                        return None;
-                    }
-                    grouped = true;
-                    run = 0;
-                    rest = &rest[separator.len()..];
-                }
+            if let [digit @ b'0'..=b'9', tail @ ..] = rest {
+                plain.push(*digit);
+                run += 1;
+                rest = tail;
+                continue;
             }
+            let Some(separator) = group.iter().find(|s| rest.starts_with(s)) else { break };
+            if grouped && run != 3 || !grouped && !(1..=3).contains(&run) {
+                return None;
+            }
+            grouped = true;
+            run = 0;
+            rest = &rest[separator.len()..];
         }
-        if grouped && run != 3 || grouped && plain.iter().find(|b| **b != b'-') == Some(&b'0') {
+        if grouped && (run != 3 || plain.iter().find(|b| **b != b'-') == Some(&b'0')) {
             return None;
         }
         if let [byte, tail @ ..] = rest {

@@ -3,6 +3,13 @@
 //! Every parser here is lossless: it accepts a text only if the value prints back as the text, up to blanks around
 //! it, the zeros that end a fraction, thousands separators and the layout of a date.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    reason = "digits are counted and dates bounded before they are cast"
+)]
+
 pub(crate) mod decimal;
 pub(crate) mod evidence;
 pub(crate) mod float;

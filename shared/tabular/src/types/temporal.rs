@@ -245,8 +245,18 @@ impl Cursor<'_> {
     /// The name of a month, whole or its first three letters.
     pub(crate) fn month(&mut self) -> Option<u32> {
         const NAMES: [&[u8]; 12] = [
-            b"january", b"february", b"march", b"april", b"may", b"june", b"july", b"august", b"september", b"october",
-            b"november", b"december",
+            b"january",
+            b"february",
+            b"march",
+            b"april",
+            b"may",
+            b"june",
+            b"july",
+            b"august",
+            b"september",
+            b"october",
+            b"november",
+            b"december",
         ];
         let len = self.0.iter().take_while(|b| b.is_ascii_alphabetic()).count();
         let (name, rest) = self.0.split_at(len);
@@ -262,18 +272,14 @@ impl Cursor<'_> {
 pub(crate) fn parse(text: &[u8], layout: Layout) -> Option<Moment> {
     let mut cursor = Cursor(text);
     let days = date(&mut cursor, layout)?;
+    let iso = layout == Layout::Iso;
     let time = match cursor.0 {
         [] => None,
-        [b' ', ..] => Some(()),
-        [b'T' | b't', ..] if layout == Layout::Iso => Some(()),
-        _ => return None,
-    };
-    let time = match time {
-        None => None,
-        Some(()) => {
-            cursor.0 = &cursor.0[1..];
-            Some(time_of_day(&mut cursor, layout == Layout::Iso)?)
+        [separator, rest @ ..] if *separator == b' ' || iso && matches!(separator, b'T' | b't') => {
+            cursor.0 = rest;
+            Some(time_of_day(&mut cursor, iso)?)
         }
+        _ => return None,
     };
     let moment = Moment { days, time };
     moment.micros()?;
@@ -449,7 +455,8 @@ mod tests {
         assert_eq!(layouts("20/november/2026"), [DayNameSlash]);
         assert_eq!(layouts("Nov 20, 2026"), [NameDay]);
         assert_eq!(layouts("13/13/2026"), []);
-        for text in ["2026-02-30", "2026-2-3", "20-11-26", "2026-11-20x", "2026-11-20 ", "20261120", "12:30", "0000-01-01"]
+        for text in
+            ["2026-02-30", "2026-2-3", "20-11-26", "2026-11-20x", "2026-11-20 ", "20261120", "12:30", "0000-01-01"]
         {
             assert_eq!(layouts(text), [], "{text}");
         }
