@@ -224,8 +224,9 @@ const MISSHAPEN: u32 = 64;
 const PREAMBLE: u32 = 32;
 const BROKEN: u32 = 80;
 const COMMENT: u32 = 16;
-/// What a cell costs that begins or ends with a quote, but not both: it may be cut in two.
-const HALF_QUOTED: u32 = 20;
+/// What a cell costs that begins or ends with a quote, but not both: it may be cut in two. Half of it where the quote
+/// is an apostrophe.
+const HALF_QUOTED: u32 = 40;
 /// What a record costs beyond its cells where it lacks the last ones.
 const SHORT: u32 = 40;
 /// What a quoted cell costs beyond its content.
@@ -477,7 +478,9 @@ impl Sniffer<'_> {
         // A delimiter that separates nothing is no better than none.
         let fit = savings.iter().filter(|(width, ..)| single || *width > 1 || self.known.delimiter.is_some());
         let fit = fit.max_by_key(|(_, saved, _)| *saved).copied();
-        let short = short_rows(&savings, records, &trial.dialect);
+        // Where quotes are not read as such, lines of quoted text look like short rows.
+        let quotes_are_read = trial.dialect.quote == Some(b'"') || memchr::memchr(b'"', self.text).is_none();
+        let short = if quotes_are_read { short_rows(&savings, records, &trial.dialect) } else { None };
         if let Some((width, saved, count)) = fit.into_iter().chain(short).max_by_key(|(_, saved, _)| *saved) {
             trial.columns = width;
             trial.shaped = count;
@@ -506,8 +509,9 @@ impl Sniffer<'_> {
             let (kind, of_cell) = self.costs.cell(self.text, cell.start, cell.end);
             cost += of_cell + if cell.quoted { QUOTED } else { 0 };
             let of = &self.text[cell.start..cell.end];
-            if !cell.quoted && [b'"', b'\''].iter().any(|q| of.starts_with(&[*q]) != of.ends_with(&[*q])) {
-                cost += HALF_QUOTED;
+            let half = |quote: u8| of.starts_with(&[quote]) != of.ends_with(&[quote]);
+            if !cell.quoted {
+                cost += if half(b'"') { HALF_QUOTED } else { 0 } + if half(b'\'') { HALF_QUOTED / 2 } else { 0 };
             }
             // What is between two quotes was not meant to be cut at its spaces.
             if frequent && !cell.quoted && dialect.quote.is_some_and(|q| of.contains(&q)) {

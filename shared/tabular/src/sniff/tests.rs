@@ -112,6 +112,9 @@ fn quotes_and_escapes_are_found() {
     // An apostrophe quotes nothing, and a path is no escape.
     assert_eq!(of("id,name\n1,O'Brien\n2,D'Arcy\n3,'s Gravenhage\n"), (",".into(), Some('"'), None));
     assert_eq!(of("id,path\n1,\"C:\\new\\\"\n2,\"D:\\old\\\"\n"), (",".into(), Some('"'), None));
+    // Lines of a quoted text are no short rows, also beside a broken record.
+    let lines = "a|b|c\n1|\"x \\\"y\\\"\"|1.5\n|2|\"z\nz\"|2.5\n3|w|3.5\n4|\"v\nv\"|4.5\n5|u|5.5\n";
+    assert_eq!(of(lines), ("|".into(), Some('"'), Some('\\')));
     // Inches: nothing is quoted here.
     assert_eq!(of("a;\"b \"x\" c\";1\nd;\"e \"y\" f\";2\ng;\"h \"z\" i\";3\n"), (";".into(), None, None));
 }
