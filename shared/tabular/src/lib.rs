@@ -7,6 +7,28 @@
 //! A column's type is a function of all its values. [`read`] assumes the types of a sample and begins; where a later
 //! value contradicts them, it finishes inferring and reads the source once more: [`Sink::begin`] is then called again,
 //! and everything handed over before is void.
+//!
+//! # Types
+//! A type is taken only if every value of the column has it without loss: the value prints back as the text, up to the
+//! following.
+//! - Spaces and tabs around it, and quotes; blanks alone are null. Texts keep their blanks.
+//! - Numbers: zeros that end a fraction, a missing digit before or behind the point, how an exponent is written,
+//!   thousands separators. A leading zero or `+`, more digits than a double gives back, and values out of range are no
+//!   numbers. Whole numbers are doubles beside fractions up to 2^53 - 1, text beyond. A decimal comma or thousands
+//!   separators are taken only where the values leave one way to read them all.
+//! - Dates and times, of the years 1 to 9999: their layout. Which of day and month comes first has to follow from the
+//!   values; without that, and with several layouts in a column, it is text. Dates beside times are midnights. Times with
+//!   a zone become UTC; beside times without one they are text. Digits of a second beyond the sixth have to be zeros.
+//! - Booleans: the case of `true` and `false`.
+//!
+//! Nothing between two delimiters is null, `""` is an empty text. `NULL`, `NA`, `N/A`, `NaN` and `\N`, without quotes,
+//! are null beside values of a narrower type than text, and text otherwise.
+//!
+//! # Records
+//! An empty line is no record, nor is a blank one where records have several fields. A quote inside of an unquoted field
+//! is text. A record whose quotes are broken ends with the line in which the broken field begins or shows to be broken,
+//! so that it costs one row and not the rest of the file. Records with the wrong number of fields, broken quotes, bytes
+//! that are no UTF-8, NUL, too many bytes, or a value that a declared type does not take are flawed: see [`BadRows`].
 
 use std::io::{self, Read};
 
