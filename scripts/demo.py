@@ -33,20 +33,20 @@ class Arrival:
 ARRIVALS = [
     Arrival(
         "cleanzonedb/csvtoparquet/test.csv",
-        "the first file of the book",
+        "the book's first file",
         "cleanzonedb.csvtoparquet",
         "SELECT name, favorite_num FROM {table} ORDER BY favorite_num",
     ),
     Arrival(
         "sakila-db/sakila/film/LOAD00000001.csv",
-        "a full load of AWS DMS",
+        "a full load, by AWS DMS",
         "sakila.film",
-        "SELECT rating, count(*) AS films, round(avg(length), 1) AS minutes, max(rental_rate) AS dearest,\n"
-        "       min(title) AS first_title FROM {table} GROUP BY rating ORDER BY films DESC",
+        "SELECT rating, count(*) AS films, round(avg(length), 1) AS minutes, max(rental_rate) AS dearest\n"
+        "FROM {table} GROUP BY rating ORDER BY films DESC",
     ),
     Arrival(
         "partners/shop/product_reviews/reviews-2026.tsv.gz",
-        "tab-separated and gzipped; quotes, line breaks and tabs in the text",
+        "tabs, quotes, line breaks; gzip",
         "shop.product_reviews",
         "SELECT product_category, count(*) AS reviews, round(avg(star_rating), 2) AS stars,\n"
         "       max(review_date) AS latest FROM {table} WHERE verified_purchase\n"
@@ -54,9 +54,9 @@ ARRIVALS = [
     ),
     Arrival(
         "partners/shop/orders/year=2026/month=11/orders.csv",
-        "Hive folders become partitions; postcodes keep their zeros",
+        "Hive folders",
         "shop.orders",
-        "SELECT year, month, postcode, count(*) AS orders, round(sum(total), 2) AS revenue\n"
+        "SELECT year, month, postcode, count(*) AS orders, CAST(sum(total) AS decimal(10, 2)) AS revenue\n"
         "FROM {table} GROUP BY year, month, postcode ORDER BY revenue DESC",
     ),
 ]
@@ -83,17 +83,14 @@ class Demo:
     def run(self, arrivals: list[Arrival]) -> None:
         terminal.title("Four files land", f"s3://{self.landing}")
         files = {arrival.key: self.folder / arrival.key for arrival in arrivals}
-        terminal.table(
-            ["key", "bytes", "what it is"],
-            [[a.key, str(files[a.key].stat().st_size), a.story] for a in arrivals],
-            indent=2,
-        )
+        rows = [[a.key, terminal.size(files[a.key].stat().st_size), a.story] for a in arrivals]
+        terminal.table(["key", "size", "what it is"], rows, indent=2)
         print()
         begin = time.monotonic()
         versions = {key: self.upload(key, file) for key, file in files.items()}
         outputs = {}
         for arrival in arrivals:
-            with terminal.Step(f"{arrival.key} is read") as step:
+            with terminal.Step(f"{arrival.key} is read", begin) as step:
                 outputs[arrival] = self.wait(arrival, versions[arrival.key])
                 step.text = f"{arrival.key} → {arrival.table}"
         seconds = time.monotonic() - begin
@@ -186,7 +183,8 @@ def print_columns(columns: list[tuple[str, str]]) -> None:
     down = -(-len(columns) // abreast)
     for line in range(down):
         cells = columns[line::down]
-        print("    " + "".join(n + " " + terminal.dim(k) + " " * (longest - len(n) - len(k) - 1) for n, k in cells))
+        texts = [f"{n} {terminal.dim(k)}" + " " * (longest - len(n) - len(k) - 1) for n, k in cells]
+        print("    " + "".join(texts).rstrip())
 
 
 def main() -> None:

@@ -216,6 +216,8 @@ class Lake:
             _make_certificate(self.certificate, key)
             variables |= {
                 "AUTH": "true",
+                # Who called what, so that a test can tell which permissions are used.
+                "CLOUDTRAIL_RECORDING": "1",
                 "USE_SSL": "1",
                 "MINISTACK_SSL_CERT": str(self.certificate),
                 "MINISTACK_SSL_KEY": str(key),

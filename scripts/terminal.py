@@ -63,9 +63,10 @@ class Step:
     ...     step.text = "Deployed"
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, begin: float | None = None) -> None:
+        """Its clock runs from `begin` (of `time.monotonic`), or from now."""
         self.text = text
-        self._begin = time.monotonic()
+        self._begin = time.monotonic() if begin is None else begin
         self._over = threading.Event()
         self._spinner = threading.Thread(target=self._spin, daemon=True)
 
