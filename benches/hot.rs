@@ -21,7 +21,7 @@ use cleanzone_tabular::{
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 /// Bytes of a text; as a test, which only shows that all of this still runs, few.
-const BYTES: usize = if cfg!(debug_assertions) { 32 << 10 } else { 16 << 20 };
+const BYTES: usize = if cfg!(debug_assertions) { 8 << 10 } else { 16 << 20 };
 
 /// Text to batches, which nobody takes.
 fn reading(criterion: &mut Criterion) {

