@@ -17,12 +17,19 @@ def session(zone: Zone, monkeypatch: pytest.MonkeyPatch) -> boto3.Session:
         monkeypatch.setenv(name, value)
     session = boto3.Session()
 
-    # MiniStack gives a table without an owner an empty one, which cannot be sent back; AWS leaves it out.
-    def as_aws(parsed: dict, **_) -> None:
+    # Where MiniStack answers otherwise than AWS: a table without an owner has an empty one, which cannot be sent back,
+    # and the results of a query lie one folder deeper than it says.
+    def table(parsed: dict, **_) -> None:
         if parsed.get("Table", {}).get("Owner") == "":
             del parsed["Table"]["Owner"]
 
-    session.events.register("after-call.glue.GetTable", as_aws)
+    def execution(parsed: dict, **_) -> None:
+        location = parsed["QueryExecution"]["ResultConfiguration"]["OutputLocation"]
+        name = location.rsplit("/", 1)[-1]
+        parsed["QueryExecution"]["ResultConfiguration"]["OutputLocation"] = f"{location}/{name}"
+
+    session.events.register("after-call.glue.GetTable", table)
+    session.events.register("after-call.athena.GetQueryExecution", execution)
     return session
 
 
@@ -91,20 +98,24 @@ def test_aws_sdk_for_pandas_reads_our_tables(zone: Zone, session: boto3.Session,
     sales(zone, database)
     expected = [("lamp", 12.5), ("chair", 80.0), ("desk", 210.0), ("lamp", 13.5), ("lamp", 14.5)]
 
-    settings = {"EnforceWorkGroupConfiguration": False, "ResultConfiguration": {"OutputLocation": RESULTS}}
+    settings = {"EnforceWorkGroupConfiguration": True, "ResultConfiguration": {"OutputLocation": RESULTS}}
     zone.athena.create_work_group(Name="pandas", Configuration=settings)
     frame = awswrangler.athena.read_sql_query(
         "SELECT * FROM sales",
         database=database,
         ctas_approach=False,
         workgroup="pandas",
-        s3_output=RESULTS,
         boto3_session=session,
     )
     assert sorted(zip(frame["item"], frame["price"], strict=True)) == sorted(expected)
     assert set(zip(frame["year"], frame["month"], strict=True)) == {("2025", "12"), ("2026", "01"), ("2026", "02")}
 
-    frame = awswrangler.s3.read_parquet_table("sales", database, boto3_session=session)
+    january = awswrangler.s3.read_parquet_table(
+        "sales", database, partition_filter=lambda values: values["month"] == "01", boto3_session=session
+    )
+    assert sorted(zip(january["item"], january["price"], strict=True)) == [("desk", 210.0), ("lamp", 13.5)]
+    # Not every file has every column.
+    frame = awswrangler.s3.read_parquet_table("sales", database, validate_schema=False, boto3_session=session)
     assert sorted(zip(frame["item"], frame["price"], strict=True)) == sorted(expected)
 
     partitions = awswrangler.catalog.get_parquet_partitions(database, "sales", boto3_session=session)

@@ -255,7 +255,7 @@ def test_a_message_that_fails_for_good_leaves_the_queue_with_the_others(
     assert zone.failed(shallow).attributes["kind"] == "permanent"
     zone.until(
         "the message that is no event is told of",
-        lambda: [f for f in zone.failures() if f.attributes["error"] == "InvalidEvent" and "`hello`" in f.body],
+        lambda: [f for f in zone.failures() if f.attributes.get("error") == "InvalidEvent" and "`hello`" in f.body],
     )
     zone.until("the queue is empty", lambda: side_door.waiting(queue) == 0)
     is_table(zone, database, rows=6)

@@ -8,6 +8,7 @@ import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import pyarrow
@@ -30,6 +31,8 @@ class Upload:
     bucket: str
     key: str
     version: str
+    # When it landed, as the log writes it.
+    at: str = ""
 
     @property
     def uri(self) -> str:
@@ -138,13 +141,14 @@ class Zone:
     def land(self, key: str, body: bytes | str, bucket: str | None = None) -> Upload:
         bucket = bucket or self.landing
         content = body.encode() if isinstance(body, str) else body
-        return Upload(bucket, key, self.s3.put_object(Bucket=bucket, Key=key, Body=content)["VersionId"])
+        now = datetime.now(UTC).isoformat()
+        return Upload(bucket, key, self.s3.put_object(Bucket=bucket, Key=key, Body=content)["VersionId"], now)
 
     def converted(self, upload: Upload, status: str = "converted") -> dict:
         """Waits for the report on this very version."""
 
         def report() -> dict | None:
-            lines = self.log.about(upload.uri)
+            lines = [line for line in self.log.about(upload.uri) if line["timestamp"] >= upload.at]
             reports = [line["report"] for line in lines if "report" in line]
             errors = [line for line in lines if line["level"] == "ERROR"]
             for report in reports:
