@@ -1,11 +1,14 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use arrow::datatypes::DataType;
+use bytes::Bytes;
 use cleanzone_catalog::{
     Catalog, Commit, Committed, Committer, Error as CatalogError, FileColumn, FileSchema, Partition, Table, TableName,
 };
 use cleanzone_events::ObjectCreated;
-use cleanzone_storage::{Error as StorageError, Location, ObjectMeta, ObjectReader, ObjectStore, Pin};
+use cleanzone_storage::{
+    Error as StorageError, Location, ObjectMeta, ObjectReader, ObjectStore, Pin, Precondition, WriteOptions,
+};
 use tokio::{runtime::Handle, time::Instant};
 
 use crate::{
@@ -301,6 +304,15 @@ impl Lake {
         ended.map_err(Error::Task)?
     }
 
+    /// Whether objects can be written, asked without writing one: on a condition that no entity tag meets.
+    async fn may_write(&self, names: &Names) -> Result<(), Error> {
+        let never = Precondition::Matches("-".to_owned());
+        match self.store.put(&names.record_at, Bytes::new(), &never, &WriteOptions::default()).await {
+            Ok(_) | Err(StorageError::Precondition(_) | StorageError::Conflict(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Makes the file's columns and its partition part of the table; `None` where the file has no columns.
     async fn commit(
         &self,
@@ -312,6 +324,10 @@ impl Lake {
     ) -> Result<Option<Committed>, Error> {
         if converted.columns.is_empty() {
             return Ok(None);
+        }
+        // A table of which no file can be written must not appear.
+        if begin.table.is_none() {
+            self.may_write(names).await?;
         }
         let columns = converted.columns.iter().map(|column| {
             let evident = column.data_type != DataType::Null;

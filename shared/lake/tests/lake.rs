@@ -423,6 +423,21 @@ async fn the_deadline_ends_a_conversion_cleanly() {
 }
 
 #[tokio::test]
+async fn a_table_whose_files_cannot_be_written_does_not_appear() {
+    let world = World::new();
+    let event = world.land("db/t/a.csv", "n\n1\n", 1);
+    let refused =
+        StorageError::AccessDenied { action: "s3:PutObject", at: Location::new("clean", "k"), source: "no".into() };
+    world.store.inject(Call::Put, Fault::Before(refused));
+    assert_eq!(world.lake().convert(&event, None).await.unwrap_err().name(), ErrorName::AccessDenied);
+    assert!(world.catalog.table(&TableName::new("db", "t")).await.unwrap().is_none());
+    world.assert_untouched();
+    // To have asked leaves nothing behind either.
+    world.lake().convert(&event, None).await.unwrap();
+    assert_eq!(world.store.keys("clean").len(), 2);
+}
+
+#[tokio::test]
 async fn bad_keys_and_missing_things_have_names() {
     let world = World::new();
     let convert = async |bucket: &str, key: &str| {
