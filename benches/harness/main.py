@@ -48,6 +48,7 @@ def run() -> None:
     terminal.title("cleanzone", "measured beside its peers")
     install_peers()
     programs = Programs.build(function=bool(settings.parts & {"size", "lake", "big"}))
+    buckets.LOG.unlink(missing_ok=True)
     load = os.getloadavg()[0]
     print(f"\n  {_cpu()}, {os.cpu_count()} cores, load {load:.1f}\n")
     results: dict = {
