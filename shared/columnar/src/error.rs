@@ -1,5 +1,6 @@
 use arrow::datatypes::DataType;
 use cleanzone_error::{ErrorName, Fault};
+use parquet::errors::ParquetError;
 
 /// Why a Parquet file could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,9 @@ pub enum Error {
     /// An earlier call failed; the file cannot be completed.
     #[error("the file was given up after an earlier error")]
     Abandoned,
+    /// The footer cannot be read back, which is a defect of the encoder.
+    #[error("the Parquet footer cannot be read back")]
+    Footer(#[source] ParquetError),
     /// The encoder failed, which is a defect of its own.
     #[error("the Parquet encoder failed")]
     Encoder,
@@ -58,6 +62,7 @@ impl Fault for Error {
             | Self::Compress(_)
             | Self::Thread(_)
             | Self::Abandoned
+            | Self::Footer(_)
             | Self::Encoder => ErrorName::Internal,
         }
     }

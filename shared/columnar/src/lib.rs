@@ -26,6 +26,7 @@ mod hybrid;
 mod levels;
 mod metadata;
 mod page;
+mod proof;
 mod schema;
 mod thrift;
 mod value;

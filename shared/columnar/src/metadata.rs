@@ -2,6 +2,8 @@
 //!
 //! Source: <https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift>.
 
+use std::ops::Range;
+
 use crate::{
     Compression,
     bounds::Boundary,
@@ -144,14 +146,15 @@ fn column_index(chunk: &Chunk) -> Option<Vec<u8>> {
     Some(index)
 }
 
-/// Appends page indexes and footer, for a file of which so many bytes are written.
+/// Appends page indexes and footer, for a file of which so many bytes are written. Returns where in `out` the
+/// footer's structure lies.
 pub(crate) fn footer(
     columns: &[ColumnType],
     row_groups: &[RowGroup],
     metadata: &[(String, String)],
     written: u64,
     out: &mut Vec<u8>,
-) {
+) -> Range<usize> {
     let begin = out.len();
     let mut place = |bytes: Option<&Vec<u8>>| {
         bytes.map(|bytes| {
@@ -199,9 +202,11 @@ pub(crate) fn footer(
         // no other order can use them.
         s.list(7, Type::Struct, columns.iter(), |out, _| thrift::structure(out, |s| s.nested(1, |_| {})));
     });
-    let len = u32::try_from(out.len() - begin).unwrap_or(u32::MAX);
+    let structure = begin..out.len();
+    let len = u32::try_from(structure.len()).unwrap_or(u32::MAX);
     out.extend_from_slice(&len.to_le_bytes());
     out.extend_from_slice(MAGIC);
+    structure
 }
 
 type Place = (i64, i32);

@@ -7,6 +7,7 @@ use crate::{
     column::{Chunk, Column, Limits},
     engine::Engine,
     metadata::{self, MAGIC, RowGroup},
+    proof::prove,
     schema::{self, ColumnType},
 };
 
@@ -102,10 +103,12 @@ impl<W: Write + Send> Writer<W> {
             if writer.group_rows > 0 {
                 writer.end_group()?;
             }
-            let mut footer = Vec::new();
+            let mut tail = Vec::new();
             let written = writer.output.position();
-            metadata::footer(&writer.columns, &writer.row_groups, &writer.settings.metadata, written, &mut footer);
-            writer.output.write(&footer)?;
+            let footer =
+                metadata::footer(&writer.columns, &writer.row_groups, &writer.settings.metadata, written, &mut tail);
+            prove(&tail[footer], writer.rows, writer.columns.len(), written)?;
+            writer.output.write(&tail)?;
             writer.output.flush()
         })?;
         let summary = Summary { rows: self.rows, bytes: self.output.position(), row_groups: self.row_groups.len() };
