@@ -79,7 +79,10 @@ def record(upload: Upload, **changes) -> dict:
     } | changes
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".CSV", ".csv.gz", ".CSV.GZ", ".tsv", ".TSV", ".tsv.gz", ".TSV.GZ"])
+SUFFIXES = ".csv .CSV .csv.gz .CSV.GZ .tsv .TSV .tsv.gz .TSV.GZ .csv.zst .tsv.bz2 .csv.xz .tsv.zip"
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES.split())
 def test_s3_tells_of_every_suffix_that_the_function_reads(zone: Zone, database: str, suffix: str):
     # What the name says of the content does not matter.
     assert zone.convert(f"{database}/t/file{suffix}", BODY)["rows"] == 2
