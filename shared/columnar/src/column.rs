@@ -41,9 +41,9 @@ impl Limits {
         let share = |all: usize| all / columns.max(1);
         Self {
             // A multiple of 64, so that the levels of a page begin with a whole word.
-            page_rows: (share(2 << 20) & !63).clamp(256, 20_480),
-            page_bytes: share(16 << 20).clamp(4 << 10, 1 << 20),
-            dictionary_bytes: share(32 << 20).clamp(16 << 10, 2 << 20),
+            page_rows: (share(1 << 20) & !63).clamp(128, 20_480),
+            page_bytes: share(16 << 20).clamp(4 << 10, 256 << 10),
+            dictionary_bytes: share(32 << 20).clamp(4 << 10, 2 << 20),
         }
     }
 }
@@ -304,10 +304,11 @@ impl Column {
             &mut self.family,
             b => b.bounds.end_chunk(Form { text: false, width: 1 }),
             f => {
-                if let Some((ended, whole)) = f.values.end_chunk() {
-                    distinct = (exact && whole).then(|| ended.len());
-                    dictionary = Some(scratch.dictionary(ended.len(), |out| ended.page(out))?);
+                if let Some((used, by_all)) = f.values.used_dictionary() {
+                    distinct = (exact && by_all).then(|| used.len());
+                    dictionary = Some(scratch.dictionary(used.len(), |out| used.page(out))?);
                 }
+                f.values.end_chunk();
                 f.bounds.end_chunk(f.form)
             }
         );

@@ -7,8 +7,8 @@ const MAX_STEPS: usize = 96;
 
 /// What a dictionary is to the pages that use it.
 pub(crate) trait Dictionary: Sized {
-    /// Hands over the dictionary, and begins another one.
-    fn take(&mut self) -> Self;
+    /// Forgets all values.
+    fn clear(&mut self);
 
     /// Distinct values.
     fn len(&self) -> usize;
@@ -31,13 +31,27 @@ struct Slots(Vec<u32>);
 const ROOMY: usize = 1 << 15;
 
 impl Slots {
+    /// Positions that there may be before it has to grow.
+    fn room(&self) -> usize {
+        let size = self.0.len();
+        size / if size > ROOMY { 2 } else { 4 }
+    }
+
+    /// Empties all slots. Many are kept: the next chunk is likely to need them, and to let them grow takes time.
+    fn clear(&mut self) {
+        if self.0.len() > ROOMY {
+            self.0.fill(0);
+        } else {
+            self.0 = Vec::new();
+        }
+    }
+
     /// Makes room for one more than `len`, whose hashes are `hashes`.
     fn grow(&mut self, len: usize, hashes: impl Iterator<Item = u64>) {
-        let size = self.0.len();
-        if (len + 1) * if size > ROOMY { 2 } else { 4 } <= size {
+        if len < self.room() {
             return;
         }
-        let size = (size * 2).max(32);
+        let size = (self.0.len() * 2).max(32);
         self.0.clear();
         self.0.resize(size, 0);
         for (position, hash) in (1..).zip(hashes) {
@@ -96,42 +110,39 @@ impl<T: Value> FixedDictionary<T> {
     pub(crate) fn encode(&mut self, values: &[T], limit: usize, indices: &mut Vec<u32>) -> usize {
         let begin = indices.len();
         indices.resize(begin + values.len(), 0);
+        let most = limit / self.width.max(1);
         let mut done = 0;
-        self.slots.grow(self.values.len(), self.values.iter().map(|v| Self::hash(*v)));
-        while done < values.len() {
-            let (slots, known) = (self.slots.0.as_slice(), self.values.as_slice());
+        'grown: while done < values.len() {
+            self.slots.grow(self.values.len(), self.values.iter().map(|v| Self::hash(*v)));
+            let room = self.slots.room().min(most);
+            let (slots, known) = (self.slots.0.as_mut_slice(), &mut self.values);
             let shift = u64::BITS - slots.len().trailing_zeros();
-            let mut vacant = None;
             for (value, index) in values[done..].iter().zip(&mut indices[begin + done..]) {
                 let mut at = (Self::hash(*value) >> shift) as usize & (slots.len() - 1);
                 let mut steps = 0;
-                let found = loop {
-                    match slots[at] {
-                        0 => break false,
-                        slot if known[slot as usize - 1].same(*value) => {
-                            *index = slot - 1;
-                            break true;
+                loop {
+                    let slot = slots[at];
+                    if slot == 0 {
+                        if known.len() == most || steps > MAX_STEPS {
+                            break 'grown;
                         }
-                        _ => {}
+                        if known.len() == room {
+                            continue 'grown;
+                        }
+                        *index = known.len() as u32;
+                        known.push(*value);
+                        slots[at] = known.len() as u32;
+                        break;
+                    }
+                    if known[slot as usize - 1].same(*value) {
+                        *index = slot - 1;
+                        break;
                     }
                     steps += 1;
                     at = next(at, slots.len());
-                };
-                if !found {
-                    vacant = Some((at, steps));
-                    break;
                 }
                 done += 1;
             }
-            let Some((at, steps)) = vacant else { break };
-            if self.bytes() + self.width > limit || steps > MAX_STEPS {
-                break;
-            }
-            indices[begin + done] = self.values.len() as u32;
-            self.values.push(values[done]);
-            self.slots.0[at] = self.values.len() as u32;
-            self.slots.grow(self.values.len(), self.values.iter().map(|v| Self::hash(*v)));
-            done += 1;
         }
         indices.truncate(begin + done);
         done
@@ -139,9 +150,9 @@ impl<T: Value> FixedDictionary<T> {
 }
 
 impl<T: Value> Dictionary for FixedDictionary<T> {
-    fn take(&mut self) -> Self {
-        let next = Self::new(self.width);
-        std::mem::replace(self, next)
+    fn clear(&mut self) {
+        self.values = Vec::new();
+        self.slots.clear();
     }
 
     fn len(&self) -> usize {
@@ -288,8 +299,9 @@ impl BytesDictionary {
 }
 
 impl Dictionary for BytesDictionary {
-    fn take(&mut self) -> Self {
-        std::mem::take(self)
+    fn clear(&mut self) {
+        self.slots.clear();
+        *self = Self { slots: std::mem::take(&mut self.slots), ..Self::default() };
     }
 
     fn len(&self) -> usize {

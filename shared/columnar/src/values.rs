@@ -62,8 +62,15 @@ impl<D: Dictionary> Values<D> {
     /// Values of the rest of the chunk are PLAIN, also those of the open page.
     pub(crate) fn give_up_dictionary(&mut self) {
         self.dictionary.expand(&self.indices, &mut self.plain);
+        self.leave_dictionary();
+    }
+
+    fn leave_dictionary(&mut self) {
         self.indices.clear();
         self.with_dictionary = false;
+        if !self.used {
+            self.dictionary.clear();
+        }
     }
 
     /// Bytes that the open page and the dictionary will take uncompressed, about.
@@ -96,8 +103,7 @@ impl<D: Dictionary> Values<D> {
         if trial.pays(codec, &mut scratch)? {
             self.plain.truncate(HEADROOM);
         } else {
-            self.indices.clear();
-            self.with_dictionary = false;
+            self.leave_dictionary();
         }
         Ok(())
     }
@@ -119,11 +125,14 @@ impl<D: Dictionary> Values<D> {
         page.write_body(Encoding::Dictionary)
     }
 
-    /// Ends the chunk; hands over the dictionary if a page uses it, and whether all pages do.
-    pub(crate) fn end_chunk(&mut self) -> Option<(D, bool)> {
-        let dictionary = self.dictionary.take();
-        let ended = self.used.then_some((dictionary, self.with_dictionary));
+    /// The dictionary, if a page uses it, and whether all pages do.
+    pub(crate) fn used_dictionary(&self) -> Option<(&D, bool)> {
+        self.used.then_some((&self.dictionary, self.with_dictionary))
+    }
+
+    /// Begins the next chunk.
+    pub(crate) fn end_chunk(&mut self) {
+        self.dictionary.clear();
         (self.with_dictionary, self.decided, self.used) = (true, false, false);
-        ended
     }
 }
