@@ -12,13 +12,16 @@ use crate::{
     column::{Builder, Fields, Found},
     field,
     flaw::Flaw,
-    plan::Plan,
+    plan::{Plan, PlannedColumn},
     scan::Scanner,
     types::Evidence,
 };
 
 /// Text of which the rows, with the places of their fields, stay in a near cache while column after column is built.
 const RUN: usize = 64 << 10;
+
+/// The key of fields beyond the last column.
+const EXTRA: &str = "extra";
 
 /// What a block turned into.
 #[derive(Debug)]
@@ -159,6 +162,7 @@ fn rescue(block: &Block, fields: &Fields<'_>, found: &[Found], plan: &Plan) -> (
     misfits.sort_unstable();
     let mut misfits = misfits.into_iter().peekable();
     let mut odd = block.odd.iter().filter(|odd| !odd.extra.is_empty()).peekable();
+    let keys = keys(plan);
     let mut builder = StringBuilder::new();
     let mut rescued = 0;
     for row in 0..block.rows.len() {
@@ -166,11 +170,10 @@ fn rescue(block: &Block, fields: &Fields<'_>, found: &[Found], plan: &Plan) -> (
         if let Some(odd) = odd.next_if(|odd| odd.row as usize == row) {
             let extra: Vec<_> =
                 odd.extra.iter().map(|&(start, end)| json(&block.text[start as usize..end as usize], fields)).collect();
-            members.push(format!("\"extra\":[{}]", extra.join(",")));
+            members.push(format!("\"{EXTRA}\":[{}]", extra.join(",")));
         }
         while let Some((_, column)) = misfits.next_if(|(at, _)| *at == row) {
-            let name = quote(&plan.columns[column].name);
-            members.push(format!("{name}:{}", json(fields.raw(column, row), fields)));
+            members.push(format!("{}:{}", keys[column], json(fields.raw(column, row), fields)));
         }
         if members.is_empty() {
             builder.append_null();
@@ -180,6 +183,21 @@ fn rescue(block: &Block, fields: &Fields<'_>, found: &[Found], plan: &Plan) -> (
         }
     }
     (Arc::new(builder.finish()), rescued)
+}
+
+/// What each column is called in [`RESCUED`](crate::RESCUED), as JSON: its name, but not `extra`, which is taken.
+fn keys(plan: &Plan) -> Vec<String> {
+    let taken = |key: &str| plan.columns.iter().any(|column| column.name == key);
+    let key = |column: &PlannedColumn| {
+        let mut key = column.name.clone();
+        if key == EXTRA {
+            while key == EXTRA || taken(&key) {
+                key.push('_');
+            }
+        }
+        quote(&key)
+    };
+    plan.columns.iter().map(key).collect()
 }
 
 /// A field's content as a JSON string; what is no UTF-8 in it becomes U+FFFD.

@@ -50,8 +50,8 @@ pub enum Error {
     LimitExceeded(String),
     /// Too many rows do not fit.
     #[error(
-        "{rejected} of {records} records do not fit ({reasons}), which is more than the share of {allowed} that may be \
-         rejected; look at the dialect and the declared types, or allow more"
+        "{rejected} of {records} records do not fit ({reasons}), which is more than max_rejected_ratio = {allowed} \
+         allows; first: {first}; {advice}, or keep such rows (bad_rows = \"rescue\"), or raise max_rejected_ratio"
     )]
     TooManyRejectedRows {
         /// Rows that do not fit.
@@ -62,6 +62,10 @@ pub enum Error {
         allowed: f64,
         /// Why, and how often.
         reasons: String,
+        /// Lines and reasons of the first ones.
+        first: String,
+        /// What can be done about the very first.
+        advice: &'static str,
     },
     /// The source gave other bytes when it was read a second time.
     #[error("the source changed while it was read")]

@@ -50,6 +50,15 @@ enum Boundary {
     More,
 }
 
+/// Where quotes that mean nothing may be in a quoted field.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stray {
+    Nowhere,
+    Within,
+    /// Right before the closing one, so that the two look like an escaped one.
+    BeforeClosing,
+}
+
 /// How a quoted field ends.
 enum Close {
     /// What follows the closing quote, and blanks behind it, is at this place.
@@ -338,21 +347,38 @@ impl Grammar {
     ) -> Step {
         let first = ends.len();
         let Some((line_end, line_next)) = self.line_end(text, open, eof) else { return self.more(text, start) };
-        let attempt = |end: usize, inner: bool, ends: &mut Vec<u32>| {
+        let attempt = |end: usize, stray: Stray, ends: &mut Vec<u32>| {
             ends.truncate(first);
-            self.lenient(&text[..end], start, inner, ends);
+            self.lenient(&text[..end], start, stray, ends);
             expected.is_none_or(|n| ends.len() - first == n)
         };
-        if let Some(stray) = stray {
-            if stray < line_end {
-                // Quotes within the quoted text, or text after it: whichever gives as many fields as there should be.
-                let _ =
-                    attempt(line_end, true, ends) || attempt(line_end, false, ends) || attempt(line_end, true, ends);
-                return Step::Record { end: line_end, next: line_next, flaw: Some(Flaw::StrayQuote) };
+        if stray.is_some_and(|stray| stray < line_end) {
+            // Quotes within the quoted text, or text after it: whichever gives as many fields as there should be.
+            let _ = attempt(line_end, Stray::Within, ends)
+                || attempt(line_end, Stray::Nowhere, ends)
+                || attempt(line_end, Stray::Within, ends);
+            return Step::Record { end: line_end, next: line_next, flaw: Some(Flaw::StrayQuote) };
+        }
+        let in_line = attempt(line_end, Stray::Nowhere, ends) || attempt(line_end, Stray::BeforeClosing, ends);
+        if !in_line {
+            // A cell of several lines.
+            let window = SUSPICIOUS.min(self.limit).min(stray.unwrap_or(text.len()) - open);
+            match self.closed_twice(text, open, window, eof) {
+                Close::At(after) => match self.line_end(text, after, eof) {
+                    Some((end, next)) if next - open <= 2 * SUSPICIOUS && attempt(end, Stray::BeforeClosing, ends) => {
+                        return Step::Record { end, next, flaw: Some(Flaw::StrayQuote) };
+                    }
+                    None if text.len() - open <= 2 * SUSPICIOUS => return Step::More,
+                    _ => {}
+                },
+                Close::More => return self.more(text, start),
+                Close::Never | Close::Stray(_) => {}
             }
-            if !attempt(line_end, false, ends) && stray - open <= SUSPICIOUS {
+            if let Some(stray) = stray
+                && stray - open <= SUSPICIOUS
+            {
                 match self.line_end(text, stray, eof) {
-                    Some((end, next)) if end - stray <= SUSPICIOUS && attempt(end, true, ends) => {
+                    Some((end, next)) if end - stray <= SUSPICIOUS && attempt(end, Stray::Within, ends) => {
                         return Step::Record { end, next, flaw: Some(Flaw::StrayQuote) };
                     }
                     None if text.len() - stray <= SUSPICIOUS => return Step::More,
@@ -360,13 +386,32 @@ impl Grammar {
                 }
             }
         }
-        let _ = attempt(line_end, false, ends);
+        let _ = attempt(line_end, Stray::BeforeClosing, ends) || attempt(line_end, Stray::Nowhere, ends);
         Step::Record { end: line_end, next: line_next, flaw: Some(Flaw::UnterminatedQuote) }
     }
 
+    /// What follows the first two quotes, before a boundary, of the field that begins at `open`: the first of them may
+    /// be stray.
+    fn closed_twice(&self, text: &[u8], open: usize, window: usize, eof: bool) -> Close {
+        let Some(quote) = self.quote else { return Close::Never };
+        let within = &text[..text.len().min(open + window)];
+        let mut at = open + 1;
+        while let Some(found) = within.get(at..).and_then(|rest| memchr(quote, rest)) {
+            let after = at + found + 2;
+            if within.get(after - 1) == Some(&quote) {
+                match self.closes(text, after, eof) {
+                    Close::Never | Close::Stray(_) => {}
+                    other => return other,
+                }
+            }
+            at = after;
+        }
+        Close::Never
+    }
+
     /// The fields of a record that is known to end where `text` does. A quoted field ends at the first quote before a
-    /// boundary; without one, or (unless `inner`) with a stray quote before it, its quotes mean nothing.
-    fn lenient(&self, text: &[u8], start: usize, inner: bool, ends: &mut Vec<u32>) {
+    /// boundary; without one, or with a stray quote before it where there may be none, its quotes mean nothing.
+    fn lenient(&self, text: &[u8], start: usize, stray: Stray, ends: &mut Vec<u32>) {
         let mut at = start;
         loop {
             let mut end = None;
@@ -377,12 +422,19 @@ impl Grammar {
                 let mut from = at + 1;
                 while let Some(found) = text.get(from..).and_then(|rest| memchr2(quote, escape, rest)) {
                     let found = from + found;
-                    if text[found] != quote || text.get(found + 1) == Some(&quote) {
+                    let doubled = text[found] == quote && text.get(found + 1) == Some(&quote);
+                    if doubled
+                        && stray == Stray::BeforeClosing
+                        && let Close::At(after) = self.closes(text, found + 2, true)
+                    {
+                        end = Some(after);
+                        break;
+                    } else if text[found] != quote || doubled {
                         from = found + 2;
                     } else if let Close::At(after) = self.closes(text, found + 1, true) {
                         end = Some(after);
                         break;
-                    } else if inner {
+                    } else if stray == Stray::Within {
                         from = found + 1;
                     } else {
                         break;
@@ -471,6 +523,9 @@ mod tests {
             // A quote in the middle of plain text is text.
             ("5\" pipe,1\na,b", &["5\" pipe¦1", "a¦b"]),
             ("\"a\"b,c\nd,e", &["[stray quote] \"a\"b¦c", "d¦e"]),
+            ("\"a, b\"\",c\nd,\"e\"\nf,g", &["[unterminated quote] \"a, b\"\"¦c", "d¦\"e\"", "f¦g"]),
+            ("\"a, b\"\",c\nd,e\nf,g", &["[unterminated quote] \"a, b\"\"¦c", "d¦e", "f¦g"]),
+            ("\"a\nb\"\",c\nd,e\n\"x, y\",f", &["[stray quote] \"a\nb\"\"¦c", "d¦e", "\"x, y\"¦f"]),
             ("\"say \"hi\" you\",c\nd,e", &["[stray quote] \"say \"hi\" you\"¦c", "d¦e"]),
             ("\"a\" ,b", &["\"a\" ¦b"]),
             ("x,\"abc\ny,d\nz,e", &["[unterminated quote] x¦\"abc", "y¦d", "z¦e"]),

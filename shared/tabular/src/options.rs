@@ -56,8 +56,10 @@ pub enum BadRows {
     #[default]
     Quarantine,
     /// It is kept. What does not fit is null, and stands in a last column, [`RESCUED`](crate::RESCUED): a JSON object
-    /// a row, null where everything fits, `{"extra": [fields beyond the last column], "<column>": "<text>"}`. Such a
-    /// row has no say in what types the columns have.
+    /// a row, null where everything fits, `{"extra": [fields beyond the last column], "<column>": "<text>"}`. A
+    /// column that is itself called `extra` has the key `extra_`, with as many `_` as no other column's name has; one
+    /// that is called as the last column is renamed in the same way. Such a row has no say in what types the columns
+    /// have.
     Rescue,
     /// It ends the reading with [`Error::MalformedCsv`](crate::Error::MalformedCsv).
     Fail,

@@ -118,13 +118,12 @@ impl Plan {
             .null_markers
             .as_ref()
             .map_or(Tokens::Usual, |markers| Tokens::Given(markers.iter().map(|m| m.as_bytes().to_vec()).collect()));
-        let mut plan = Self {
-            columns: columns.collect::<Result<_, _>>()?,
-            schema: Arc::new(Schema::empty()),
-            rescue: options.bad_rows == BadRows::Rescue,
-            tokens,
-            emit: true,
-        };
+        let rescue = options.bad_rows == BadRows::Rescue;
+        let mut columns = columns.collect::<Result<Vec<_>, _>>()?;
+        if rescue {
+            free_rescued(&mut columns);
+        }
+        let mut plan = Self { columns, schema: Arc::new(Schema::empty()), rescue, tokens, emit: true };
         plan.set_schema();
         Ok(plan)
     }
@@ -178,6 +177,18 @@ impl Plan {
             .zip(nulls)
             .map(|((name, source_name, data_type), nulls)| Column { name, source_name, data_type, nulls })
             .collect()
+    }
+}
+
+/// Gives a column that is called as the one of what did not fit another name: no table has two of a name.
+fn free_rescued(columns: &mut [PlannedColumn]) {
+    let taken = |columns: &[PlannedColumn], name: &str| columns.iter().any(|c| c.name.eq_ignore_ascii_case(name));
+    while let Some(at) = columns.iter().position(|c| c.name.eq_ignore_ascii_case(RESCUED)) {
+        let mut name = format!("{}_", columns[at].name);
+        while taken(columns, &name) {
+            name.push('_');
+        }
+        columns[at].name = name;
     }
 }
 

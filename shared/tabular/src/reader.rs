@@ -26,6 +26,9 @@ const MAX_BLOCK: usize = 2 << 20;
 /// Records cannot be longer, whatever the limit: places are 32 bits wide.
 const MAX_RECORD: usize = 1 << 30;
 
+/// Rejected rows that an error names.
+const FIRST: usize = 3;
+
 /// Reads a source from beginning to end: see the [module](crate).
 ///
 /// [`Sink::begin`] is called once before the first batch, and once more if the types that a sample suggested do not
@@ -166,6 +169,11 @@ fn fit(header: &mut Vec<String>, columns: usize) {
     if header.len() < columns && !header.is_empty() {
         header.resize(columns, String::new());
     }
+    let blank = |name: &&String| name.trim().is_empty();
+    if header.len() == columns + 1 && header.iter().filter(blank).count() == 1 {
+        // A delimiter too many: each field has its name without the empty one.
+        header.retain(|name| !blank(&name));
+    }
     if header.iter().skip(columns).all(|name| name.trim().is_empty()) {
         header.truncate(columns.max(1));
     }
@@ -282,6 +290,9 @@ struct Tally {
     rows: u64,
     rejected: u64,
     by_reason: BTreeMap<&'static str, u64>,
+    /// Lines and reasons of the first ones, and what can be done about the very first.
+    first: Vec<(u64, String)>,
+    advice: &'static str,
     padded: u64,
     rescued: u64,
     nulls: Vec<u64>,
@@ -293,6 +304,12 @@ impl Tally {
         self.rejected += output.rejected.len() as u64;
         for reject in &output.rejected {
             *self.by_reason.entry(Flaw::key(&reject.flaw)).or_default() += 1;
+            if self.first.len() < FIRST {
+                if self.first.is_empty() {
+                    self.advice = reject.flaw.advice();
+                }
+                self.first.push((reject.line, reject.flaw.to_string()));
+            }
         }
         self.padded += output.padded;
         self.rescued += output.rescued;
@@ -316,11 +333,14 @@ impl Tally {
             return Ok(());
         }
         let reasons: Vec<_> = self.by_reason.iter().map(|(reason, count)| format!("{reason}: {count}")).collect();
+        let first: Vec<_> = self.first.iter().map(|(line, reason)| format!("line {line}: {reason}")).collect();
         Err(Error::TooManyRejectedRows {
             rejected: self.rejected,
             records,
             allowed: options.max_rejected_ratio,
             reasons: reasons.join(", "),
+            first: first.join("; "),
+            advice: self.advice,
         })
     }
 

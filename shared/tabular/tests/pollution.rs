@@ -260,9 +260,7 @@ fn a_stray_quote_in_any_cell_spoils_one_record() {
                     let at = [0, cells[column].len() / 2, cells[column].len()][place];
                     cells[column].insert(at, '"');
                     lines[record] = cells.join(style.delimiter) + style.line_end;
-                    // A closing quote that is doubled is an escaped one: the cell goes on up to the next quote.
-                    let goes_on = place == 2 && cells[column].starts_with('"');
-                    let polluted = if goes_on { (record..record + 5).collect() } else { HashSet::from([record]) };
+                    let polluted = HashSet::from([record]);
                     let what = format!("{style:?}: stray quote in record {record}, column {column}, byte {at}");
                     check(&lines.concat(), &table, &polluted, &what);
                 }
