@@ -27,6 +27,7 @@ class SideDoor:
         zone.s3.create_bucket(Bucket=BUCKET)
         zone.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         self.sns = zone.client("sns")
+        self._events = zone.client("events")
 
     @cached_property
     def function(self) -> str:
@@ -75,18 +76,16 @@ class SideDoor:
 
     def by_event_bridge(self, name: str) -> str:
         """S3 → EventBridge → Lambda."""
-        events = self.zone.client("events")
-        pattern = {
-            "source": ["aws.s3"],
-            "detail-type": ["Object Created"],
-            "detail": {"bucket": {"name": [BUCKET]}, "object": {"key": [{"prefix": f"{name}/"}]}},
-        }
-        rule = events.put_rule(Name=name, EventPattern=json.dumps(pattern))["RuleArn"]
+        rule = self._rule(name, self.function)
         self._may_invoke(self.function, f"rule-{name}", "events.amazonaws.com", rule)
-        events.put_targets(Rule=name, Targets=[{"Id": "function", "Arn": self.function}])
-        self._bus = True
-        self._configure()
         return name
+
+    def by_event_bridge_and_queue(self, name: str) -> tuple[str, Queue]:
+        """S3 → EventBridge → SQS → Lambda."""
+        queue = self.queue(name, "events.amazonaws.com", "arn:aws:events:*")
+        self.feed(queue, self.function)
+        self._rule(name, queue.arn)
+        return name, queue
 
     def captured(self, name: str) -> tuple[str, Queue]:
         """S3 → SQS, and nobody reads it but the test."""
@@ -132,6 +131,18 @@ class SideDoor:
         numbers = self.zone.sqs.get_queue_attributes(QueueUrl=queue.url, AttributeNames=names)["Attributes"]
         return sum(int(number) for number in numbers.values())
 
+    def _rule(self, name: str, target: str) -> str:
+        pattern = {
+            "source": ["aws.s3"],
+            "detail-type": ["Object Created"],
+            "detail": {"bucket": {"name": [BUCKET]}, "object": {"key": [{"prefix": f"{name}/"}]}},
+        }
+        rule = self._events.put_rule(Name=name, EventPattern=json.dumps(pattern))["RuleArn"]
+        self._events.put_targets(Rule=name, Targets=[{"Id": "target", "Arn": target}])
+        self._bus = True
+        self._configure()
+        return rule
+
     def _topic(self, name: str) -> str:
         topic = self.sns.create_topic(Name=name)["TopicArn"]
         policy = _allow("s3.amazonaws.com", "sns:Publish", topic, f"arn:aws:s3:::{BUCKET}")
@@ -164,6 +175,6 @@ def _allow(service: str, action: str, resource: str, source: str) -> str:
         "Principal": {"Service": service},
         "Action": action,
         "Resource": resource,
-        "Condition": {"ArnEquals": {"aws:SourceArn": source}},
+        "Condition": {"ArnLike": {"aws:SourceArn": source}},
     }
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

@@ -124,6 +124,13 @@ def test_s3_by_event_bridge(zone: Zone, side_door: SideDoor, by_event_bridge: st
     is_table(zone, database)
 
 
+def test_s3_by_event_bridge_and_a_queue(zone: Zone, side_door: SideDoor, database: str):
+    prefix, queue = side_door.by_event_bridge_and_queue("bus-queue")
+    zone.converted(side_door.land(f"{prefix}/{database}/t/a+b c.csv", BODY))
+    is_table(zone, database)
+    zone.until("the queue is empty", lambda: side_door.waiting(queue) == 0)
+
+
 @pytest.mark.parametrize("way", ["S3", "bus"])
 @pytest.mark.parametrize("key", KEYS)
 def test_a_key_is_read_as_its_sender_writes_it(zone: Zone, strange_keys: dict, key: str, way: str):
@@ -149,6 +156,19 @@ def test_a_person_or_a_state_machine_names_the_object(zone: Zone, side_door: Sid
     assert answer.payload["status"] == "converted"
     assert answer.payload["source"]["version"] == upload.version
     is_table(zone, database)
+
+
+def test_a_distributed_map_hands_over_a_batch(zone: Zone, side_door: SideDoor, database: str):
+    uploads = [side_door.land(f"{database}/t/{n}.csv", BODY) for n in "ab"]
+    items = [{"Key": upload.key, "Size": len(BODY), "Etag": "", "StorageClass": "STANDARD"} for upload in uploads]
+    batch = {"BatchInput": {"Bucket": side_door.bucket}, "Items": items}
+    answer = zone.invoke(batch, side_door.function)
+    assert answer.error is None, answer.payload
+    assert [result["status"] for result in answer.payload["results"]] == ["converted"] * 2
+    is_table(zone, database, rows=4)
+    # One that fails fails the batch, by its name, so that the state machine can catch it.
+    items.append({"Key": f"{database}/t/gone.csv"})
+    assert zone.invoke(batch, side_door.function).error == "SourceNotFound"
 
 
 @pytest.mark.parametrize(
