@@ -4,13 +4,16 @@ use cleanzone_events::Failure;
 use cleanzone_lake::{Layout, Settings};
 use cleanzone_runtime::settings::Env;
 
-/// Reads `CLEAN_BUCKET`, `WRITE_MODE`, `OUTPUT_COMPRESSION` and `MAX_REJECTED_RATIO`.
+/// Reads `CLEAN_BUCKET`, `WRITE_MODE`, `OUTPUT_COMPRESSION`, `BAD_ROWS` and `MAX_REJECTED_RATIO`.
 pub(crate) fn from(env: &Env) -> Result<Settings, Failure> {
     let mut layout = Layout::default();
     if let Some(compression) = env.parsed("OUTPUT_COMPRESSION", "snappy, zstd or none")? {
         layout.compression = compression;
     }
     let mut read = cleanzone_tabular::Options::default();
+    if let Some(bad_rows) = env.parsed("BAD_ROWS", "quarantine, rescue or fail")? {
+        read.bad_rows = bad_rows;
+    }
     if let Some(ratio) = env.parsed::<f64>("MAX_REJECTED_RATIO", "a number from 0 to 1")? {
         read.max_rejected_ratio = ratio.clamp(0.0, 1.0);
     }
@@ -44,5 +47,6 @@ mod tests {
         assert_eq!(failure.name, ErrorName::InvalidSettings);
         assert!(failure.message.contains("replace or append"), "{}", failure.message);
         assert!(from(&Env::of([])).is_err());
+        assert!(from(&Env::of([("CLEAN_BUCKET", "clean"), ("BAD_ROWS", "drop")])).is_err());
     }
 }

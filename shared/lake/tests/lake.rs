@@ -247,6 +247,22 @@ async fn the_types_of_the_table_are_the_contract() {
 }
 
 #[tokio::test]
+async fn rescued_rows_stay_in_the_table_with_what_did_not_fit() {
+    let mut world = World::new();
+    world.settings.read.bad_rows = cleanzone_tabular::BadRows::Rescue;
+    let body: String = (0..50).map(|i| format!("{i},x\n")).collect();
+    world.lake().convert(&world.land("db/t/a.csv", format!("n,s\n{body}"), 1), None).await.unwrap();
+    let report =
+        world.lake().convert(&world.land("db/t/b.csv", "n,s\n1,a\nx,b\n3,c,d\n4,e\n5,f\n", 1), None).await.unwrap();
+    assert_eq!((report.content.rows, report.content.rejected, report.content.rescued), (5, 0, 2));
+    let rescued = values(&world.rows("db/t/b-"), "_rescued");
+    assert_eq!(rescued, [r#"{"extra":["d"]}"#, r#"{"n":"x"}"#]);
+    let columns = [("n", "bigint"), ("s", "string"), ("_rescued", "string")];
+    assert_eq!(world.columns("db", "t").await, names(&columns));
+    assert_eq!(report.rejected_path, None);
+}
+
+#[tokio::test]
 async fn too_many_rejected_rows_publish_nothing() {
     let world = World::new();
     world.lake().convert(&world.land("db/t/a.csv", "n\n1\n", 1), None).await.unwrap();

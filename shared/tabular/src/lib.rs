@@ -61,7 +61,7 @@ pub use dialect::{Dialect, DialectOverrides, Setting, Terminator};
 pub use error::Error;
 pub use input::{Compression, FileFormat, HEAD_LENGTH, InputError, InputFacts, InputOptions, ZipEntries};
 pub use inspect::{Hint, InspectedColumn, InspectedDialect, Inspection, inspect};
-pub use options::{BadRows, Limits, Options};
+pub use options::{BadRows, Limits, Options, UnknownBadRows};
 pub use reader::read;
 pub use report::Report;
 pub use sniff::{Attempt, SniffError};

@@ -65,6 +65,25 @@ pub enum BadRows {
     Fail,
 }
 
+impl std::str::FromStr for BadRows {
+    type Err = UnknownBadRows;
+
+    /// `quarantine`, `rescue` or `fail`, in any case.
+    fn from_str(text: &str) -> Result<Self, UnknownBadRows> {
+        match text.to_ascii_lowercase().as_str() {
+            "quarantine" => Ok(Self::Quarantine),
+            "rescue" => Ok(Self::Rescue),
+            "fail" => Ok(Self::Fail),
+            _ => Err(UnknownBadRows),
+        }
+    }
+}
+
+/// None of what can become of a row that does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected quarantine, rescue or fail")]
+pub struct UnknownBadRows;
+
 /// What is refused, so that absurd input costs little.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
