@@ -39,7 +39,7 @@ up: ## Start the local lake, build, deploy; run it again after a change (LAKE_PO
 down: ## Stop the local lake
 	@$(PYTHON) scripts/lake.py down
 
-env: ## Print the lines that point a shell at the local lake: eval "$$(make -s env)"
+env: ## Print the lines that point a shell at the local lake: eval "$(make -s env)"
 	@.venv/bin/python scripts/lake.py env
 
 watch: up ## Rebuild on every change, while the local lake sends its events to what you edit
@@ -72,7 +72,7 @@ lint: $(VENV) ## Check format, lints and the template
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
 	ruff format --check --quiet . && ruff check --quiet .
-	cfn-lint --ignore-checks= template.yaml
+	cfn-lint --include-checks I -- template.yaml
 	AWS_DEFAULT_REGION=us-east-1 sam validate --lint --template template.yaml
 
 format: $(VENV) ## Format everything
