@@ -11,7 +11,10 @@ use std::{
     sync::Arc,
 };
 
-use arrow::{array::RecordBatch, datatypes::{Schema, SchemaRef}};
+use arrow::{
+    array::RecordBatch,
+    datatypes::{Schema, SchemaRef},
+};
 use cleanzone_benches::{KINDS, text};
 use cleanzone_columnar::{Compression, Settings, Writer};
 use cleanzone_lake::{Naming, column_names};

@@ -79,6 +79,9 @@ fn print_table(arguments: &Convert, content: &Content, bytes_out: u64, took: Dur
         println!("  {} rejected: {reason}", table::count(*rows));
     }
     if content.wrong_sequences > 0 {
-        println!("  {} wrong byte sequences in {} replaced by U+FFFD", content.wrong_sequences, content.encoding);
+        println!(
+            "  {} byte sequences are wrong in {}; the rows that hold them are among the rejected",
+            content.wrong_sequences, content.encoding
+        );
     }
 }

@@ -1,7 +1,7 @@
-use std::path::Path;
+use std::{fmt, path::Path};
 
 use cleanzone_lake::{Error, inspect_file};
-use cleanzone_tabular::Inspection;
+use cleanzone_tabular::{InspectedColumn, InspectedDialect, Inspection};
 use serde_json::json;
 
 use crate::{args::Inspect, table};
@@ -11,26 +11,53 @@ pub(crate) fn run(arguments: &Inspect) -> Result<(), Error> {
     if arguments.json {
         println!("{}", json!(inspection));
     } else {
-        print!("{}", describe(&arguments.input, &inspection));
+        print!("{}", Described { input: &arguments.input, found: &inspection });
     }
     Ok(())
 }
 
-fn describe(input: &Path, found: &Inspection) -> String {
-    let dialect = &found.dialect;
-    let named = |character: Option<char>| character.map_or("none".to_owned(), String::from);
-    let compression = found.input.compression.map_or(String::new(), |c| format!(", {}", json!(c)).replace('"', ""));
-    let mut text = format!(
-        "\n  {}: {}{compression}, {}\n  delimiter {}, quote {}, escape {}, lines end with {} ({:.0} % sure)\n",
-        input.display(),
-        table::bytes(found.input.bytes),
-        found.input.charset,
+/// What was found, for people.
+struct Described<'a> {
+    input: &'a Path,
+    found: &'a Inspection,
+}
+
+impl fmt::Display for Described<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { input, found } = self;
+        let facts = &found.input;
+        write!(f, "\n  {}: {}", input.display(), table::bytes(facts.bytes))?;
+        if let Some(compression) = facts.compression {
+            write!(f, ", {compression}")?;
+        }
+        writeln!(f, ", {}", facts.charset)?;
+        dialect(f, &found.dialect)?;
+        writeln!(f, "; {} records\n", table::count(found.records))?;
+        f.write_str(&columns(&found.columns))?;
+        if found.rejected > 0 {
+            writeln!(f, "\n  {} rejected", table::count(found.rejected))?;
+            for (reason, rows) in &found.rejected_by_reason {
+                writeln!(f, "    {}  {reason}", table::count(*rows))?;
+            }
+        }
+        for hint in &found.hints {
+            writeln!(f, "\n  {}\n    {}", hint.flag, hint.effect)?;
+        }
+        Ok(())
+    }
+}
+
+fn dialect(f: &mut fmt::Formatter<'_>, dialect: &InspectedDialect) -> fmt::Result {
+    let named = |character: Option<char>, none: &str| character.map_or(none.to_owned(), String::from);
+    writeln!(
+        f,
+        "  delimiter {}, quote {}, escape {}, lines end with {} ({:.0} % sure)",
         dialect.delimiter.escape_debug(),
-        named(dialect.quote),
-        dialect.escape.map_or("doubled".to_owned(), String::from),
+        named(dialect.quote, "none"),
+        named(dialect.escape, "doubled"),
         dialect.line_end,
         dialect.certainty * 100.0,
-    );
+    )?;
     let mut layout = vec![match dialect.header_rows {
         0 => "no header".to_owned(),
         1 => "a header".to_owned(),
@@ -42,10 +69,11 @@ fn describe(input: &Path, found: &Inspection) -> String {
     if let Some(comment) = dialect.comment {
         layout.push(format!("comments begin with {comment}"));
     }
-    text += &format!("  {}; {} records\n\n", layout.join(", "), table::count(found.records));
+    write!(f, "  {}", layout.join(", "))
+}
 
-    let rows: Vec<Vec<String>> = found
-        .columns
+fn columns(columns: &[InspectedColumn]) -> String {
+    let rows: Vec<Vec<String>> = columns
         .iter()
         .map(|column| {
             let example =
@@ -59,16 +87,5 @@ fn describe(input: &Path, found: &Inspection) -> String {
             ]
         })
         .collect();
-    text += &table::render(&["column", "type", "nulls", "distinct", "range or shape"], &rows, &[2, 3]);
-
-    if found.rejected > 0 {
-        text += &format!("\n  {} rejected\n", table::count(found.rejected));
-        for (reason, rows) in &found.rejected_by_reason {
-            text += &format!("    {}  {reason}\n", table::count(*rows));
-        }
-    }
-    for hint in &found.hints {
-        text += &format!("\n  {}\n    {}\n", hint.flag, hint.effect);
-    }
-    text
+    table::render(&["column", "type", "nulls", "distinct", "range or shape"], &rows, &[2, 3])
 }

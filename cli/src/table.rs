@@ -42,7 +42,7 @@ pub(crate) fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn columns_line_up() {
-        let text = render(&["a", "long"], &[vec!["xyz".into(), "1".into()], vec!["".into(), "22".into()]], &[1]);
+        let text = render(&["a", "long"], &[vec!["xyz".into(), "1".into()], vec![String::new(), "22".into()]], &[1]);
         assert_eq!(text, "  a    long\n  ───  ────\n  xyz     1\n         22\n");
     }
 }

@@ -40,13 +40,13 @@ mod tests {
     #[tokio::test]
     async fn small_objects_go_side_by_side_and_large_ones_alone() {
         let budget = Budget::new(4 * UNIT);
-        let (_a, waited_a) = budget.take(Some(10)).await;
-        let (_b, waited_b) = budget.take(Some(2 * UNIT)).await;
+        let (a, waited_a) = budget.take(Some(10)).await;
+        let (b, waited_b) = budget.take(Some(2 * UNIT)).await;
         assert!(!waited_a && !waited_b);
         let large = budget.take(Some(u64::MAX));
         tokio::pin!(large);
         assert!(tokio::time::timeout(std::time::Duration::from_millis(1), &mut large).await.is_err());
-        drop((_a, _b));
+        drop((a, b));
         assert!(large.await.1);
         assert!(!budget.take(None).await.1);
     }

@@ -42,7 +42,10 @@ impl CsvToParquet {
             Ok(object) => {
                 let span = logs::object(&format!("s3://{}/{}", object.bucket, object.key));
                 // A panic over one object must not hide the others.
-                catch_panic(self.object(object, invocation)).instrument(span).await.and_then(|outcome| outcome)
+                catch_panic(Box::pin(self.object(object, invocation)))
+                    .instrument(span)
+                    .await
+                    .and_then(|outcome| outcome)
             }
             Err(known) => known.clone(),
         };
@@ -153,7 +156,7 @@ mod tests {
         }
 
         async fn handle(&self, payload: Value) -> Reply {
-            let deadline = Instant::now() + Duration::from_secs(60);
+            let deadline = Instant::now() + Duration::from_mins(1);
             self.function.handle(Invocation { payload, deadline, request_id: "r".into() }).await
         }
     }

@@ -17,7 +17,7 @@ use crate::{
     convert::{Converted, Target, convert},
     naming::Naming,
     planner::TablePlanner,
-    publish::{COMMIT, Publication, Published, remove},
+    publish::{COMMIT, Publication, Published, Under, remove},
     record::{Record, Version, commit_id, digits},
     remote::{ObjectSource, OutputKeys, StagedFiles, StagedList, abort_all, without_kinds},
     report::{Report, SourceReport, Status},
@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// For how long a table that others write to is tried.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// For how long after the deadline uploads are still aborted.
 const GRACE: Duration = Duration::from_secs(1);
 /// Times that a conversion begins anew because other writers changed the table or the output underneath.
@@ -46,8 +46,8 @@ struct Beginning {
     version: Version,
     record: Option<(Record, String)>,
     table: Option<Table>,
-    /// What lies under the key of the first output, where that is known already.
-    first: Option<Option<ObjectMeta>>,
+    /// What lies under the key of the first output.
+    first: Under,
 }
 
 /// The names that follow from the source and its version.
@@ -184,7 +184,7 @@ impl Lake {
                 let first_at = keys.location(FileKind::Data(0));
                 let known = async {
                     tokio::try_join!(Record::load(&*self.store, &record_at), async {
-                        Ok(Some(self.store.head(&first_at).await?))
+                        Ok(Under::Looked(self.store.head(&first_at).await?))
                     })
                 };
                 tokio::join!(open, lookup, known)
@@ -195,9 +195,9 @@ impl Lake {
                     Ok(reader) => {
                         let digits = digits(at, Some(&Version::new(reader.meta(), None)));
                         let record_at = Record::location(&self.settings.clean_bucket, &digits);
-                        Record::load(&*self.store, &record_at).await.map(|record| (record, None))
+                        Record::load(&*self.store, &record_at).await.map(|record| (record, Under::NotLooked))
                     }
-                    Err(_) => Ok((None, None)),
+                    Err(_) => Ok((None, Under::NotLooked)),
                 };
                 (reader, table, known)
             }
@@ -244,7 +244,7 @@ impl Lake {
         }
         for key in &record.outputs {
             let meta = match &begin.first {
-                Some(first) if *key == names.keys.location(FileKind::Data(0)).key => first.clone(),
+                Under::Looked(first) if *key == names.keys.location(FileKind::Data(0)).key => first.clone(),
                 _ => self.store.head(&Location::new(&self.settings.clean_bucket, key)).await?,
             };
             if meta.is_none_or(|meta| meta.metadata.get(COMMIT) != Some(&names.commit)) {

@@ -5,7 +5,7 @@
 //! accepts, exactly as AWS SDK for pandas does it (`awswrangler.catalog.sanitize_table_name`), so that both can write
 //! to one table.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, fmt::Write as _};
 
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
@@ -64,7 +64,14 @@ impl Naming {
 
     /// The partition folders of an output key, escaped as Hive does, each with a trailing slash.
     pub fn partition_path(&self) -> String {
-        self.partitions.iter().map(|(name, value)| format!("{name}={}/", hive_escape(value))).collect()
+        let mut path = String::new();
+        for (name, value) in &self.partitions {
+            path += name;
+            path.push('=');
+            path += &hive_escape(value);
+            path.push('/');
+        }
+        path
     }
 }
 
@@ -169,7 +176,8 @@ fn hive_escape(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
     for c in value.chars() {
         if c.is_ascii_control() || "\"#%'*/:=?\\{[]^".contains(c) {
-            out.push_str(&format!("%{:02X}", c as u32));
+            // Writing to a string cannot fail.
+            let _ = write!(out, "%{:02X}", u32::from(c));
         } else {
             out.push(c);
         }

@@ -10,7 +10,7 @@
 //! A crash between any two steps leaves the rows of the old version or of the new one under each key, and the next
 //! delivery of the event finishes the work.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, mem, sync::Arc};
 
 use cleanzone_storage::{Error as StorageError, Location, ObjectMeta, ObjectStore, Precondition, Staged};
 
@@ -29,6 +29,14 @@ pub(crate) enum Published {
     Done,
     /// A newer version of the source has claimed its place.
     Superseded,
+}
+
+/// What lies under an output key.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Under {
+    #[default]
+    NotLooked,
+    Looked(Option<ObjectMeta>),
 }
 
 /// What became of one object.
@@ -55,11 +63,11 @@ pub(crate) struct Publication {
 
 impl Publication {
     /// Publishes all objects. `found` is the record as it was read when the conversion began; `first` what lay under
-    /// the key of the first object, if that has been looked up.
+    /// the key of the first object.
     pub(crate) async fn run(
         mut self,
         found: Option<(Record, String)>,
-        first: Option<Option<ObjectMeta>>,
+        first: Under,
         files: Vec<Box<dyn Staged>>,
     ) -> Result<Published, Error> {
         let mut files = VecDeque::from(files);
@@ -72,11 +80,11 @@ impl Publication {
     async fn publish_all(
         &mut self,
         found: Option<(Record, String)>,
-        mut first: Option<Option<ObjectMeta>>,
+        first: Under,
         files: &mut VecDeque<Box<dyn Staged>>,
     ) -> Result<Published, Error> {
         let Some(etag) = self.claim(found).await? else { return Ok(Published::Superseded) };
-        let published = self.publish_each(first.take(), files).await;
+        let published = self.publish_each(first, files).await;
         match published {
             Ok(Published::Done) => {}
             // The newer version may have tidied before the last of our objects appeared.
@@ -93,14 +101,10 @@ impl Publication {
         Ok(Published::Done)
     }
 
-    async fn publish_each(
-        &self,
-        mut first: Option<Option<ObjectMeta>>,
-        files: &mut VecDeque<Box<dyn Staged>>,
-    ) -> Result<Published, Error> {
+    async fn publish_each(&self, mut first: Under, files: &mut VecDeque<Box<dyn Staged>>) -> Result<Published, Error> {
         let mut new_keys = false;
         while let Some(file) = files.front_mut() {
-            match self.publish(&mut **file, first.take()).await? {
+            match self.publish(&mut **file, mem::take(&mut first)).await? {
                 Visible::New => new_keys = true,
                 Visible::Replaced => {}
                 Visible::Twins => {
@@ -140,13 +144,13 @@ impl Publication {
         Err(Error::Contention(self.record_at.to_string(), TRIES))
     }
 
-    /// Makes one object visible. `known` is what lay under its key before the claim, if that has been looked up.
-    async fn publish(&self, file: &mut dyn Staged, mut known: Option<Option<ObjectMeta>>) -> Result<Visible, Error> {
+    /// Makes one object visible. `known` is what lay under its key before the claim.
+    async fn publish(&self, file: &mut dyn Staged, mut known: Under) -> Result<Visible, Error> {
         let at = file.location().clone();
         for _ in 0..TRIES {
-            let present = match known.take() {
-                Some(present) => present,
-                None => {
+            let present = match mem::take(&mut known) {
+                Under::Looked(present) => present,
+                Under::NotLooked => {
                     let present = self.store.head(&at).await?;
                     // In this order: whoever has put there what was just seen had claimed before.
                     if !self.is_current().await? {
@@ -187,7 +191,7 @@ impl Publication {
             }
             delete(&*self.store, &at, meta.etag).await?;
         }
-        self.record.removed = std::mem::take(&mut self.record.stale);
+        self.record.removed = mem::take(&mut self.record.stale);
         match self.record.store(&*self.store, &self.record_at, Some(etag)).await {
             // A newer version has claimed the place and knows what is stale.
             Err(Error::Storage(StorageError::Precondition(_) | StorageError::Conflict(_))) => Ok(()),
@@ -200,11 +204,10 @@ impl Publication {
 pub(crate) async fn remove(store: &dyn ObjectStore, bucket: &str, keys: &[String], commit: &str) -> Result<(), Error> {
     for key in keys {
         let at = Location::new(bucket, key);
-        match store.head(&at).await? {
-            Some(meta) if meta.metadata.get(COMMIT).is_some_and(|c| c == commit) => {
-                delete(store, &at, meta.etag).await?
-            }
-            _ => {}
+        if let Some(meta) = store.head(&at).await?
+            && meta.metadata.get(COMMIT).is_some_and(|c| c == commit)
+        {
+            delete(store, &at, meta.etag).await?;
         }
     }
     Ok(())

@@ -78,7 +78,8 @@ fn hash(parts: &[&str]) -> String {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
     }
-    hash.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect()
+    let digest = hash.finalize();
+    format!("{:016x}", digest.iter().take(8).fold(0_u64, |digits, byte| digits << 8 | u64::from(*byte)))
 }
 
 /// What the lake remembers of a source object.

@@ -84,7 +84,8 @@ pub struct Content {
     pub bytes_in: u64,
     /// The character set, by its name in the WHATWG Encoding Standard.
     pub encoding: String,
-    /// Byte sequences that are wrong in it and were replaced by U+FFFD; always 0 in UTF-8, where such a row is rejected.
+    /// Byte sequences that are wrong in a character set other than UTF-8. Their rows are among the rejected, as those of
+    /// wrong UTF-8 are, which are not counted here.
     pub wrong_sequences: u64,
     /// How often the source was read: 1, or 2 where a sample of it suggested other types than all of it.
     pub passes: u32,

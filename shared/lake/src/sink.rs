@@ -78,18 +78,17 @@ impl<'a, F: Files> FileSink<'a, F> {
     }
 
     fn writer(&mut self) -> Result<&mut columnar::Writer<F::File>, Error> {
-        let writer = match self.writer.take() {
-            Some(writer) => writer,
-            None => {
-                let file = self.files.create(FileKind::Data(self.data_files))?;
-                let settings = columnar::Settings {
-                    compression: self.layout.compression,
-                    row_group_bytes: self.layout.row_group_bytes,
-                    threads: self.layout.threads,
-                    metadata: self.metadata.clone(),
-                };
-                columnar::Writer::new(file, self.schema.clone(), &settings).map_err(Error::write)?
-            }
+        let writer = if let Some(writer) = self.writer.take() {
+            writer
+        } else {
+            let file = self.files.create(FileKind::Data(self.data_files))?;
+            let settings = columnar::Settings {
+                compression: self.layout.compression,
+                row_group_bytes: self.layout.row_group_bytes,
+                threads: self.layout.threads,
+                metadata: self.metadata.clone(),
+            };
+            columnar::Writer::new(file, self.schema.clone(), &settings).map_err(Error::write)?
         };
         Ok(self.writer.insert(writer))
     }
@@ -147,13 +146,12 @@ impl<F: Files> Sink for FileSink<'_, F> {
     }
 
     fn rejected(&mut self, row: &RejectedRow<'_>) -> Result<(), SinkError> {
-        let mut writer = match self.rejected.take() {
-            Some(writer) => writer,
-            None => {
-                let mut writer = csv::Writer::from_writer(self.files.create(FileKind::Rejected)?);
-                writer.write_record(["line", "offset", "reason", "raw"]).map_err(rejected_error)?;
-                writer
-            }
+        let mut writer = if let Some(writer) = self.rejected.take() {
+            writer
+        } else {
+            let mut writer = csv::Writer::from_writer(self.files.create(FileKind::Rejected)?);
+            writer.write_record(["line", "offset", "reason", "raw"]).map_err(rejected_error)?;
+            writer
         };
         let (line, offset) = (row.line.to_string(), row.offset.to_string());
         writer
