@@ -7,7 +7,7 @@ use cleanzone_runtime::{
 };
 use futures_util::future::join_all;
 use tokio::time::timeout_at;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::budget::Budget;
 
@@ -24,7 +24,7 @@ pub(crate) struct CsvToParquet {
 
 impl Handler for CsvToParquet {
     async fn handle(&self, invocation: Invocation) -> Reply {
-        let delivery = decode(&invocation.payload)?;
+        let delivery = decode(&invocation.payload).map_err(Failure::from).inspect_err(log)?;
         let records = delivery.records.iter();
         let outcomes = join_all(records.map(|record| self.record(record, &delivery, &invocation))).await;
         reply(&delivery, outcomes)
@@ -38,25 +38,35 @@ impl CsvToParquet {
 
     async fn record(&self, record: &Record, delivery: &Delivery, invocation: &Invocation) -> Outcome {
         let object = record.object();
-        let outcome = match &object {
-            Ok(object) => {
-                let span = logs::object(&format!("s3://{}/{}", object.bucket, object.key));
-                // A panic over one object must not hide the others.
-                catch_panic(Box::pin(self.object(object, invocation)))
-                    .instrument(span)
-                    .await
-                    .and_then(|outcome| outcome)
-            }
-            Err(known) => known.clone(),
+        let span = match &object {
+            Ok(object) => logs::object(&format!("s3://{}/{}", object.bucket, object.key)),
+            Err(_) => Span::current(),
         };
-        match outcome {
-            // Nobody else would hear of it: the event is acknowledged.
-            Err(failure) if !failure.is_transient() && delivery.trigger.notifies() => {
-                let notice = notice(&failure, object.ok(), invocation);
-                self.notifier.notify(&notice).await?;
-                Err(failure)
+        let work = async {
+            let outcome = match &object {
+                // A panic over one object must not hide the others.
+                Ok(object) => catch_panic(Box::pin(self.object(object, invocation))).await.and_then(|outcome| outcome),
+                Err(known) => known.clone(),
+            };
+            if let Err(failure) = &outcome {
+                log(failure);
+                // Nobody else would hear of it: the event is acknowledged.
+                if !failure.is_transient() && delivery.trigger.notifies() {
+                    self.notify(&notice(failure, object.ok(), invocation), invocation).await.inspect_err(log)?;
+                }
             }
-            other => other,
+            outcome
+        };
+        work.instrument(span).await
+    }
+
+    async fn notify(&self, notice: &Notice, invocation: &Invocation) -> Result<(), Failure> {
+        match timeout_at(invocation.end, self.notifier.notify(notice)).await {
+            Ok(notified) => Ok(notified?),
+            Err(_) => Err(Failure {
+                name: ErrorName::ServiceUnavailable,
+                message: "the failure topic did not answer in the time that the function has".to_owned(),
+            }),
         }
     }
 
@@ -75,13 +85,13 @@ impl CsvToParquet {
             }
             // Alone it may well have the time.
             Err(cleanzone_lake::Error::Deadline) if waited => Err(out_of_turn()),
-            Err(error) => {
-                let failure = Failure::of(&error);
-                tracing::error!(error = failure.name.as_str(), "{}", failure.message);
-                Err(failure)
-            }
+            Err(error) => Err(Failure::of(&error)),
         }
     }
+}
+
+fn log(failure: &Failure) {
+    tracing::error!(error = failure.name.as_str(), "{}", failure.message);
 }
 
 fn notice(failure: &Failure, object: Option<&ObjectCreated>, invocation: &Invocation) -> Notice {
@@ -157,7 +167,7 @@ mod tests {
 
         async fn handle(&self, payload: Value) -> Reply {
             let deadline = Instant::now() + Duration::from_mins(1);
-            self.function.handle(Invocation { payload, deadline, request_id: "r".into() }).await
+            self.function.handle(Invocation { payload, deadline, end: deadline, request_id: "r".into() }).await
         }
     }
 

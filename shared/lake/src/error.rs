@@ -34,6 +34,9 @@ pub enum Error {
     /// The time left was not enough.
     #[error("the function's deadline is too close to go on; give it more time or memory")]
     Deadline,
+    /// The time ran out while S3 or Glue was waited for, not over the content of the file.
+    #[error("S3 or Glue did not answer in the time that the function has")]
+    Unanswered,
     /// Other writers to the same table or source were faster every time.
     #[error("gave up on {0} after {1} tries: other writers were faster each time")]
     Contention(String, u32),
@@ -105,6 +108,7 @@ impl Fault for Error {
             Self::Write(error) => error.name(),
             Self::Schema(_) => ErrorName::SchemaConflict,
             Self::Deadline => ErrorName::DeadlineTooClose,
+            Self::Unanswered => ErrorName::ServiceUnavailable,
             Self::Contention(..) => ErrorName::Conflict,
             Self::File { .. } => ErrorName::Io,
             Self::Record(..) | Self::Task(_) => ErrorName::Internal,

@@ -93,7 +93,7 @@ impl Lake {
             }
         };
         let mut report = match deadline {
-            // The conversion itself ends at the deadline, with its uploads aborted; that must not be cut short.
+            // Every step ends at the deadline by itself; what is left to do then is to abort uploads.
             Some(deadline) => tokio::time::timeout_at(deadline + GRACE, work).await.map_err(|_| Error::Deadline)??,
             None => work.await?,
         };
@@ -109,7 +109,7 @@ impl Lake {
         deadline: Option<Instant>,
     ) -> Result<Report, Error> {
         let table = TableName { database: naming.database.clone(), table: naming.table.clone() };
-        let begin = self.begin(source, at, naming, &table).await?;
+        let begin = in_time(deadline, self.begin(source, at, naming, &table)).await?;
         let Some((reader, mut begin)) = begin else {
             return Ok(superseded(
                 at,
@@ -119,7 +119,7 @@ impl Lake {
         };
         let names = self.names(at.clone(), naming.clone(), table, &begin.version);
         if let Some((record, _)) = &begin.record
-            && let Some(report) = self.settled(record, &begin, &names).await?
+            && let Some(report) = in_time(deadline, self.settled(record, &begin, &names)).await?
         {
             return Ok(report);
         }
@@ -127,7 +127,7 @@ impl Lake {
         let (mut reader, mut rereads) = (Some(reader), 0);
         let (converted, staged, committed) = loop {
             let (converted, staged) = self.files(reader.take(), &begin, &names, deadline).await?;
-            match self.commit(&converted, &staged, &begin, &names, deadline).await {
+            match in_time(deadline, self.commit(&converted, &staged, &begin, &names, deadline)).await {
                 Ok(committed) => break (converted, staged, committed),
                 // Another file has given a column its type meanwhile: read again, under that contract.
                 Err(Error::Catalog(CatalogError::Reread { .. })) if rereads < TRIES => {
@@ -156,6 +156,7 @@ impl Lake {
                 removed: Vec::new(),
                 report: report.clone(),
             },
+            deadline,
         };
         Ok(match publication.run(begin.record, begin.first, without_kinds(staged)).await? {
             Published::Done => report,
@@ -325,8 +326,9 @@ impl Lake {
         if converted.columns.is_empty() {
             return Ok(None);
         }
-        // A table of which no file can be written must not appear.
-        if begin.table.is_none() {
+        // Neither a table nor a column must appear of which no file can be written.
+        let has = |name: &str| begin.table.as_ref().is_some_and(|table| table.columns.iter().any(|c| c.name == name));
+        if converted.columns.iter().any(|column| !has(&column.name)) {
             self.may_write(names).await?;
         }
         let columns = converted.columns.iter().map(|column| {
@@ -393,6 +395,17 @@ impl Names {
 
     fn partition_location(&self) -> String {
         self.table_location() + &self.naming.partition_path()
+    }
+}
+
+/// What takes no longer than there is time, being done by others.
+pub(crate) async fn in_time<T>(
+    deadline: Option<Instant>,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    match deadline {
+        Some(deadline) => tokio::time::timeout_at(deadline, work).await.map_err(|_| Error::Unanswered)?,
+        None => work.await,
     }
 }
 

@@ -14,7 +14,9 @@ use std::{collections::VecDeque, mem, sync::Arc};
 
 use cleanzone_storage::{Error as StorageError, Location, ObjectMeta, ObjectStore, Precondition, Staged};
 
-use crate::{Error, record::Record, remote::abort_all};
+use tokio::time::Instant;
+
+use crate::{Error, lake::in_time, record::Record, remote::abort_all};
 
 /// User metadata of every object that a conversion writes: which conversion that was.
 pub(crate) const COMMIT: &str = "cleanzone-commit";
@@ -59,6 +61,7 @@ pub(crate) struct Publication {
     pub(crate) record_at: Location,
     /// The record to write. `stale` is filled in here.
     pub(crate) record: Record,
+    pub(crate) deadline: Option<Instant>,
 }
 
 impl Publication {
@@ -71,7 +74,7 @@ impl Publication {
         files: Vec<Box<dyn Staged>>,
     ) -> Result<Published, Error> {
         let mut files = VecDeque::from(files);
-        let published = self.publish_all(found, first, &mut files).await;
+        let published = in_time(self.deadline, self.publish_all(found, first, &mut files)).await;
         abort_all(files.into()).await;
         published
     }

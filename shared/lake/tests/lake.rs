@@ -440,6 +440,16 @@ async fn the_deadline_ends_a_conversion_cleanly() {
     world.assert_untouched();
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_silence_of_a_service_is_not_blamed_on_the_file() {
+    let mut world = World::new();
+    world.catalog = Arc::new(MemoryCatalog::default().with_latency(Duration::from_hours(1)));
+    let event = world.land("db/t/a.csv", "n\n1\n", 1);
+    let error = world.lake().convert(&event, Some(Instant::now() + Duration::from_secs(30))).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::ServiceUnavailable);
+    world.assert_untouched();
+}
+
 #[tokio::test]
 async fn a_table_whose_files_cannot_be_written_does_not_appear() {
     let world = World::new();

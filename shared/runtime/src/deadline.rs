@@ -2,6 +2,15 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
+/// How long an answer takes to be on its way.
+const ANSWER: Duration = Duration::from_millis(250);
+
+/// When the answer has to be given, before `end`, when Lambda kills the function.
+pub(crate) fn end(end: SystemTime) -> Instant {
+    let left = end.duration_since(SystemTime::now()).unwrap_or_default();
+    Instant::now() + left.saturating_sub(ANSWER)
+}
+
 /// When the work has to end so that there is time left to clean up and answer before `end`, when Lambda kills the
 /// function: 5 % of what is left, at least 2 s, but never more than half.
 pub(crate) fn before(end: SystemTime) -> Instant {

@@ -79,7 +79,7 @@ fn filter(directives: Option<&str>, level: Option<&str>) -> Targets {
     }
     let level = level.and_then(parse_level).unwrap_or(LevelFilter::INFO);
     let libraries = LIBRARIES.iter().map(|library| (*library, level.min(LevelFilter::WARN)));
-    // An error that a handler returns is logged in `run`, with its name.
+    // A handler logs its errors itself, with their names.
     let repeated = ("lambda_runtime::layers::panic", LevelFilter::OFF);
     Targets::new().with_default(level).with_targets(libraries).with_targets([repeated])
 }

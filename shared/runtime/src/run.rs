@@ -10,7 +10,7 @@ use crate::{Error, catch_panic, deadline, logs, panics};
 
 /// Answers invocations, one after the other.
 pub trait Handler {
-    /// Does the work of one event.
+    /// Does the work of one event. Logs its own failures, with what they are about.
     fn handle(&self, invocation: Invocation) -> impl Future<Output = Reply>;
 }
 
@@ -22,6 +22,8 @@ pub struct Invocation {
     /// When the work has to end, with time left to clean up and answer: 5 % of the time there is, at least 2 s, but
     /// never more than half.
     pub deadline: Instant,
+    /// When the answer has to be given: a moment before Lambda kills the function.
+    pub end: Instant,
     /// Lambda's ID of the request.
     pub request_id: String,
 }
@@ -31,6 +33,7 @@ impl Invocation {
         let Context { request_id, .. } = &event.context;
         Self {
             deadline: deadline::before(event.context.deadline()),
+            end: deadline::end(event.context.deadline()),
             request_id: request_id.clone(),
             payload: event.payload,
         }
@@ -61,14 +64,13 @@ pub async fn run<H: Handler>(set_up: impl AsyncFnOnce() -> Result<H, Failure>) -
 async fn answer<H: Handler>(handler: Arc<Result<H, Failure>>, invocation: Invocation) -> Result<Value, Diagnostic> {
     let span = logs::invocation(&invocation.request_id);
     let reply = async {
-        let reply = match &*handler {
+        match &*handler {
             Ok(handler) => catch_panic(handler.handle(invocation)).await.and_then(|reply| reply),
-            Err(failure) => Err(failure.clone()),
-        };
-        if let Err(failure) = &reply {
-            tracing::error!(error = failure.name.as_str(), "{}", failure.message);
+            Err(failure) => {
+                tracing::error!(error = failure.name.as_str(), "{}", failure.message);
+                Err(failure.clone())
+            }
         }
-        reply
     };
     reply.instrument(span).await.map_err(diagnostic)
 }
