@@ -61,9 +61,9 @@ deploy: build ## Deploy to AWS (STACK=cleanzone ENVIRONMENT=dev ARCH=arm64 PARAM
 # Doc tests are not nextest's business.
 test: $(VENV) ## Run every test: unit, property, conformance, end to end
 	@if command -v cargo-nextest >/dev/null; then \
-		cargo nextest run --workspace --all-targets && cargo test --workspace --doc --quiet; \
+		cargo nextest run --workspace --locked --no-fail-fast && cargo test --workspace --doc --quiet; \
 	else \
-		cargo test --workspace; \
+		cargo test --workspace --locked --no-fail-fast; \
 	fi
 	@$(MAKE) build ARCH=$(HOST_ARCH)
 	@.venv/bin/pytest tests

@@ -179,4 +179,4 @@ def test_a_failure_that_cannot_be_told_is_handed_back_until_lambda_tells_of_it(
     assert event["responsePayload"]["errorType"] == "ServiceUnavailable"
     # Once, and twice more.
     errors = [line["error"] for line in zone.log.about(upload.uri)]
-    assert errors == ["InvalidFileFormat"] * 3
+    assert errors == ["InvalidFileFormat", "ServiceUnavailable"] * 3

@@ -24,7 +24,7 @@ pub(crate) struct CsvToParquet {
 
 impl Handler for CsvToParquet {
     async fn handle(&self, invocation: Invocation) -> Reply {
-        let delivery = decode(&invocation.payload).map_err(Failure::from).inspect_err(log)?;
+        let delivery = decode(&invocation.payload).map_err(Failure::from).inspect_err(logs::failure)?;
         let records = delivery.records.iter();
         let outcomes = join_all(records.map(|record| self.record(record, &delivery, &invocation))).await;
         reply(&delivery, outcomes)
@@ -49,10 +49,12 @@ impl CsvToParquet {
                 Err(known) => known.clone(),
             };
             if let Err(failure) = &outcome {
-                log(failure);
+                logs::failure(failure);
                 // Nobody else would hear of it: the event is acknowledged.
                 if !failure.is_transient() && delivery.trigger.notifies() {
-                    self.notify(&notice(failure, object.ok(), invocation), invocation).await.inspect_err(log)?;
+                    self.notify(&notice(failure, object.ok(), invocation), invocation)
+                        .await
+                        .inspect_err(logs::failure)?;
                 }
             }
             outcome
@@ -88,10 +90,6 @@ impl CsvToParquet {
             Err(error) => Err(Failure::of(&error)),
         }
     }
-}
-
-fn log(failure: &Failure) {
-    tracing::error!(error = failure.name.as_str(), "{}", failure.message);
 }
 
 fn notice(failure: &Failure, object: Option<&ObjectCreated>, invocation: &Invocation) -> Notice {

@@ -1,7 +1,7 @@
 //! A whole function, as small as it gets. The tests of this crate run it under a runtime API of their own; a person can
 //! do the same with `cargo lambda watch`.
 
-use cleanzone_events::{Outcome, Record, Reply, decode, reply};
+use cleanzone_events::{Failure, Outcome, Record, Reply, decode, reply};
 use cleanzone_runtime::{Error, Handler, Invocation, aws, logs, notify, run, settings::Env};
 use serde_json::json;
 use tokio::time::Instant;
@@ -12,7 +12,7 @@ struct Greeter {
 
 impl Handler for Greeter {
     async fn handle(&self, invocation: Invocation) -> Reply {
-        let delivery = decode(&invocation.payload)?;
+        let delivery = decode(&invocation.payload).map_err(Failure::from).inspect_err(logs::failure)?;
         let outcomes = delivery.records.iter().map(|record| self.greet(record, &invocation));
         reply(&delivery, outcomes.collect())
     }

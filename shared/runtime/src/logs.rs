@@ -15,6 +15,7 @@ use std::{
     io::{self, IsTerminal, Write},
 };
 
+use cleanzone_events::Failure;
 use serde_json::Value;
 use tracing::{
     Event, Level, Metadata, Span, Subscriber,
@@ -49,6 +50,11 @@ pub fn table(name: &str) {
 /// The span of one invocation.
 pub(crate) fn invocation(request_id: &str) -> Span {
     tracing::error_span!("invocation", requestId = request_id)
+}
+
+/// An error, with its stable name. Whoever handles an event logs its failures, where it is known what they are about.
+pub fn failure(failure: &Failure) {
+    tracing::error!(error = failure.name.as_str(), "{}", failure.message);
 }
 
 /// Begins to log, for the whole process. Does nothing where something else logs already.

@@ -67,7 +67,7 @@ async fn answer<H: Handler>(handler: Arc<Result<H, Failure>>, invocation: Invoca
         match &*handler {
             Ok(handler) => catch_panic(handler.handle(invocation)).await.and_then(|reply| reply),
             Err(failure) => {
-                tracing::error!(error = failure.name.as_str(), "{}", failure.message);
+                logs::failure(failure);
                 Err(failure.clone())
             }
         }
