@@ -144,25 +144,22 @@ fn advice(name: ErrorName) -> &'static str {
         }
         ErrorName::InvalidObjectKey => {
             "Upload the file under a key whose last two folders name the database and the table, such as \
-             crm/sales/users/1.csv, or name them for this key in lake.toml."
+             crm/sales/users/1.csv."
         }
         ErrorName::InvalidFileFormat => {
             "Upload the data as delimited text, or keep files of other kinds out of the folders that the function \
              watches."
         }
         ErrorName::MalformedCsv | ErrorName::InvalidEncoding | ErrorName::InvalidCompression => {
-            "Ask the sender for an intact file and upload it under the same key. If the file is as it should be, \
-             describe its format in lake.toml."
+            "Ask the sender for an intact file and upload it under the same key. `cleanzone inspect` shows what is found \
+             in it."
         }
         ErrorName::LimitExceeded => "Split the file, or raise the limit if the file is as it should be.",
         ErrorName::TooManyRejectedRows => {
-            "Look at the rejected rows and their reasons, correct the file and upload it under the same key; or allow \
-             more of them for this dataset in lake.toml."
+            "Correct the file and upload it under the same key; `cleanzone inspect` shows what is wrong with it. Or \
+             allow more rejected rows by the stack's parameter MaxRejectedRatio, or keep such rows by BadRows=rescue."
         }
-        ErrorName::SchemaConflict => {
-            "Upload a file whose columns fit the table, or declare their types in lake.toml, or upload it as another \
-             table."
-        }
+        ErrorName::SchemaConflict => "Upload a file whose columns fit the table, or upload it as another table.",
         ErrorName::SourceNotFound | ErrorName::SourceChanged => {
             "Nothing, if the file was removed or replaced on purpose: a newer version has an event of its own. \
              Otherwise upload it again."
@@ -482,8 +479,7 @@ line 7: a quote is never closed
 It will not be tried again by itself.
 
 What to do
-Ask the sender for an intact file and upload it under the same key. If the file is as it should be, describe its \
-format in lake.toml.
+Ask the sender for an intact file and upload it under the same key. `cleanzone inspect` shows what is found in it.
 ";
         assert_eq!(text, expected);
         assert_eq!(notice().subject(), "MalformedCsv: sales.users, 2026 11+20.csv");

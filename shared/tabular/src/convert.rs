@@ -14,7 +14,7 @@ use crate::{
     flaw::Flaw,
     plan::{Plan, PlannedColumn},
     scan::Scanner,
-    types::Evidence,
+    types::{Evidence, sql_name},
 };
 
 /// Text of which the rows, with the places of their fields, stay in a near cache while column after column is built.
@@ -150,7 +150,7 @@ fn misfits(found: &[Found], plan: &Plan) -> Vec<(usize, Flaw)> {
     misfits.dedup_by_key(|(row, ..)| *row);
     let flaw = |(row, column, found): (usize, usize, &'static str)| {
         let column = &plan.columns[column];
-        (row, Flaw::Misfit { column: column.source_name.clone(), expected: column.how.data_type().to_string(), found })
+        (row, Flaw::Misfit { column: column.source_name.clone(), expected: sql_name(&column.how.data_type()), found })
     };
     misfits.into_iter().map(flaw).collect()
 }

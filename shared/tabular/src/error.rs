@@ -3,7 +3,7 @@ use std::io;
 use arrow::datatypes::DataType;
 use cleanzone_error::{ErrorName, Fault};
 
-use crate::{InputError, SinkError, SniffError};
+use crate::{InputError, SinkError, SniffError, types::sql_name};
 
 /// Why a file could not be read. No message holds a value of the file.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +20,7 @@ pub enum Error {
     #[error("cannot plan the columns")]
     Plan(#[source] SinkError),
     /// A plan wants what the reader cannot do.
-    #[error("column {column:?} cannot be read as {data_type}: {why}")]
+    #[error("column {column:?} cannot be read as {}: {why}", sql_name(data_type))]
     Declaration {
         /// The column's name.
         column: String,
@@ -48,10 +48,15 @@ pub enum Error {
     /// The file is larger or wider than what is allowed.
     #[error("{0}")]
     LimitExceeded(String),
-    /// Too many rows do not fit.
+    /// Too many rows do not fit; where not a single one does, no setting allows it.
     #[error(
-        "{rejected} of {records} records do not fit ({reasons}), which is more than max_rejected_ratio = {allowed} \
-         allows; first: {first}; {advice}, or keep such rows (bad_rows = \"rescue\"), or raise max_rejected_ratio"
+        "{rejected} of {records} records do not fit ({reasons}){}; first: {first}; {advice}{}",
+        if rejected == records { String::new() } else {
+            format!(", which is more than max_rejected_ratio = {allowed} allows")
+        },
+        if rejected == records { "" } else {
+            ", or keep such rows (bad_rows = \"rescue\"), or raise max_rejected_ratio"
+        },
     )]
     TooManyRejectedRows {
         /// Rows that do not fit.

@@ -322,10 +322,10 @@ fn declared_types_are_a_contract() {
     assert_eq!(
         reasons,
         [
-            (4, "type mismatch: column \"i\" is Int8, found integer"),
-            (5, "type mismatch: column \"d\" is Decimal128(5, 2), found double"),
-            (6, "type mismatch: column \"f\" is Float32, found integer"),
-            (7, "type mismatch: column \"w\" is Date32, found text"),
+            (4, "type mismatch: column \"i\" is tinyint, found integer"),
+            (5, "type mismatch: column \"d\" is decimal(5,2), found double"),
+            (6, "type mismatch: column \"f\" is float, found integer"),
+            (7, "type mismatch: column \"w\" is date, found text"),
         ]
     );
     let wrong = Plans(vec![("i", DataType::Binary, None)]);

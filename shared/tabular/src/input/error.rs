@@ -12,10 +12,10 @@ pub enum InputError {
     #[error("cannot read the source")]
     Read(#[source] io::Error),
     /// The content is something else than delimited text.
-    #[error("the file is no delimited text: it looks like {0}")]
+    #[error("the file is no delimited text: it looks like {0}; convert it, or keep such files elsewhere")]
     Format(FileFormat),
     /// The compressed stream ends before its end.
-    #[error("the {compression} stream is cut off at byte {offset}")]
+    #[error("the {compression} stream is cut off at byte {offset}; send the whole file again")]
     Truncated {
         /// How it is compressed.
         compression: Compression,
@@ -23,7 +23,7 @@ pub enum InputError {
         offset: u64,
     },
     /// The compressed stream breaks its own rules.
-    #[error("the {compression} stream is corrupt before byte {offset}")]
+    #[error("the {compression} stream is corrupt before byte {offset}; compress and send the file again")]
     Corrupt {
         /// How it is compressed.
         compression: Compression,
@@ -33,13 +33,16 @@ pub enum InputError {
         source: io::Error,
     },
     /// The decompressed text is longer than allowed.
-    #[error("decompressed, the file is longer than the limit of {limit} bytes")]
+    #[error("decompressed, the file is longer than the limit of {limit} bytes; split it")]
     TooLong {
         /// Bytes allowed.
         limit: u64,
     },
     /// The compressed stream expands more than delimited text does.
-    #[error("the {compression} stream expands to more than {limit} times its length within its first {offset} bytes")]
+    #[error(
+        "the {compression} stream expands to more than {limit} times its length within its first {offset} bytes; if it is \
+         as it should be, send it uncompressed"
+    )]
     Bomb {
         /// How it is compressed.
         compression: Compression,
@@ -49,13 +52,13 @@ pub enum InputError {
         offset: u64,
     },
     /// The ZIP archive is encrypted.
-    #[error("the ZIP archive is encrypted")]
+    #[error("the ZIP archive is encrypted; send it without a password")]
     Encrypted,
     /// The ZIP archive does not hold exactly one file.
-    #[error("the ZIP archive holds {0}, where exactly one is read")]
+    #[error("the ZIP archive holds {0}, where exactly one is read; send each file by itself")]
     Entries(ZipEntries),
     /// The file in the ZIP archive is compressed in a way that is not read.
-    #[error("the ZIP archive uses compression method {0}, which is not read")]
+    #[error("the ZIP archive uses compression method {0}, which is not read; use Deflate, or gzip")]
     ZipMethod(u16),
     /// No character set has this name.
     #[error("no character set is called {0:?}: use a name of the WHATWG Encoding Standard, or utf-32")]

@@ -2,15 +2,12 @@
 
 use std::{collections::BTreeMap, io::Read};
 
-use arrow::{
-    array::RecordBatch,
-    datatypes::{DataType, SchemaRef},
-};
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use serde::Serialize;
 
 use crate::{
     Attempt, BadRows, Column, Dialect, Error, InputFacts, Options, Planner, RejectedRow, Report, Sink, SinkError,
-    Source, Terminator, input, read, sniff,
+    Source, Terminator, input, read, sniff, types::sql_name,
 };
 
 mod distinct;
@@ -176,31 +173,12 @@ fn inspected(column: &Column, statistics: &Statistics) -> InspectedColumn {
     InspectedColumn {
         name: column.name.clone(),
         source_name: column.source_name.clone(),
-        data_type: type_name(&column.data_type),
+        data_type: sql_name(&column.data_type),
         nulls: column.nulls,
         distinct: statistics.distinct(),
         min,
         max,
         shape: statistics.shape(),
-    }
-}
-
-/// As SQL on the lake calls it.
-fn type_name(data_type: &DataType) -> String {
-    match data_type {
-        DataType::Null => "null".to_owned(),
-        DataType::Boolean => "boolean".to_owned(),
-        DataType::Int8 => "tinyint".to_owned(),
-        DataType::Int16 => "smallint".to_owned(),
-        DataType::Int32 => "int".to_owned(),
-        DataType::Int64 => "bigint".to_owned(),
-        DataType::Float32 => "float".to_owned(),
-        DataType::Float64 => "double".to_owned(),
-        DataType::Date32 => "date".to_owned(),
-        DataType::Timestamp(..) => "timestamp".to_owned(),
-        DataType::Utf8 => "string".to_owned(),
-        DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
-        other => other.to_string(),
     }
 }
 
