@@ -145,23 +145,18 @@ fn tokens(text: &str) -> Vec<&str> {
 /// others are, in their order, and that no word of any is lost when rows are rescued.
 #[track_caller]
 fn check(text: &str, table: &[[String; COLUMNS]], polluted: &HashSet<usize>, what: &str) {
-    let (rows, _) = match read_rows(text.as_bytes(), BadRows::Quarantine) {
-        Ok(read) => read,
-        // Names without values: which column they name too many is anyone's guess.
-        Err(Error::TooManyRejectedRows { .. }) if polluted.contains(&0) => return,
-        Err(error) => panic!("{what}: {error}\n{text}"),
-    };
-    let mut found = rows.rows.iter();
-    for (i, row) in table.iter().enumerate() {
-        if !polluted.contains(&(i + 1)) {
-            let row = expected(row);
-            assert!(
-                found.any(|f| f.starts_with(&row)),
-                "{what}: row {} is not read right\n{text}\n{:?}",
-                i + 1,
-                rows.rows
-            );
+    match read_rows(text.as_bytes(), BadRows::Quarantine) {
+        Ok((rows, _)) => {
+            let mut found = rows.rows.iter();
+            for (i, row) in table.iter().enumerate().filter(|(i, _)| !polluted.contains(&(i + 1))) {
+                let row = expected(row);
+                let read = found.any(|f| f.starts_with(&row));
+                assert!(read, "{what}: row {} is not read right\n{text}\n{:?}", i + 1, rows.rows);
+            }
         }
+        // Names without values: which column they name too many is anyone's guess.
+        Err(Error::TooManyRejectedRows { .. }) if polluted.contains(&0) => {}
+        Err(error) => panic!("{what}: {error}\n{text}"),
     }
     let (rescued, report) = read_rows(text.as_bytes(), BadRows::Rescue).unwrap();
     assert_eq!(report.columns.last().unwrap().name, RESCUED);
