@@ -204,7 +204,7 @@ impl Evidence {
         if self.is_settled_text() {
             Kind::Text
         } else if has(STYLED) {
-            let Some((i, style)) = self.only_style() else { return Kind::Text };
+            let Some((i, style)) = self.style() else { return Kind::Text };
             let fraction = has(FLOAT | STYLED_FLOAT << i);
             let big = has(BIG | STYLED_BIG << i);
             match (fraction, big) {
@@ -244,12 +244,19 @@ impl Evidence {
         }
     }
 
-    fn only_style(self) -> Option<(usize, Style)> {
+    /// How its numbers are written, and the bit of a style that reads them so.
+    fn style(self) -> Option<(usize, Style)> {
         let candidates = self.styles & STYLES;
-        candidates.is_power_of_two().then(|| {
-            let i = candidates.trailing_zeros() as usize;
-            (i, Style::ALL[i])
-        })
+        let i = candidates.trailing_zeros() as usize;
+        let all_left = || (0..Style::ALL.len()).filter(|i| candidates & 1 << i != 0).map(|i| Style::ALL[i]);
+        if candidates.is_power_of_two() {
+            Some((i, Style::ALL[i]))
+        } else if all_left().all(Style::has_decimal_comma) {
+            // They differ in how thousands are set apart, which no value does.
+            Some((i, Style::Comma))
+        } else {
+            None
+        }
     }
 }
 
@@ -303,6 +310,11 @@ mod tests {
             (&["13/02/2026 1:00 PM", "14/02/2026 2:00 AM"], Timestamp(Layout::DaySlash)),
             (&["13/02/2026 1:00 PM", "14/02/2026 13:00"], Text),
             (&["1,234", "5,678"], Text),
+            (&["1,37", "1234,5", "7"], StyledDouble(Style::Comma)),
+            (&["1,234", "5,67"], StyledDouble(Style::Comma)),
+            (&["1,37", "1 234,5"], StyledDouble(Style::SpaceComma)),
+            (&["1,37", "1.234,5", "1 234,5"], Text),
+            (&["1,37", "1.5"], Text),
             (&["1,234", "5,678.9"], StyledDouble(Style::CommaPoint)),
             (&["1,234", "1,234,567", "5"], StyledInt(Style::CommaPoint)),
             (&["1.234,5", "7"], StyledDouble(Style::PointComma)),

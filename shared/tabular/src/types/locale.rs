@@ -1,7 +1,8 @@
 //! Numbers with a decimal comma or with thousands separators.
 //!
 //! A single value seldom tells what its comma is: `1,234` is one thousand or a little more than one. So a value says
-//! which [`Style`]s it can be written in, and a column has a style when all its values leave exactly one.
+//! which [`Style`]s it can be written in, and a column has a style when all its values leave exactly one, or only such
+//! as read all of them alike.
 
 use super::float;
 
@@ -16,15 +17,18 @@ pub(crate) enum Style {
     SpaceComma,
     /// `1'234.5`
     ApostrophePoint,
+    /// `1234,5`: what [`PointComma`](Self::PointComma) and [`SpaceComma`](Self::SpaceComma) have in common.
+    Comma,
 }
 
 impl Style {
+    /// Those that a value can be written in; each has a separator of its own.
     pub(crate) const ALL: [Style; 4] =
         [Style::CommaPoint, Style::PointComma, Style::SpaceComma, Style::ApostrophePoint];
 
     /// Whether a point cannot be a decimal point.
     pub(crate) fn has_decimal_comma(self) -> bool {
-        matches!(self, Self::PointComma | Self::SpaceComma)
+        matches!(self, Self::PointComma | Self::SpaceComma | Self::Comma)
     }
 
     /// The number in plain writing, if it is well written in this style: groups of three all through, or none.
@@ -34,6 +38,7 @@ impl Style {
             Self::PointComma => (&[b"."], b','),
             Self::SpaceComma => (&[b" ", "\u{a0}".as_bytes(), "\u{202f}".as_bytes()], b','),
             Self::ApostrophePoint => (&[b"'", "\u{2019}".as_bytes()], b'.'),
+            Self::Comma => (&[], b','),
         };
         let mut plain = Vec::with_capacity(text.len());
         let mut rest = text;
@@ -95,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_value_tells_what_it_can_be() {
-        use Style::{ApostrophePoint, CommaPoint, PointComma, SpaceComma};
+        use Style::{ApostrophePoint, Comma, CommaPoint, PointComma, SpaceComma};
         assert_eq!(styles("1,234"), [CommaPoint, PointComma, SpaceComma]);
         assert_eq!(styles("1,234.50"), [CommaPoint]);
         assert_eq!(styles("1,234,567"), [CommaPoint]);
@@ -111,5 +116,7 @@ mod tests {
         }
         assert_eq!(CommaPoint.parse(b"-1,234,567"), Some(float::Number::Int(-1_234_567)));
         assert_eq!(PointComma.parse(b"1.234,50"), Some(float::Number::Float(1234.5)));
+        assert_eq!(Comma.parse(b"-1234,50"), Some(float::Number::Float(-1234.5)));
+        assert_eq!([Comma.parse(b"1.234,50"), Comma.parse(b"1 234,50")], [None, None]);
     }
 }
