@@ -52,7 +52,7 @@ fn dialect(f: &mut fmt::Formatter<'_>, dialect: &InspectedDialect) -> fmt::Resul
     writeln!(
         f,
         "  delimiter {}, quote {}, escape {}, lines end with {} ({:.0} % sure)",
-        dialect.delimiter.escape_debug(),
+        if dialect.delimiter.is_empty() { "none".to_owned() } else { dialect.delimiter.escape_debug().to_string() },
         named(dialect.quote, "none"),
         named(dialect.escape, "doubled"),
         dialect.line_end,

@@ -205,7 +205,7 @@ fn hints(report: &Report, tried: &[Attempt], columns: &[InspectedColumn], option
             );
         }
     }
-    if options.dialect.header_rows.is_none() {
+    if options.dialect.header_rows.is_none() && !columns.is_empty() {
         match report.dialect.header_rows {
             0 => hint("--header-rows 1".to_owned(), "the first record names the columns, and is no row".to_owned()),
             _ if columns.iter().all(|c| c.shape.is_some() || c.data_type == "null") => hint(
@@ -236,7 +236,7 @@ fn hints(report: &Report, tried: &[Attempt], columns: &[InspectedColumn], option
     if typed > 0 && !options.all_strings {
         hint(
             "--all-strings".to_owned(),
-            format!("the {typed} columns that are no strings are kept as they are written"),
+            format!("every field stays as it is written; {typed} of {} columns have another type now", columns.len()),
         );
     }
     hints
