@@ -29,7 +29,10 @@ use cleanzone_error::ErrorName;
 use cleanzone_events::ObjectCreated;
 use serde_json::{Map, Value, json};
 
-use crate::settings::{Env, Error};
+use crate::{
+    logs,
+    settings::{Env, Error},
+};
 
 const NAMESPACE: &str = "cleanzone";
 
@@ -63,6 +66,7 @@ pub(crate) struct Measured<'a> {
 #[derive(Clone, Debug)]
 pub struct Metrics {
     function: String,
+    level: String,
     to: Destination,
 }
 
@@ -84,17 +88,17 @@ impl Metrics {
         let by_default = function.is_some() && !io::stdout().is_terminal();
         let on = env.parsed("METRICS", "true or false")?.unwrap_or(by_default);
         let to = if on { Destination::StandardOutput } else { Destination::Nowhere };
-        Ok(Self { function: function.unwrap_or_default(), to })
+        Ok(Self { function: function.unwrap_or_default(), level: level(env)?, to })
     }
 
     /// Nowhere.
     pub fn off() -> Self {
-        Self { function: String::new(), to: Destination::Nowhere }
+        Self { function: String::new(), level: INFO.to_owned(), to: Destination::Nowhere }
     }
 
     /// Into memory, for tests.
     pub fn kept(function: &str) -> Self {
-        Self { function: function.to_owned(), to: Destination::Memory(Arc::default()) }
+        Self { function: function.to_owned(), level: INFO.to_owned(), to: Destination::Memory(Arc::default()) }
     }
 
     /// The lines that were [kept](Self::kept) so far.
@@ -109,23 +113,34 @@ impl Metrics {
         match &self.to {
             Destination::Nowhere => {}
             Destination::StandardOutput => {
-                let line = measured.line(&self.function, SystemTime::now()).to_string() + "\n";
+                let line = measured.line(self, SystemTime::now()).to_string() + "\n";
                 // In one piece, so that lines of several threads do not mix. What cannot be written has nowhere to
                 // say so.
                 let _ = io::stdout().write_all(line.as_bytes());
             }
             Destination::Memory(lines) => {
-                let line = measured.line(&self.function, SystemTime::now());
+                let line = measured.line(self, SystemTime::now());
                 lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
             }
         }
     }
 }
 
+/// What the log is without a level.
+const INFO: &str = "INFO";
+
+/// Lambda [drops lines][filter] below the level that it is told to keep, whatever is in them: metrics are of that level.
+///
+/// [filter]: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+fn level(env: &Env) -> Result<String, Error> {
+    let kept = env.optional("AWS_LAMBDA_LOG_LEVEL")?.unwrap_or_default().to_ascii_uppercase();
+    Ok(if ["WARN", "ERROR", "FATAL"].contains(&kept.as_str()) { kept } else { INFO.to_owned() })
+}
+
 impl Measured<'_> {
     /// The document. It is a line of the log, too, with the log's own fields; all but `source`, by which the log finds
     /// what the function itself says of an object.
-    fn line(&self, function: &str, now: SystemTime) -> Value {
+    fn line(&self, to: &Metrics, now: SystemTime) -> Value {
         let mut properties = Map::new();
         let mut metrics = Vec::new();
         let mut metric = |properties: &mut Map<String, Value>, name: &str, unit: &str, value: u64| {
@@ -154,7 +169,9 @@ impl Measured<'_> {
         let mut directives = vec![json!({
             "Namespace": NAMESPACE, "Dimensions": [["FunctionName"]], "Metrics": metrics
         })];
-        let mut line = json!({"level": "INFO", "message": "metrics", "FunctionName": function});
+        let mut line = json!({
+            "timestamp": logs::timestamp(), "level": to.level, "message": "metrics", "FunctionName": to.function
+        });
         if let Some(error) = self.error {
             directives.push(json!({
                 "Namespace": NAMESPACE, "Dimensions": [["FunctionName", "ErrorName"]],
@@ -232,7 +249,7 @@ mod tests {
             measures,
             error: None,
         };
-        let line = converted.line("f", UNIX_EPOCH + Duration::from_millis(1_234));
+        let line = converted.line(&Metrics::kept("f"), UNIX_EPOCH + Duration::from_millis(1_234));
         assert_eq!(line["_aws"]["Timestamp"], 1_234);
         let metrics = read(&line);
         assert!(metrics.iter().all(|(_, dimensions, _)| dimensions == "FunctionName=\"f\""), "{metrics:?}");
@@ -262,7 +279,7 @@ mod tests {
     #[test]
     fn an_error_is_counted_by_its_name_and_by_what_it_is_about() {
         for (error, over_data) in [(ErrorName::MalformedCsv, 1), (ErrorName::Throttled, 0), (ErrorName::Internal, 0)] {
-            let line = Measured { error: Some(error), ..Measured::default() }.line("f", UNIX_EPOCH);
+            let line = Measured { error: Some(error), ..Measured::default() }.line(&Metrics::kept("f"), UNIX_EPOCH);
             assert_eq!(
                 (value(&line, "DataErrors"), value(&line, "FunctionErrors")),
                 (Some(over_data), Some(1 - over_data))
@@ -270,6 +287,18 @@ mod tests {
             let named = format!("FunctionName=\"f\",ErrorName=\"{error}\"");
             assert!(read(&line).contains(&("Errors".to_owned(), named, 1)), "{line}");
             assert_eq!((value(&line, "Objects"), value(&line, "Rows")), (Some(0), None));
+        }
+    }
+
+    #[test]
+    fn no_level_of_the_log_drops_them() {
+        for (kept, expected) in [("ERROR", "ERROR"), ("warn", "WARN"), ("DEBUG", "INFO"), ("", "INFO")] {
+            let metrics = Metrics::from_env(&Env::of([("AWS_LAMBDA_LOG_LEVEL", kept)])).unwrap();
+            let line = Measured::default().line(&metrics, UNIX_EPOCH);
+            assert_eq!(line["level"], expected, "{kept}");
+            // Without a valid time Lambda takes any line for INFO.
+            let timestamp = line["timestamp"].as_str().unwrap();
+            assert!(timestamp.ends_with('Z') && timestamp.as_bytes()[10] == b'T', "{timestamp}");
         }
     }
 
