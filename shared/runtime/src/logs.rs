@@ -149,11 +149,8 @@ impl Fields {
 
     fn line(mut self, metadata: &Metadata<'_>) -> Vec<u8> {
         let message = self.0.iter().position(|(name, _)| *name == "message").map(|at| self.0.remove(at).1);
-        let mut timestamp = String::new();
-        // It fails only where the buffer does.
-        let _ = SystemTime.format_time(&mut Writer::new(&mut timestamp));
         let head = [
-            ("timestamp", Value::from(timestamp)),
+            ("timestamp", Value::from(timestamp())),
             ("level", Value::from(level(*metadata.level()))),
             ("message", message.unwrap_or_default()),
         ];
@@ -169,6 +166,14 @@ impl Fields {
         line.extend(b"}\n");
         line
     }
+}
+
+/// Now, as the log writes it: RFC 3339, UTC.
+pub(crate) fn timestamp() -> String {
+    let mut timestamp = String::new();
+    // It fails only where the buffer does.
+    let _ = SystemTime.format_time(&mut Writer::new(&mut timestamp));
+    timestamp
 }
 
 fn level(level: Level) -> &'static str {
