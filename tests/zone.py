@@ -15,7 +15,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 from botocore.exceptions import ClientError
-from lake import ARCHITECTURE, ROOT, Lake
+from lake import ARCHITECTURE, ROOT, STACK, Lake
 
 PATIENCE = 45
 BOOTSTRAP = ROOT / ".aws-sam" / ARCHITECTURE / "CsvToParquetFunction" / "bootstrap"
@@ -105,8 +105,11 @@ class Log:
 
 
 class Zone:
-    def __init__(self, lake: Lake) -> None:
+    """What one stack has deployed into the lake."""
+
+    def __init__(self, lake: Lake, stack: str = STACK) -> None:
         self.lake = lake
+        self.outputs = lake.outputs_of(stack)
         self._clients: list = []
         self.s3 = self.client("s3")
         self.glue = self.client("glue")
@@ -114,10 +117,10 @@ class Zone:
         self.functions = self.client("lambda")
         self.iam = self.client("iam")
         self.sqs = self.client("sqs")
-        self.landing = lake.outputs["LandingBucketName"]
-        self.clean = lake.outputs["CleanBucketName"]
-        self.function = lake.outputs["CsvToParquetFunctionName"]
-        self._failure_queue = lake.outputs["FailureQueueUrl"]
+        self.landing = self.outputs["LandingBucketName"]
+        self.clean = self.outputs["CleanBucketName"]
+        self.function = self.outputs["CsvToParquetFunctionName"]
+        self._failure_queue = self.outputs["FailureQueueUrl"]
         self._failures: list[Failure] = []
         self._receiving = threading.Lock()
         configuration = self.functions.get_function_configuration(FunctionName=self.function)
@@ -236,6 +239,10 @@ class Zone:
     def failures_of(self, upload: Upload) -> list[Failure]:
         named = (upload.bucket, upload.key)
         return [f for f in self.failures() if (f.attributes.get("bucket"), f.attributes.get("key")) == named]
+
+    def told_of(self, upload: Upload) -> list[Failure]:
+        """The messages about this object, as a person finds them: a state machine's have no attributes on MiniStack."""
+        return [failure for failure in self.failures() if f"File:    {upload.uri}\n" in failure.body]
 
     def failed(self, upload: Upload) -> Failure:
         """Waits until the failure queue has been told of this object."""
