@@ -1,107 +1,74 @@
 use cleanzone_error::{ErrorName, chain};
-use cleanzone_events::{Delivery, Failure, ObjectCreated, Outcome, Record, Reply, decode, reply};
-use cleanzone_lake::{Lake, Naming};
-use cleanzone_runtime::{
-    Handler, Invocation, catch_panic, logs,
-    notify::{Notice, Notifier},
-};
-use futures_util::future::join_all;
+use cleanzone_events::{Failure, ObjectCreated};
+use cleanzone_lake::{Lake, Naming, Quarantine, Report, Status};
+use cleanzone_runtime::{Done, Invocation, ObjectHandler, metrics::Measures};
+use serde_json::{Value, json};
 use tokio::time::timeout_at;
-use tracing::{Instrument, Span};
 
 use crate::budget::Budget;
 
 /// Bytes of input that one invocation has under way at once.
 const UNDER_WAY: u64 = 64 << 20;
 
-/// Converts every object that an event tells of; one that fails never hides the others.
+/// Converts every object that an event tells of.
 #[derive(Debug)]
 pub(crate) struct CsvToParquet {
     lake: Lake,
-    notifier: Box<dyn Notifier>,
+    quarantine: Option<Quarantine>,
     budget: Budget,
 }
 
-impl Handler for CsvToParquet {
-    async fn handle(&self, invocation: Invocation) -> Reply {
-        let delivery = decode(&invocation.payload).map_err(Failure::from).inspect_err(logs::failure)?;
-        let records = delivery.records.iter();
-        let outcomes = join_all(records.map(|record| self.record(record, &delivery, &invocation))).await;
-        reply(&delivery, outcomes)
+impl CsvToParquet {
+    pub(crate) fn new(lake: Lake, quarantine: Option<Quarantine>) -> Self {
+        Self { lake, quarantine, budget: Budget::new(UNDER_WAY) }
     }
 }
 
-impl CsvToParquet {
-    pub(crate) fn new(lake: Lake, notifier: Box<dyn Notifier>) -> Self {
-        Self { lake, notifier, budget: Budget::new(UNDER_WAY) }
-    }
-
-    async fn record(&self, record: &Record, delivery: &Delivery, invocation: &Invocation) -> Outcome {
-        let object = record.object();
-        let span = match &object {
-            Ok(object) => logs::object(&format!("s3://{}/{}", object.bucket, object.key)),
-            Err(_) => Span::current(),
-        };
-        let work = async {
-            let outcome = match &object {
-                // A panic over one object must not hide the others.
-                Ok(object) => catch_panic(Box::pin(self.object(object, invocation))).await.and_then(|outcome| outcome),
-                Err(known) => known.clone(),
-            };
-            if let Err(failure) = &outcome {
-                logs::failure(failure);
-                // Nobody else would hear of it: the event is acknowledged.
-                if !failure.is_transient() && delivery.trigger.notifies() {
-                    self.notify(&notice(failure, object.ok(), invocation), invocation)
-                        .await
-                        .inspect_err(logs::failure)?;
-                }
-            }
-            outcome
-        };
-        work.instrument(span).await
-    }
-
-    async fn notify(&self, notice: &Notice, invocation: &Invocation) -> Result<(), Failure> {
-        match timeout_at(invocation.end, self.notifier.notify(notice)).await {
-            Ok(notified) => Ok(notified?),
-            Err(_) => Err(Failure {
-                name: ErrorName::ServiceUnavailable,
-                message: "the failure topic did not answer in the time that the function has".to_owned(),
-            }),
-        }
-    }
-
-    async fn object(&self, object: &ObjectCreated, invocation: &Invocation) -> Outcome {
-        if let Ok(naming) = Naming::from_key(&object.key) {
-            logs::table(&format!("{}.{}", naming.database, naming.table));
-        }
+impl ObjectHandler for CsvToParquet {
+    async fn work(&self, object: &ObjectCreated, invocation: &Invocation) -> Result<Done, Failure> {
         let turn = timeout_at(invocation.deadline, self.budget.take(object.size)).await;
         let Ok((_place, waited)) = turn else { return Err(out_of_turn()) };
         match self.lake.convert(object, Some(invocation.deadline)).await {
             Ok(report) => {
-                let status = report.status;
+                let (status, measures) = (report.status, measures(&report));
                 let report = serde_json::to_value(&report).map_err(|e| internal(&e))?;
                 tracing::info!(%report, "{status:?}");
-                Ok(report)
+                Ok(Done { report, measures, refused: None })
             }
             // Alone it may well have the time.
             Err(cleanzone_lake::Error::Deadline) if waited => Err(out_of_turn()),
             Err(error) => Err(Failure::of(&error)),
         }
     }
+
+    fn table(&self, object: &ObjectCreated) -> Option<(String, String)> {
+        Naming::from_key(&object.key).ok().map(|naming| (naming.database, naming.table))
+    }
+
+    fn passes_over(&self, object: &ObjectCreated) -> Option<Value> {
+        Quarantine::holds(&object.key)
+            .then(|| json!({"skipped": "copy in quarantine", "bucket": object.bucket, "key": object.key}))
+    }
+
+    async fn keep(&self, object: &ObjectCreated, failure: Failure) -> Result<Failure, Failure> {
+        match &self.quarantine {
+            Some(quarantine) => quarantine.keep(object, failure).await,
+            None => Ok(failure),
+        }
+    }
 }
 
-fn notice(failure: &Failure, object: Option<&ObjectCreated>, invocation: &Invocation) -> Notice {
-    let naming = object.and_then(|object| Naming::from_key(&object.key).ok());
-    Notice {
-        failure: failure.clone(),
-        bucket: object.map(|o| o.bucket.clone()),
-        key: object.map(|o| o.key.clone()),
-        version_id: object.and_then(|o| o.version_id.clone()),
-        database: naming.as_ref().map(|n| n.database.clone()),
-        table: naming.map(|n| n.table),
-        request_id: invocation.request_id.clone(),
+/// What was done just now; an earlier conversion, of which the report of a repeated event tells, was counted then.
+fn measures(report: &Report) -> Measures {
+    match report.status {
+        Status::Converted => Measures {
+            rows: Some(report.content.rows),
+            rejected_rows: Some(report.content.rejected),
+            bytes_in: Some(report.content.bytes_in),
+            bytes_out: Some(report.bytes_out),
+            skipped: false,
+        },
+        Status::Unchanged | Status::Superseded => Measures { skipped: true, ..Measures::default() },
     }
 }
 
@@ -120,10 +87,15 @@ mod tests {
 
     use async_trait::async_trait;
     use cleanzone_catalog::MemoryCatalog;
+    use cleanzone_events::Reply;
     use cleanzone_lake::{Layout, Mode, Settings};
-    use cleanzone_runtime::notify::{self, MemoryNotifier};
+    use cleanzone_runtime::{
+        Handler, PerObject,
+        faults::Faults,
+        metrics::Metrics,
+        notify::{self, MemoryNotifier, Notice, Notifier},
+    };
     use cleanzone_storage::{Call, Error as StorageError, Fault, Location, MemoryStore};
-    use serde_json::{Value, json};
     use tokio::time::{Duration, Instant};
 
     use super::*;
@@ -131,7 +103,8 @@ mod tests {
     struct World {
         store: MemoryStore,
         notifier: Arc<MemoryNotifier>,
-        function: CsvToParquet,
+        metrics: Metrics,
+        function: PerObject<CsvToParquet>,
     }
 
     #[derive(Debug)]
@@ -154,9 +127,11 @@ mod tests {
                 read: cleanzone_tabular::Options { threads: 1, ..Default::default() },
             };
             let lake = Lake::new(Arc::new(store.clone()), Arc::new(MemoryCatalog::default()), settings);
-            let notifier = Arc::new(MemoryNotifier::default());
-            let function = CsvToParquet::new(lake, Box::new(Shared(notifier.clone())));
-            Self { store, notifier, function }
+            let function = CsvToParquet::new(lake, Some(Quarantine::new(Arc::new(store.clone()))));
+            let (notifier, metrics) = (Arc::new(MemoryNotifier::default()), Metrics::kept("csv-to-parquet"));
+            let function =
+                PerObject::new(function, Box::new(Shared(notifier.clone())), metrics.clone(), Faults::default());
+            Self { store, notifier, metrics, function }
         }
 
         fn land(&self, key: &str) {
@@ -237,5 +212,37 @@ mod tests {
         world.land("db/t/a.csv");
         let reply = world.handle(notification(&["db/t/a.csv"])).await.unwrap();
         assert!(!reply.to_string().contains("sentinel"), "{reply}");
+    }
+
+    #[tokio::test]
+    async fn every_object_is_counted() {
+        let world = World::new();
+        world.land("db/t/a.csv");
+        world.handle(notification(&["db/t/a.csv", "db/t/missing.csv", "_quarantine/db/t/a.csv"])).await.unwrap();
+        world.handle(notification(&["db/t/a.csv"])).await.unwrap();
+        let count = |name: &str| world.metrics.lines().iter().filter_map(|line| line[name].as_u64()).sum::<u64>();
+        assert_eq!(["Objects", "Rows", "Skipped", "DataErrors", "FunctionErrors"].map(count), [3, 1, 2, 1, 0]);
+        let lines = world.metrics.lines();
+        let missing = lines.iter().find(|line| line["ErrorName"] == "SourceNotFound").unwrap();
+        assert_eq!((&missing["key"], &missing["table"]), (&json!("db/t/missing.csv"), &json!("db.t")));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_converted_is_kept_and_never_looked_at_again() {
+        let world = World::new();
+        let (landed, copy) =
+            (Location::new("landing", "db/t/a.csv"), Location::new("landing", "_quarantine/db/t/a.csv"));
+        world.store.insert(&landed, b"\x89PNG\r\n\x1A\n\0\0\0\rIHDR".as_slice());
+        for _ in 0..2 {
+            world.handle(notification(&["db/t/a.csv"])).await.unwrap();
+        }
+        assert_eq!((world.store.content(&copy), world.store.calls(Call::Copy)), (world.store.content(&landed), 1));
+        let notices = world.notifier.notices();
+        assert_eq!(notices[0].failure.name, ErrorName::InvalidFileFormat);
+        assert!(notices[0].failure.message.ends_with("; a copy is kept as s3://landing/_quarantine/db/t/a.csv"));
+        // The copy sends an event of its own.
+        let reply = world.handle(notification(&["_quarantine/db/t/a.csv"])).await.unwrap();
+        assert_eq!(reply["results"][0]["skipped"], "copy in quarantine");
+        assert_eq!(world.notifier.notices().len(), 2);
     }
 }

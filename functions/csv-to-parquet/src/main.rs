@@ -7,8 +7,8 @@ mod settings;
 use std::sync::Arc;
 
 use cleanzone_catalog::GlueCatalog;
-use cleanzone_lake::Lake;
-use cleanzone_runtime::{Error, aws, notify, run, settings::Env};
+use cleanzone_lake::{Lake, Quarantine};
+use cleanzone_runtime::{Error, PerObject, aws, run, settings::Env};
 use cleanzone_storage::{S3Options, S3Store};
 
 use handler::CsvToParquet;
@@ -18,10 +18,13 @@ async fn main() -> Result<(), Error> {
     run(async || {
         let env = Env::process();
         let settings = settings::from(&env)?;
+        let quarantines = env.parsed("QUARANTINE_INVALID", "true or false")?.unwrap_or(false);
         let aws = aws::config(&env)?;
         let store = Arc::new(S3Store::new(aws::s3(&aws), S3Options::default()));
         let catalog = Arc::new(GlueCatalog::new(aws_sdk_glue::Client::new(&aws)));
-        Ok(CsvToParquet::new(Lake::new(store, catalog, settings), notify::from_env(&env, &aws)?))
+        let quarantine = quarantines.then(|| Quarantine::new(store.clone()));
+        let function = CsvToParquet::new(Lake::new(store, catalog, settings), quarantine);
+        Ok(PerObject::from_env(function, &env, &aws)?)
     })
     .await
 }

@@ -9,8 +9,11 @@ use std::fmt;
 use serde::Serialize;
 
 macro_rules! error_names {
-    ($($(#[$doc:meta])* $name:ident: $kind:ident,)+) => {
+    ($($(#[$doc:meta])* $name:ident: $kind:ident $about:ident,)+) => {
         /// The stable name of an error. A name is a contract: it is never renamed, and never changes kind.
+        ///
+        /// Every name is either about the data (what arrived) or about the function (how it is set up, what it runs
+        /// on, what it is): the first is for whoever sent the file, the second for whoever runs the lake.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
         #[non_exhaustive]
         pub enum ErrorName { $($(#[$doc])* $name,)+ }
@@ -28,57 +31,64 @@ macro_rules! error_names {
             pub const fn is_transient(self) -> bool {
                 match self { $(ErrorName::$name => error_names!(@ $kind),)+ }
             }
+
+            /// Whether it is about the file that arrived, and not about the function. Always permanent.
+            pub const fn is_about_data(self) -> bool {
+                match self { $(ErrorName::$name => error_names!(@ $about),)+ }
+            }
         }
     };
     (@ permanent) => { false };
     (@ transient) => { true };
+    (@ data) => { true };
+    (@ function) => { false };
 }
 
 error_names! {
     /// The event that invoked the function has no shape that it knows.
-    InvalidEvent: permanent,
+    InvalidEvent: permanent function,
     /// The object key names no database and table.
-    InvalidObjectKey: permanent,
+    InvalidObjectKey: permanent data,
     /// The content is not what the function reads, whatever the name says.
-    InvalidFileFormat: permanent,
+    InvalidFileFormat: permanent data,
     /// The content is delimited text, but broken where the reader cannot go on.
-    MalformedCsv: permanent,
+    MalformedCsv: permanent data,
     /// The file's bytes are not valid in its character set.
-    InvalidEncoding: permanent,
+    InvalidEncoding: permanent data,
     /// A compressed file is truncated, corrupt, or expands beyond the limits.
-    InvalidCompression: permanent,
+    InvalidCompression: permanent data,
     /// The input exceeds a limit: columns, field or header length, decompressed size.
-    LimitExceeded: permanent,
+    LimitExceeded: permanent data,
     /// More rows were rejected than the dataset allows.
-    TooManyRejectedRows: permanent,
+    TooManyRejectedRows: permanent data,
     /// The file cannot be reconciled with the table that exists.
-    SchemaConflict: permanent,
+    SchemaConflict: permanent data,
     /// The source object no longer exists.
-    SourceNotFound: permanent,
+    SourceNotFound: permanent data,
     /// The source object is in an archived storage class and has to be restored first.
-    SourceArchived: permanent,
+    SourceArchived: permanent data,
     /// The source object changed while it was being read.
-    SourceChanged: permanent,
+    SourceChanged: permanent data,
     /// The source lies inside the output: converting it would trigger itself for ever.
-    RecursiveOutput: permanent,
+    RecursiveOutput: permanent function,
     /// The conversion would not have ended before the function's deadline.
-    DeadlineTooClose: permanent,
+    DeadlineTooClose: permanent function,
     /// The role lacks a permission.
-    AccessDenied: permanent,
+    AccessDenied: permanent function,
     /// A bucket, queue or other resource that the settings name does not exist.
-    ResourceNotFound: permanent,
+    ResourceNotFound: permanent function,
     /// A setting (environment variable, flag, configuration file) is missing or wrong.
-    InvalidSettings: permanent,
+    InvalidSettings: permanent function,
     /// A local file could not be read or written.
-    Io: permanent,
+    Io: permanent function,
     /// A defect of cleanzone itself.
-    Internal: permanent,
+    Internal: permanent function,
     /// The service asked for a slower pace.
-    Throttled: transient,
+    Throttled: transient function,
     /// The service failed or could not be reached.
-    ServiceUnavailable: transient,
+    ServiceUnavailable: transient function,
     /// Another writer was faster, again and again.
-    Conflict: transient,
+    Conflict: transient function,
 }
 
 impl fmt::Display for ErrorName {
@@ -133,6 +143,13 @@ mod tests {
     fn only_what_the_service_may_recover_from_is_transient() {
         let transient: Vec<_> = ErrorName::ALL.iter().filter(|n| n.is_transient()).map(|n| n.as_str()).collect();
         assert_eq!(transient, ["Throttled", "ServiceUnavailable", "Conflict"]);
+    }
+
+    #[test]
+    fn nothing_about_the_data_is_transient() {
+        let about: Vec<_> = ErrorName::ALL.iter().filter(|name| name.is_about_data()).collect();
+        assert!(about.iter().all(|name| !name.is_transient()), "{about:?}");
+        assert!(about.contains(&&ErrorName::MalformedCsv) && !about.contains(&&ErrorName::AccessDenied));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! [`run`] is a function's `main`: it sets up the logs, builds the [`Handler`] once, and hands it every
 //! [`Invocation`]. What a handler needs to be built comes from [`settings`] and [`aws`]; whom it tells of a file that
-//! cannot be processed is a [`Notifier`](notify::Notifier).
+//! cannot be processed is a [`Notifier`](notify::Notifier). A function that deals with each object by itself is an
+//! [`ObjectHandler`]; [`PerObject`] does all the rest around it.
 //!
 //! ```no_run
 //! use cleanzone_events::{Reply, decode, reply};
@@ -37,12 +38,16 @@
 
 pub mod aws;
 mod deadline;
+pub mod faults;
 pub mod logs;
+pub mod metrics;
 pub mod notify;
+mod objects;
 mod panics;
 mod run;
 pub mod settings;
 
 pub use lambda_runtime::Error;
+pub use objects::{Done, ObjectHandler, PerObject};
 pub use panics::catch_panic;
 pub use run::{Handler, Invocation, run};

@@ -57,6 +57,8 @@ pub enum Call {
     Get,
     /// [`ObjectStore::put`].
     Put,
+    /// [`ObjectStore::copy`].
+    Copy,
     /// [`ObjectStore::upload`].
     Upload,
     /// [`Upload::write`].
@@ -316,6 +318,21 @@ impl ObjectStore for MemoryStore {
         self.call(Call::Put, |state| {
             let write = state.next();
             state.write_if(at, body, write, when, options, self.versioned)
+        })
+    }
+
+    async fn copy(
+        &self,
+        from: &Location,
+        pin: &Pin,
+        to: &Location,
+        when: &Precondition,
+        options: &WriteOptions,
+    ) -> Result<String> {
+        self.call(Call::Copy, |state| {
+            let (body, _) = state.find(from, pin)?;
+            let write = state.next();
+            state.write_if(to, body, write, when, options, self.versioned)
         })
     }
 

@@ -29,6 +29,21 @@ pub trait ObjectStore: Send + Sync + fmt::Debug {
     /// under way.
     async fn put(&self, at: &Location, body: Bytes, when: &Precondition, options: &WriteOptions) -> Result<String>;
 
+    /// Copies one version of an object within the store, past ourselves, and returns the copy's entity tag. The copy
+    /// appears whole or not at all. It has the user metadata of `options`, and the media type of the source where
+    /// `options` has none.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open) for the source; those of [`put`](Self::put) for the copy.
+    async fn copy(
+        &self,
+        from: &Location,
+        pin: &Pin,
+        to: &Location,
+        when: &Precondition,
+        options: &WriteOptions,
+    ) -> Result<String>;
+
     /// Begins to write an object of any size, out of sight.
     async fn upload(&self, at: &Location, options: &WriteOptions) -> Result<Box<dyn Upload>>;
 

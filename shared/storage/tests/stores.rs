@@ -9,7 +9,7 @@ use cleanzone_storage::{
 };
 use tempfile::TempDir;
 
-use crate::common::{Subject, every_case, noise, rest};
+use crate::common::{Subject, every_case, noise, preconditions_hold_for_copies, rest};
 
 mod common;
 
@@ -22,7 +22,9 @@ fn at(key: &str) -> Location {
 #[tokio::test]
 async fn memory() {
     let store = MemoryStore::new(["bucket"]);
-    every_case(&Subject { store: &store, bucket: "bucket" }).await;
+    let subject = Subject { store: &store, bucket: "bucket" };
+    every_case(&subject).await;
+    preconditions_hold_for_copies(&subject, 10).await;
     assert_eq!(store.pending_uploads(), 0);
 }
 
@@ -92,7 +94,9 @@ fn names(folder: &Path) -> Vec<String> {
 #[tokio::test]
 async fn local() {
     let (folder, store) = folder();
-    every_case(&Subject { store: &store, bucket: "bucket" }).await;
+    let subject = Subject { store: &store, bucket: "bucket" };
+    every_case(&subject).await;
+    preconditions_hold_for_copies(&subject, 10).await;
     // Of everything that was given up or removed, nothing is left.
     let hidden = folder.path().join("bucket/.cleanzone");
     assert_eq!(names(&hidden), ["metadata"]);
@@ -113,6 +117,10 @@ async fn local_stays_within_its_folder() {
         assert!(matches!(store.open(&at, &Pin::default()).await, Err(Error::Io(..))), "{key}");
         assert!(matches!(store.put(&at, "x".into(), &ANY, &options).await, Err(Error::Io(..))), "{key}");
         assert!(matches!(store.upload(&at, &options).await, Err(Error::Io(..))), "{key}");
+        let copy = store.copy(&Location::new("bucket", "x"), &Pin::default(), &at, &ANY, &options).await;
+        assert!(matches!(copy, Err(Error::Io(..))), "{key}");
+        let copy = store.copy(&at, &Pin::default(), &Location::new("bucket", "x"), &ANY, &options).await;
+        assert!(matches!(copy, Err(Error::Io(..))), "{key}");
         assert!(matches!(store.delete(&[at]).await, Err(Error::Io(..))), "{key}");
     }
     for bucket in ["..", ".", "", "bucket/..", "/etc", "secret/.."] {

@@ -4,6 +4,8 @@
 //! batches and rejected rows, in the order of the file, to a [`Sink`]. It is wholly synchronous and knows nothing of
 //! where bytes come from or go to.
 //!
+//! [`recognise`] tells from the beginning of a file alone whether it is worth reading at all.
+//!
 //! A column's type is a function of all its values. [`read`] assumes the types of a sample and begins; where a later
 //! value contradicts them, it finishes inferring and reads the source once more: [`Sink::begin`] is then called again,
 //! and everything handed over before is void.
@@ -52,6 +54,7 @@ mod options;
 mod pipeline;
 mod plan;
 mod reader;
+mod recognise;
 mod report;
 mod scan;
 mod sniff;
@@ -63,6 +66,7 @@ pub use input::{Compression, FileFormat, HEAD_LENGTH, InputError, InputFacts, In
 pub use inspect::{Hint, InspectedColumn, InspectedDialect, Inspection, inspect};
 pub use options::{BadRows, Limits, Options, UnknownBadRows};
 pub use reader::read;
+pub use recognise::{Recognised, recognise};
 pub use report::Report;
 pub use sniff::{Attempt, SniffError};
 

@@ -78,13 +78,7 @@ impl ObjectStore for LocalStore {
     async fn open(&self, at: &Location, pin: &Pin) -> Result<Box<dyn ObjectReader>> {
         let pin = pin.clone();
         self.run(at, move |object| {
-            let (file, meta) = object.find()?;
-            if pin.version.is_some() {
-                return Err(Error::NotFound(object.at.clone()));
-            }
-            if pin.etag.is_some_and(|etag| etag != meta.etag) {
-                return Err(Error::Changed(object.at.clone()));
-            }
+            let (file, meta) = object.find_pinned(&pin)?;
             let at = object.at.clone();
             Ok(Box::new(LocalReader::new(at, file, meta)) as Box<dyn ObjectReader>)
         })
@@ -110,6 +104,26 @@ impl ObjectStore for LocalStore {
         self.run(at, move |object| {
             let mut temporary = object.temporary()?;
             temporary.file.write_all(&body).map_err(|e| object.io(e))?;
+            object.publish(&mut temporary, &when, &metadata)
+        })
+        .await
+    }
+
+    async fn copy(
+        &self,
+        from: &Location,
+        pin: &Pin,
+        to: &Location,
+        when: &Precondition,
+        options: &WriteOptions,
+    ) -> Result<String> {
+        let source = Object::new(&self.root, from)?;
+        let (pin, when, metadata) = (pin.clone(), when.clone(), options.metadata.clone());
+        self.run(to, move |object| {
+            let (mut file, meta) = source.find_pinned(&pin)?;
+            let mut temporary = object.temporary()?;
+            io::copy(&mut file, &mut temporary.file).map_err(|e| object.io(e))?;
+            unchanged(&source.at, &file, &meta)?;
             object.publish(&mut temporary, &when, &metadata)
         })
         .await
@@ -237,6 +251,17 @@ impl Object {
             };
             not_found(error, &self.at, missing)
         })
+    }
+
+    fn find_pinned(&self, pin: &Pin) -> Result<(File, ObjectMeta)> {
+        let (file, meta) = self.find()?;
+        if pin.version.is_some() {
+            return Err(Error::NotFound(self.at.clone()));
+        }
+        if pin.etag.as_ref().is_some_and(|etag| *etag != meta.etag) {
+            return Err(Error::Changed(self.at.clone()));
+        }
+        Ok((file, meta))
     }
 
     /// A new file, out of sight.

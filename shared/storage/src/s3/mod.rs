@@ -22,6 +22,7 @@ use crate::{
     backoff::Backoff,
 };
 
+mod copy;
 mod failure;
 mod read;
 mod upload;
@@ -44,6 +45,9 @@ pub struct S3Options {
     pub part_size: usize,
     /// Parts under way, at most (3). An upload holds up to one more than this many times `part_size` bytes.
     pub parts: usize,
+    /// Bytes of the largest object that is copied in one request (5 GiB, more than which S3 refuses); a larger one is
+    /// copied in parts.
+    pub largest_copy: u64,
     /// What is tried again here because the SDK does not: a body that breaks off, a write that met another one (409),
     /// a key that `DeleteObjects` could not remove just now. Everything else is the SDK's own retry.
     pub retry: Retry,
@@ -51,7 +55,14 @@ pub struct S3Options {
 
 impl Default for S3Options {
     fn default() -> Self {
-        Self { range_size: 8 * MIB, ranges: 4, part_size: 8 * 1024 * 1024, parts: 3, retry: Retry::default() }
+        Self {
+            range_size: 8 * MIB,
+            ranges: 4,
+            part_size: 8 * 1024 * 1024,
+            parts: 3,
+            largest_copy: 5 * 1024 * MIB,
+            retry: Retry::default(),
+        }
     }
 }
 
@@ -63,6 +74,9 @@ impl Default for S3Options {
 /// it is then [`Error::AccessDenied`]. To write or delete on condition of an entity tag needs `s3:GetObject` too
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html>). `HeadObject` has no
 /// body, so [`ObjectStore::head`] cannot tell a missing bucket from a missing object.
+///
+/// A copy costs a `HeadObject` and a `CopyObject`, or for more than [`S3Options::largest_copy`] bytes a multipart
+/// upload. Object tags are not copied, which would need further permissions.
 ///
 /// A write carries a random number in its metadata (`x-amz-meta-cleanzone-write`, hidden from
 /// [`ObjectMeta::metadata`]). Where the answer to a conditional write is lost, the SDK sends it again and S3 finds the
@@ -97,6 +111,7 @@ impl S3Store {
         options.ranges = options.ranges.max(1);
         options.part_size = options.part_size.max(upload::SMALLEST_PART);
         options.parts = options.parts.max(1);
+        options.largest_copy = options.largest_copy.max(upload::SMALLEST_PART as u64);
         // S3's checksums cover whole objects or parts; a range cannot be held against them.
         let config =
             client.config().to_builder().response_checksum_validation(ResponseChecksumValidation::WhenRequired);
@@ -207,6 +222,17 @@ impl ObjectStore for S3Store {
 
     async fn put(&self, at: &Location, body: Bytes, when: &Precondition, options: &WriteOptions) -> Result<String> {
         self.shared.put(at, body, when, options, &write::new_id()).await
+    }
+
+    async fn copy(
+        &self,
+        from: &Location,
+        pin: &Pin,
+        to: &Location,
+        when: &Precondition,
+        options: &WriteOptions,
+    ) -> Result<String> {
+        copy::copy(&self.shared, from, pin, to, when, options).await
     }
 
     async fn upload(&self, at: &Location, options: &WriteOptions) -> Result<Box<dyn Upload>> {

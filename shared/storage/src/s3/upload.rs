@@ -31,7 +31,7 @@ fn part_size(first: usize, before: usize) -> usize {
 /// A multipart upload that exists in S3; aborted as well as can be when it is dropped. What escapes (a process that
 /// ends, a frozen Lambda) is left to the bucket's lifecycle rule.
 #[derive(Debug)]
-struct Multipart {
+pub(super) struct Multipart {
     shared: Arc<Shared>,
     at: Location,
     /// `None` once there is nothing left to abort.
@@ -39,10 +39,16 @@ struct Multipart {
 }
 
 impl Multipart {
-    async fn create(shared: &Arc<Shared>, at: &Location, options: &WriteOptions, write_id: &str) -> Result<Self> {
+    pub(super) async fn create(
+        shared: &Arc<Shared>,
+        at: &Location,
+        content_type: Option<String>,
+        options: &WriteOptions,
+        write_id: &str,
+    ) -> Result<Self> {
         let request = shared.client.create_multipart_upload().bucket(&at.bucket).key(&at.key);
         let request = request
-            .set_content_type(options.content_type.map(str::to_owned))
+            .set_content_type(content_type)
             .set_metadata(Some(options.metadata.clone().into_iter().collect()))
             .metadata(WRITE_ID, write_id);
         let created = request.send().await.map_err(|e| failure(Action::Put, at, e))?;
@@ -50,7 +56,12 @@ impl Multipart {
         Ok(Self { shared: Arc::clone(shared), at: at.clone(), id: Some(id) })
     }
 
-    async fn abort(&mut self) -> Result<()> {
+    /// What names it in S3; empty once there is nothing left to abort.
+    pub(super) fn id(&self) -> String {
+        self.id.clone().unwrap_or_default()
+    }
+
+    pub(super) async fn abort(&mut self) -> Result<()> {
         match self.id.take() {
             Some(id) => abort(&self.shared, &self.at, &id).await,
             None => Ok(()),
@@ -146,9 +157,14 @@ impl S3Upload {
     async fn send(&mut self, part: Bytes) -> Result<()> {
         let multipart = match &mut self.multipart {
             Some(multipart) => multipart,
-            none => none.insert(Multipart::create(&self.shared, &self.at, &self.options, &self.write_id).await?),
+            none => {
+                let content_type = self.options.content_type.map(str::to_owned);
+                none.insert(
+                    Multipart::create(&self.shared, &self.at, content_type, &self.options, &self.write_id).await?,
+                )
+            }
         };
-        let id = multipart.id.clone().unwrap_or_default();
+        let id = multipart.id();
         while self.under_way.len() >= self.shared.options.parts {
             self.join().await?;
         }
@@ -256,7 +272,7 @@ enum Content {
 }
 
 #[derive(Debug)]
-struct S3Staged {
+pub(super) struct S3Staged {
     shared: Arc<Shared>,
     at: Location,
     options: WriteOptions,
@@ -267,6 +283,13 @@ struct S3Staged {
 }
 
 impl S3Staged {
+    /// An object whose parts are in S3 already.
+    pub(super) fn of_parts(multipart: Multipart, write_id: String, size: u64, parts: Vec<CompletedPart>) -> Self {
+        let (shared, at) = (Arc::clone(&multipart.shared), multipart.at.clone());
+        let (multipart, content) = (Some(multipart), Content::Parts(parts));
+        Self { shared, at, options: WriteOptions::default(), write_id, size, multipart, content }
+    }
+
     async fn complete(&self, parts: Vec<CompletedPart>, when: &Precondition) -> Result<String> {
         let at = &self.at;
         let (if_match, if_none_match) = write::headers(when);

@@ -28,7 +28,7 @@ const PART: usize = 5 * MIB;
 /// Ranges of 100 bytes, one at a time.
 fn options() -> S3Options {
     let retry = Retry { retries: 2, first: Duration::from_millis(1), longest: Duration::from_millis(2) };
-    S3Options { range_size: 100, ranges: 1, part_size: PART, parts: 1, retry }
+    S3Options { range_size: 100, ranges: 1, part_size: PART, parts: 1, retry, ..S3Options::default() }
 }
 
 fn store(server: &Server) -> S3Store {
@@ -468,6 +468,118 @@ async fn an_upload_that_is_dropped_is_aborted() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(server.log()[4], "DELETE /b/k?AbortMultipartUpload&uploadId=u1");
+}
+
+// Copying
+
+fn found(size: u64) -> Reply {
+    Reply::known(200).header("content-length", size.to_string()).header("content-type", "text/csv")
+}
+
+fn copied() -> Reply {
+    Reply::new(200).body("<CopyObjectResult><ETag>\"e2\"</ETag></CopyObjectResult>")
+}
+
+fn copied_part() -> Reply {
+    Reply::new(200).body("<CopyPartResult><ETag>\"p\"</ETag></CopyPartResult>")
+}
+
+async fn copy(server: &Server, when: &Precondition) -> Result<String> {
+    let pin = Pin { version: Some("v7".into()), etag: None };
+    let options = WriteOptions { content_type: None, metadata: [("why".to_owned(), "so".to_owned())].into() };
+    store(server).copy(&Location::new("b", "a b+c"), &pin, &at(), when, &options).await
+}
+
+#[tokio::test]
+async fn a_copy_is_pinned_conditional_and_without_tags() {
+    let server = Server::queue(vec![answer(found(9)), answer(copied())]).await;
+    assert_eq!(copy(&server, &Precondition::Absent).await.unwrap(), "e2");
+    let requests = server.requests();
+    assert_eq!(server.log(), ["HEAD /b/a%20b%2Bc?versionId=v7", "PUT /b/k?CopyObject"]);
+    for (name, expected) in [
+        ("x-amz-copy-source", "b/a%20b%2Bc?versionId=v7"),
+        ("x-amz-copy-source-if-match", "\"e1\""),
+        ("if-none-match", "*"),
+        ("x-amz-metadata-directive", "REPLACE"),
+        ("x-amz-tagging-directive", "REPLACE"),
+        ("x-amz-meta-why", "so"),
+        ("content-type", "text/csv"),
+    ] {
+        assert_eq!(requests[1].header(name), expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_condition_that_a_copy_broke_is_found_out() {
+    let refused = || answer(Reply::error(412, "PreconditionFailed"));
+    // The copy's: nothing of ours lies there, and the source is as it was.
+    let server = Server::queue(vec![answer(found(9)), refused(), answer(Reply::known(200)), answer(found(9))]).await;
+    let outcome = copy(&server, &Precondition::Matches("e0".into())).await;
+    assert!(matches!(&outcome, Err(Error::Precondition(found)) if *found == at()), "{outcome:?}");
+    assert_eq!(server.requests()[1].header("if-match"), "\"e0\"");
+    // The source's.
+    let source = Location::new("b", "a b+c");
+    for (then, changed) in [(Reply::new(412), true), (Reply::new(404), false)] {
+        let server = Server::queue(vec![answer(found(9)), refused(), answer(Reply::new(404)), answer(then)]).await;
+        match copy(&server, &Precondition::Absent).await {
+            Err(Error::Changed(at)) => assert!(changed && at == source),
+            Err(Error::NotFound(at)) => assert!(!changed && at == source),
+            outcome => panic!("{outcome:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_copy_whose_answer_was_lost_is_recognised() {
+    let mut first = None;
+    let mut writes = std::collections::VecDeque::from([Reply::lost(), Reply::error(412, "PreconditionFailed")]);
+    let server = Server::start(move |request| match request.method.as_str() {
+        "HEAD" if request.path.starts_with("/b/k") => first.as_ref().map_or(Reply::new(404), made_by),
+        "HEAD" => found(9),
+        _ => {
+            first.get_or_insert_with(|| request.clone());
+            writes.pop_front().unwrap_or(Reply::error(501, "NotExpected"))
+        }
+    })
+    .await;
+    assert_eq!(copy(&server, &Precondition::Absent).await.unwrap(), "e1");
+}
+
+#[tokio::test]
+async fn what_keeps_a_copy_from_being_made_is_named() {
+    let archived = Server::queue(vec![answer(found(9)), answer(Reply::error(403, "InvalidObjectState"))]).await;
+    let error = copy(&archived, &Precondition::None).await.unwrap_err();
+    assert!(matches!(&error, Error::Archived(at) if at.key == "a b+c"), "{error:?}");
+    let forbidden = Server::queue(vec![answer(found(9)), answer(Reply::error(403, "AccessDenied"))]).await;
+    let error = copy(&forbidden, &Precondition::None).await.unwrap_err();
+    assert_eq!(error.to_string(), "not allowed to s3:PutObject s3://b/k");
+    // It can fail after its status.
+    let failing = || answer(Reply::error(200, "InternalError"));
+    let server = Server::queue(vec![answer(found(9)), failing(), failing(), failing()]).await;
+    let error = copy(&server, &Precondition::None).await.unwrap_err();
+    assert!(error.is_transient(), "{error:?}");
+}
+
+#[tokio::test]
+async fn what_is_too_large_for_one_request_is_copied_in_parts() {
+    const SIZE: u64 = (5 << 30) + 1;
+    let completed = ("POST", Reply::new(200).body(COMPLETED));
+    let parts = (0..6).map(|_| ("PUT", copied_part()));
+    let answers = [("HEAD", found(SIZE)), created()].into_iter().chain(parts).chain([completed]);
+    let server = Server::queue(answers.map(|(_, reply)| answer(reply)).collect()).await;
+    assert_eq!(copy(&server, &Precondition::Absent).await.unwrap(), "e1");
+    let requests = server.requests();
+    let ranges: Vec<_> = requests[2..8].iter().map(|r| r.header("x-amz-copy-source-range")).collect();
+    assert_eq!((ranges[0], ranges[5]), ("bytes=0-1073741823", "bytes=5368709120-5368709120"));
+    assert!(requests[2..8].iter().all(|r| r.header("x-amz-copy-source-if-match") == "\"e1\""));
+    assert_eq!((requests[1].header("x-amz-meta-why"), requests[1].header("content-type")), ("so", "text/csv"));
+    assert_eq!(requests[8].header("if-none-match"), "*");
+    assert_eq!(requests[8].header("x-amz-mp-object-size"), SIZE.to_string());
+
+    let answers = [found(SIZE), created().1, Reply::error(403, "AccessDenied"), Reply::new(204)];
+    let server = Server::queue(answers.into_iter().map(answer).collect()).await;
+    assert!(copy(&server, &Precondition::Absent).await.is_err());
+    assert_eq!(server.log().last().unwrap(), "DELETE /b/k?AbortMultipartUpload&uploadId=u1");
 }
 
 // Removing

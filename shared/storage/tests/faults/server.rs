@@ -187,7 +187,7 @@ async fn write(connection: &mut TcpStream, reply: Reply) -> io::Result<()> {
         for (name, value) in &reply.headers {
             head.extend([name, ": ", value, "\r\n"]);
         }
-        if reply.status != 204 {
+        if reply.status != 204 && reply.headers.iter().all(|(name, _)| *name != "content-length") {
             head.extend(["content-length: ", &reply.body.len().to_string(), "\r\n"]);
         }
         connection.write_all((head + "\r\n").as_bytes()).await?;

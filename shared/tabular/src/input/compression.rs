@@ -30,6 +30,17 @@ pub enum Compression {
 }
 
 impl Compression {
+    /// What it is called for short.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+            Self::Bzip2 => "bzip2",
+            Self::Xz => "xz",
+            Self::Zip => "zip",
+        }
+    }
+
     /// Told by the first bytes.
     pub fn detect(head: &[u8]) -> Option<Self> {
         let zstd_skippable = || {

@@ -50,8 +50,19 @@ pub enum FileFormat {
     Jar,
     /// PDF.
     Pdf,
-    /// PNG, JPEG, GIF, TIFF, WebP, BMP.
-    Image,
+    /// PNG.
+    Png,
+    /// JPEG.
+    Jpeg,
+    /// GIF.
+    Gif,
+    /// TIFF.
+    Tiff,
+    /// WebP.
+    #[serde(rename = "webp")]
+    WebP,
+    /// BMP.
+    Bmp,
     /// Sound or film.
     Media,
     /// A program for Linux, Windows or macOS, or a Java class.
@@ -64,6 +75,45 @@ pub enum FileFormat {
     Pgp,
     /// Bytes that are no text in any character set.
     Binary,
+}
+
+impl FileFormat {
+    /// What files of this kind are called for short, as in the names of many of them.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+            Self::JsonLines => "jsonl",
+            Self::Xml => "xml",
+            Self::Html => "html",
+            Self::Rtf => "rtf",
+            Self::Compressed(compression) => compression.id(),
+            Self::Parquet => "parquet",
+            Self::Avro => "avro",
+            Self::Orc => "orc",
+            Self::Arrow => "arrow",
+            Self::Hdf5 => "hdf5",
+            Self::Sqlite => "sqlite",
+            Self::Excel => "xlsx",
+            Self::Ole => "ole",
+            Self::OfficeDocument => "office",
+            Self::OpenDocument => "opendocument",
+            Self::Jar => "jar",
+            Self::Pdf => "pdf",
+            Self::Png => "png",
+            Self::Jpeg => "jpeg",
+            Self::Gif => "gif",
+            Self::Tiff => "tiff",
+            Self::WebP => "webp",
+            Self::Bmp => "bmp",
+            Self::Media => "media",
+            Self::Program => "program",
+            Self::Tar => "tar",
+            Self::Archive => "archive",
+            Self::Pgp => "pgp",
+            Self::Binary => "binary",
+        }
+    }
 }
 
 impl fmt::Display for FileFormat {
@@ -88,7 +138,12 @@ impl fmt::Display for FileFormat {
             Self::OpenDocument => "an OpenDocument file",
             Self::Jar => "a Java archive",
             Self::Pdf => "a PDF document",
-            Self::Image => "an image",
+            Self::Png => "a PNG image",
+            Self::Jpeg => "a JPEG image",
+            Self::Gif => "a GIF image",
+            Self::Tiff => "a TIFF image",
+            Self::WebP => "a WebP image",
+            Self::Bmp => "a BMP image",
             Self::Media => "sound or film",
             Self::Program => "a program",
             Self::Tar => "a tar archive",
@@ -109,12 +164,12 @@ const MAGIC: &[(&[u8], FileFormat)] = &[
     (b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", FileFormat::Ole),
     (b"%PDF-", FileFormat::Pdf),
     (b"{\\rtf", FileFormat::Rtf),
-    (b"\x89PNG\r\n\x1A\n", FileFormat::Image),
-    (b"\xFF\xD8\xFF", FileFormat::Image),
-    (b"GIF87a", FileFormat::Image),
-    (b"GIF89a", FileFormat::Image),
-    (b"II*\0", FileFormat::Image),
-    (b"MM\0*", FileFormat::Image),
+    (b"\x89PNG\r\n\x1A\n", FileFormat::Png),
+    (b"\xFF\xD8\xFF", FileFormat::Jpeg),
+    (b"GIF87a", FileFormat::Gif),
+    (b"GIF89a", FileFormat::Gif),
+    (b"II*\0", FileFormat::Tiff),
+    (b"MM\0*", FileFormat::Tiff),
     (b"\x7FELF", FileFormat::Program),
     (b"\xCA\xFE\xBA\xBE", FileFormat::Program),
     (b"\xCF\xFA\xED\xFE", FileFormat::Program),
@@ -138,7 +193,7 @@ const WEAK_MAGIC: &[(&[u8], FileFormat)] = &[
     (b"PARE", FileFormat::Parquet),
     (b"ORC", FileFormat::Orc),
     (b"FEA1", FileFormat::Arrow),
-    (b"BM", FileFormat::Image),
+    (b"BM", FileFormat::Bmp),
     (b"RIFF", FileFormat::Media),
     (b"MZ", FileFormat::Program),
     (b"ID3", FileFormat::Media),
@@ -167,7 +222,7 @@ impl FileFormat {
         if let Some((_, format)) = WEAK_MAGIC.iter().find(|(magic, _)| head.starts_with(magic))
             && controls(head) > 0
         {
-            return if head.get(8..12) == Some(b"WEBP") { Self::Image } else { *format };
+            return if head.get(8..12) == Some(b"WEBP") { Self::WebP } else { *format };
         }
         if head.get(4..8) == Some(b"ftyp") && controls(head) > 0 {
             return Self::Media;
@@ -190,10 +245,30 @@ impl FileFormat {
         let begins = |with: &str| text.get(..with.len()).is_some_and(|t| t.eq_ignore_ascii_case(with.as_bytes()));
         if ["<!doctype html", "<html", "<head>", "<body"].into_iter().any(begins) {
             Self::Html
-        } else if begins("<?xml") {
+        } else if begins("<?xml") || is_markup(text) {
             Self::Xml
         } else {
             super::json::detect(text).unwrap_or(Self::Text)
+        }
+    }
+}
+
+/// XML without a declaration: an element, and after its tag more markup, or at the end its own.
+fn is_markup(text: &[u8]) -> bool {
+    let Some(name) = text.strip_prefix(b"<") else { return false };
+    let length = name.iter().take_while(|b| b.is_ascii_alphanumeric() || b"_:-.".contains(b)).count();
+    let (name, rest) = name.split_at(length);
+    let named = name.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
+        && rest.first().is_some_and(|b| b.is_ascii_whitespace() || b"/>".contains(b));
+    let Some(close) = memchr::memchr2(b'<', b'>', rest).filter(|at| named && rest[*at] == b'>') else { return false };
+    let empty = close > 0 && rest[close - 1] == b'/';
+    let inside = rest[close + 1..].trim_ascii();
+    match inside.first() {
+        None => empty,
+        Some(b'<') => true,
+        Some(_) => {
+            let end = inside.strip_suffix(b">").and_then(|text| text.strip_suffix(name));
+            end.is_some_and(|text| text.ends_with(b"</"))
         }
     }
 }
@@ -253,7 +328,7 @@ mod tests {
         tar[..5].copy_from_slice(b"a.csv");
         tar[257..262].copy_from_slice(b"ustar");
         assert_eq!(FileFormat::detect(&tar), FileFormat::Tar);
-        assert_eq!(FileFormat::detect(&with_controls(b"RIFF1234WEBP")), FileFormat::Image);
+        assert_eq!(FileFormat::detect(&with_controls(b"RIFF1234WEBP")), FileFormat::WebP);
         assert_eq!(FileFormat::detect(&with_controls(b"\0\0\0\x20ftypisom")), FileFormat::Media);
     }
 
@@ -294,7 +369,12 @@ mod tests {
     fn markup_is_told_from_delimited_text() {
         assert_eq!(FileFormat::detect(b"\xEF\xBB\xBF\n<!DOCTYPE html>\n<html>"), FileFormat::Html);
         assert_eq!(FileFormat::detect(b"<?xml version=\"1.0\"?><a/>"), FileFormat::Xml);
-        assert_eq!(FileFormat::detect(b"<5,>5\n1,2\n"), FileFormat::Text);
+        for xml in ["<a/>", "<a b='c'>\n <d/>", "<ns:a>text</ns:a>\n", "<a\nb=\"1\"/>"] {
+            assert_eq!(FileFormat::detect(xml.as_bytes()), FileFormat::Xml, "{xml}");
+        }
+        for text in ["<5,>5\n1,2\n", "<a>,<b>\n1,2\n", "<a>x</a>,y\n", "<a", "<a>", "<", "<a,<b>\n", "<a>x</b>"] {
+            assert_eq!(FileFormat::detect(text.as_bytes()), FileFormat::Text, "{text}");
+        }
     }
 
     #[test]

@@ -14,12 +14,14 @@ mod charset;
 mod compression;
 mod error;
 mod format;
+mod head;
 mod json;
 mod zip;
 
 pub use compression::Compression;
 pub use error::{InputError, ZipEntries};
 pub use format::{FileFormat, HEAD_LENGTH};
+pub(crate) use head::head;
 
 /// Text that is looked at to find out its character set, bytes.
 const SAMPLE: usize = 1 << 20;
@@ -66,6 +68,12 @@ struct Counters {
     bytes: Arc<AtomicU64>,
     wrong_sequences: AtomicU64,
     first_wrong: AtomicU64,
+}
+
+impl Counters {
+    fn new(bytes: Arc<AtomicU64>) -> Self {
+        Self { bytes, wrong_sequences: AtomicU64::new(0), first_wrong: AtomicU64::new(u64::MAX) }
+    }
 }
 
 /// What is being found out about a file while it is read.
@@ -147,8 +155,7 @@ pub(crate) fn open(mut reader: Box<dyn Read + Send>, options: &InputOptions) -> 
         Some(name) => charset::by_name(name, &head)?,
         None => charset::detect(&head, whole),
     };
-    let counters =
-        Arc::new(Counters { bytes, wrong_sequences: AtomicU64::new(0), first_wrong: AtomicU64::new(u64::MAX) });
+    let counters = Arc::new(Counters::new(bytes));
     let text = Box::new(Begun { head, at: found.mark, rest: text });
     let mut text = charset::decode(found.charset, text, found.mark, Arc::clone(&counters));
     if found.charset != charset::Charset::Utf8 {

@@ -1,0 +1,27 @@
+//! An object that lands in S3 is recognised, by its content first and its name second, and sent on its way.
+
+mod decide;
+mod handler;
+mod name;
+mod routing;
+
+use std::sync::Arc;
+
+use cleanzone_lake::Quarantine;
+use cleanzone_runtime::{Error, PerObject, aws, run, settings::Env};
+use cleanzone_storage::S3Store;
+
+use handler::RouteFile;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    run(async || {
+        let env = Env::process();
+        let quarantines = env.parsed("QUARANTINE_INVALID", "true or false")?.unwrap_or(false);
+        let aws = aws::config(&env)?;
+        let store = Arc::new(S3Store::new(aws::s3(&aws), handler::one_read()));
+        let quarantine = quarantines.then(|| Quarantine::new(store.clone()));
+        Ok(PerObject::from_env(RouteFile::new(store, quarantine), &env, &aws)?)
+    })
+    .await
+}
