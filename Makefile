@@ -8,12 +8,12 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 LAKE_PORT ?= 4566
 AUTH ?= false
-# How files come in: direct or queue. Empty leaves it as it was, which is direct at first.
+# How files come in: direct, queue or workflow. Empty leaves it as it was, which is direct at first.
 INGEST ?=
 # Where the function will run: on AWS arm64 unless told otherwise, in the local lake on this machine.
 ARCH ?= arm64
 HOST_ARCH := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
-FUNCTIONS := csv-to-parquet
+FUNCTIONS := csv-to-parquet route-file
 STACK ?= cleanzone
 ENVIRONMENT ?= dev
 # More template parameters for `make deploy`, such as PARAMETERS="NotificationEmail=me@example.com Timeout=300".
@@ -34,7 +34,7 @@ help: ## List the targets
 demo: up ## Watch four files become tables in the local lake
 	@.venv/bin/python scripts/demo.py
 
-up: ## Start the local lake, build, deploy; run it again after a change (LAKE_PORT=4566 AUTH=false INGEST=direct)
+up: ## Start the local lake, build, deploy; run it again after a change (LAKE_PORT=4566 AUTH=false INGEST=direct|queue|workflow)
 	@$(MAKE) build ARCH=$(HOST_ARCH)
 	@.venv/bin/python scripts/lake.py up
 
@@ -70,11 +70,12 @@ test: $(VENV) ## Run every test: unit, property, conformance, end to end
 	@$(MAKE) build ARCH=$(HOST_ARCH)
 	@.venv/bin/pytest tests
 
-lint: $(VENV) ## Check format, lints and the template
+lint: $(VENV) ## Check format, lints, the template and the workflows
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
 	ruff format --check --quiet . && ruff check --quiet .
 	cfn-lint --include-checks I -- template.yaml
+	.venv/bin/python scripts/lint_workflows.py
 	AWS_DEFAULT_REGION=us-east-1 sam validate --lint --template template.yaml
 
 format: $(VENV) ## Format everything

@@ -32,8 +32,19 @@ ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
 REGION = "us-east-1"
 STACK = "cleanzone"
+# What `env` says of the stack, where it has that.
+EXPORTED = {
+    "LANDING_BUCKET": "LandingBucketName",
+    "CLEAN_BUCKET": "CleanBucketName",
+    "FAILURE_QUEUE_URL": "FailureQueueUrl",
+    "INGEST_QUEUE_URL": "IngestQueueUrl",
+    "INGEST_DEAD_LETTER_QUEUE_URL": "IngestDeadLetterQueueUrl",
+    "PROCESS_FILES_STATE_MACHINE_ARN": "ProcessFilesStateMachineArn",
+}
 START_LIMIT = 60
 STOP_LIMIT = 10
+# A parameter's empty value, as sam wants it written.
+EMPTY = '""'
 ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
 
 
@@ -155,7 +166,7 @@ class Lake:
                     *[ROOT / ".venv/bin/sam", "deploy", "--template-file", template, "--stack-name", stack],
                     *["--resolve-s3", "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset"],
                     *["--no-fail-on-empty-changeset", "--no-progressbar", "--region", REGION],
-                    *["--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items())],
+                    *["--parameter-overrides", *(f"{name}={value or EMPTY}" for name, value in parameters.items())],
                 ],
                 cwd=self.folder,
                 env=os.environ
@@ -215,6 +226,8 @@ class Lake:
             "MINISTACK_REGION": REGION,
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
+            # What a state machine waits before it tries again takes a hundredth of the time here.
+            "SFN_WAIT_SCALE": "0.01",
         }
         if self.auth:
             key = self.folder / "key.pem"
@@ -279,11 +292,8 @@ def up(port: int, auth: bool, ingest: str) -> Lake:
 
 
 def print_environment(lake: Lake) -> None:
-    buckets = {
-        "LANDING_BUCKET": lake.outputs["LandingBucketName"],
-        "CLEAN_BUCKET": lake.outputs["CleanBucketName"],
-    }
-    for name, value in (lake.client_environment | buckets).items():
+    outputs = {name: lake.outputs[output] for name, output in EXPORTED.items() if output in lake.outputs}
+    for name, value in (lake.client_environment | outputs).items():
         print(f"export {name}={value}")
 
 

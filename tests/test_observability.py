@@ -6,7 +6,7 @@ import cfnlint.decode.cfn_yaml
 import pytest
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 from lake import REGION, ROOT
-from zone import Zone
+from zone import Upload, Zone, csv
 
 TEMPLATE = cfnlint.decode.cfn_yaml.load(str(ROOT / "template.yaml"))
 # The template is written in the one, and its schema is of the other.
@@ -65,3 +65,23 @@ def test_the_dashboard_shows_both(zone: Zone):
         assert f'"{metric}"' in text
     assert zone.function in text
     assert all(widget["properties"]["title"] for widget in body["widgets"])
+
+
+def test_what_is_watched_is_what_the_function_says_of_each_object(zone: Zone, database: str):
+    good = zone.land(f"{database}/t/good.csv", csv("n", "1", "2"))
+    bad = zone.land(f"{database}/t/bad.csv", b"%PDF-1.7\n%%EOF\n")
+    zone.converted(good)
+    zone.failed(bad)
+
+    def measured(upload: Upload) -> dict | None:
+        lines = [json.loads(line) for line in zone.log.lines() if '"_aws"' in line]
+        return next((line for line in lines if (line["bucket"], line["key"]) == (upload.bucket, upload.key)), None)
+
+    line = zone.until("the file is measured", lambda: measured(good))
+    names = {m["Name"] for directive in line["_aws"]["CloudWatchMetrics"] for m in directive["Metrics"]}
+    assert names >= {"Objects", "Rows", "RejectedRows", "BytesIn", "BytesOut", "Duration", "DataErrors"}
+    assert {d["Namespace"] for d in line["_aws"]["CloudWatchMetrics"]} == {"cleanzone"}
+    assert (line["FunctionName"], line["Rows"]) == (zone.function, 2)
+    assert (line["DataErrors"], line["FunctionErrors"]) == (0, 0)
+    line = zone.until("the failure is measured", lambda: measured(bad))
+    assert (line["DataErrors"], line["FunctionErrors"]) == (1, 0)
