@@ -8,10 +8,12 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 LAKE_PORT ?= 4566
 AUTH ?= false
+# How files come in: direct, queue or workflow. Empty leaves it as it was, which is direct at first.
+INGEST ?=
 # Where the function will run: on AWS arm64 unless told otherwise, in the local lake on this machine.
 ARCH ?= arm64
 HOST_ARCH := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
-FUNCTIONS := csv-to-parquet
+FUNCTIONS := csv-to-parquet route-file
 STACK ?= cleanzone
 ENVIRONMENT ?= dev
 # More template parameters for `make deploy`, such as PARAMETERS="NotificationEmail=me@example.com Timeout=300".
@@ -19,7 +21,7 @@ PARAMETERS ?=
 
 VENV := .venv/.complete
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-export LAKE_PORT AUTH
+export LAKE_PORT AUTH INGEST
 export SAM_CLI_TELEMETRY := 0
 # cargo-lambda looks for a newer release of itself otherwise.
 export CARGO_LAMBDA_NO_UPDATE_CHECK := 1
@@ -32,7 +34,7 @@ help: ## List the targets
 demo: up ## Watch four files become tables in the local lake
 	@.venv/bin/python scripts/demo.py
 
-up: ## Start the local lake, build, deploy; run it again after a change (LAKE_PORT=4566 AUTH=false)
+up: ## Start the local lake, build, deploy; run it again after a change (LAKE_PORT=4566 AUTH=false INGEST=direct|queue|workflow)
 	@$(MAKE) build ARCH=$(HOST_ARCH)
 	@.venv/bin/python scripts/lake.py up
 
@@ -52,11 +54,11 @@ build: $(VENV) ## Build the functions for Lambda (ARCH=arm64 or x86_64)
 	@sam build --build-dir .aws-sam/$(ARCH) --parameter-overrides Architecture=$(ARCH) >.aws-sam/$(ARCH).log 2>&1 \
 		|| { cat .aws-sam/$(ARCH).log; exit 1; }
 
-deploy: build ## Deploy to AWS (STACK=cleanzone ENVIRONMENT=dev ARCH=arm64 PARAMETERS="Name=value ...")
+deploy: build ## Deploy to AWS (STACK=cleanzone ENVIRONMENT=dev INGEST=direct PARAMETERS="Name=value ...")
 	@[[ -z "$${AWS_ENDPOINT_URL:-}" ]] || { echo "AWS_ENDPOINT_URL is set: this shell points at a local lake."; exit 1; }
 	sam deploy --template-file .aws-sam/$(ARCH)/template.yaml --stack-name $(STACK) --resolve-s3 \
 		--capabilities CAPABILITY_IAM --confirm-changeset --no-fail-on-empty-changeset \
-		--parameter-overrides Architecture=$(ARCH) EnvironmentName=$(ENVIRONMENT) $(PARAMETERS)
+		--parameter-overrides Architecture=$(ARCH) EnvironmentName=$(ENVIRONMENT) $(INGEST:%=Ingest=%) $(PARAMETERS)
 
 # Doc tests are not nextest's business.
 test: $(VENV) ## Run every test: unit, property, conformance, end to end
@@ -68,11 +70,12 @@ test: $(VENV) ## Run every test: unit, property, conformance, end to end
 	@$(MAKE) build ARCH=$(HOST_ARCH)
 	@.venv/bin/pytest tests
 
-lint: $(VENV) ## Check format, lints and the template
+lint: $(VENV) ## Check format, lints, the template and the workflows
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
 	ruff format --check --quiet . && ruff check --quiet .
 	cfn-lint --include-checks I -- template.yaml
+	.venv/bin/python scripts/lint_workflows.py
 	AWS_DEFAULT_REGION=us-east-1 sam validate --lint --template template.yaml
 
 format: $(VENV) ## Format everything

@@ -5,7 +5,8 @@
     lake.py down   stop what `up` started
 
 LAKE_PORT chooses the port (4566), so that several lakes can run side by side. With --auth (AUTH=true) the lake
-enforces IAM as AWS does, over HTTPS, because the template's policies refuse anything else.
+enforces IAM as AWS does, over HTTPS, because the template's policies refuse anything else. --ingest (INGEST) is the
+template's parameter of this name; without it, that stays as it was.
 """
 
 import argparse
@@ -31,8 +32,19 @@ ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
 REGION = "us-east-1"
 STACK = "cleanzone"
+# What `env` says of the stack, where it has that.
+EXPORTED = {
+    "LANDING_BUCKET": "LandingBucketName",
+    "CLEAN_BUCKET": "CleanBucketName",
+    "FAILURE_QUEUE_URL": "FailureQueueUrl",
+    "INGEST_QUEUE_URL": "IngestQueueUrl",
+    "INGEST_DEAD_LETTER_QUEUE_URL": "IngestDeadLetterQueueUrl",
+    "PROCESS_FILES_STATE_MACHINE_ARN": "ProcessFilesStateMachineArn",
+}
 START_LIMIT = 60
 STOP_LIMIT = 10
+# A parameter's empty value, as sam wants it written.
+EMPTY = '""'
 ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
 
 
@@ -141,19 +153,20 @@ class Lake:
         shutil.rmtree(self.folder / "tmp", ignore_errors=True)
         return stopped
 
-    def deploy(self) -> None:
+    def deploy(self, stack: str = STACK, **parameters: str) -> None:
         """Deploys what `sam build` left in .aws-sam; nothing changed is fine."""
         template = ROOT / ".aws-sam" / ARCHITECTURE / "template.yaml"
         if not template.exists():
             raise terminal.fail("nothing is built yet: run `make up`")
-        log = self.folder / "deploy.log"
+        parameters = {"Architecture": ARCHITECTURE, "EndpointUrl": self.endpoint} | parameters
+        log = self.folder / f"deploy-{stack}.log"
         with log.open("wb") as output:
             done = subprocess.run(
                 [
-                    *[ROOT / ".venv/bin/sam", "deploy", "--template-file", template, "--stack-name", STACK],
+                    *[ROOT / ".venv/bin/sam", "deploy", "--template-file", template, "--stack-name", stack],
                     *["--resolve-s3", "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset"],
                     *["--no-fail-on-empty-changeset", "--no-progressbar", "--region", REGION],
-                    *["--parameter-overrides", f"Architecture={ARCHITECTURE}", f"EndpointUrl={self.endpoint}"],
+                    *["--parameter-overrides", *(f"{name}={value or EMPTY}" for name, value in parameters.items())],
                 ],
                 cwd=self.folder,
                 env=os.environ
@@ -186,8 +199,11 @@ class Lake:
     @cached_property
     def outputs(self) -> dict[str, str]:
         """The outputs of the deployed stack, by name."""
-        stack = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
-        return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+        return self.outputs_of(STACK)
+
+    def outputs_of(self, stack: str) -> dict[str, str]:
+        found = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+        return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
 
     def _refuse_busy_port(self) -> None:
         with socket.socket() as probe:
@@ -210,6 +226,8 @@ class Lake:
             "MINISTACK_REGION": REGION,
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
+            # What a state machine waits before it tries again takes a hundredth of the time here.
+            "SFN_WAIT_SCALE": "0.01",
         }
         if self.auth:
             key = self.folder / "key.pem"
@@ -254,7 +272,7 @@ def _tail(file: Path, lines: int = 25) -> str:
     return "\n".join(file.read_text(errors="replace").splitlines()[-lines:])
 
 
-def up(port: int, auth: bool) -> Lake:
+def up(port: int, auth: bool, ingest: str) -> Lake:
     lake = Lake.running(port)
     if lake is not None and lake.auth != auth:
         is_, other = ("enforces", "`make up`") if lake.auth else ("does not enforce", "`make up AUTH=true`")
@@ -268,17 +286,14 @@ def up(port: int, auth: bool) -> Lake:
         else:
             step.text = f"MiniStack already listens on {lake.endpoint}"
     with terminal.Step(f"Deploying the stack {STACK}") as step:
-        lake.deploy()
+        lake.deploy(**({"Ingest": ingest} if ingest else {}))
         step.text = f"Stack {STACK} is deployed"
     return lake
 
 
 def print_environment(lake: Lake) -> None:
-    buckets = {
-        "LANDING_BUCKET": lake.outputs["LandingBucketName"],
-        "CLEAN_BUCKET": lake.outputs["CleanBucketName"],
-    }
-    for name, value in (lake.client_environment | buckets).items():
+    outputs = {name: lake.outputs[output] for name, output in EXPORTED.items() if output in lake.outputs}
+    for name, value in (lake.client_environment | outputs).items():
         print(f"export {name}={value}")
 
 
@@ -287,10 +302,11 @@ def main() -> None:
     arguments.add_argument("command", choices=["up", "env", "down"])
     arguments.add_argument("--port", type=int, default=int(os.environ.get("LAKE_PORT") or 4566))
     arguments.add_argument("--auth", action="store_true", default=os.environ.get("AUTH", "").lower() == "true")
+    arguments.add_argument("--ingest", default=os.environ.get("INGEST", ""), help="how files come in")
     chosen = arguments.parse_args()
     match chosen.command:
         case "up":
-            lake = up(chosen.port, chosen.auth)
+            lake = up(chosen.port, chosen.auth, chosen.ingest)
             print()
             print_environment(lake)
         case "env":

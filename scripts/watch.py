@@ -13,6 +13,8 @@ import terminal
 from lake import HOST, ROOT, Lake
 
 FUNCTION = "csv-to-parquet"
+# Whatever calls the function calls this alias, so it has to point at a version that hands its events on.
+ALIAS = "live"
 PORT = 9000
 # MiniStack hands the invocations of a function with this variable to the URL in it.
 PROXY = "MINISTACK_LAMBDA_PROXY_URL"
@@ -35,8 +37,12 @@ def main() -> None:
     variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     variables.pop(PROXY, None)
 
+    deployed = functions.get_alias(FunctionName=name, Name=ALIAS)["FunctionVersion"]
+
     def send_events_to(proxy: dict[str, str]) -> None:
         functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables | proxy})
+        version = functions.publish_version(FunctionName=name)["Version"] if proxy else deployed
+        functions.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=version)
 
     address = loopback()
     url = f"http://{f'[{address}]' if ':' in address else address}:{PORT}/2015-03-31/functions/{FUNCTION}/invocations"

@@ -6,8 +6,10 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+import ways as ways_in
 from doors import SideDoor
 from lake import HOST, Lake
+from ways import WAYS, Way
 from zone import BOOTSTRAP, Zone, plain
 
 _numbers = itertools.count(1)
@@ -42,6 +44,24 @@ def zone(lake: Lake) -> Iterator[Zone]:
 @pytest.fixture(scope="session")
 def side_door(zone: Zone) -> SideDoor:
     return SideDoor(zone)
+
+
+@pytest.fixture(scope="session")
+def ways(lake: Lake) -> Iterator[dict[str, Way]]:
+    deployed = ways_in.deploy(lake)
+    yield deployed
+    for way in deployed.values():
+        way.zone.close()
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest, ways: dict[str, Way]) -> Way:
+    return ways[request.param]
+
+
+@pytest.fixture
+def queue(ways: dict[str, Way]) -> Way:
+    return ways["queue"]
 
 
 @pytest.fixture

@@ -167,7 +167,7 @@ def test_a_failure_that_cannot_be_told_is_handed_back_until_lambda_tells_of_it(
     zone: Zone, side_door: SideDoor, database: str
 ):
     name = "cleanzone-tests-speechless"
-    topic = zone.lake.outputs["FailureTopicArn"] + "-gone"
+    topic = zone.outputs["FailureTopicArn"] + "-gone"
     prefix = side_door.direct(name, side_door.copy(name, environment={"FAILURE_TOPIC_ARN": topic}))
     upload = side_door.land(f"{prefix}/{database}/t/file.csv", png())
 

@@ -126,8 +126,8 @@ def test_everything_else_is_closed(zone: Zone, twin: Twin):
     assert refused(twin.client("dynamodb").list_tables)
     sns = twin.client("sns")
     assert refused(sns.create_topic, Name="mine")
-    assert refused(sns.subscribe, TopicArn=zone.lake.outputs["FailureTopicArn"], Protocol="email", Endpoint="a@b.c")
-    assert refused(twin.client("sqs").receive_message, QueueUrl=zone.lake.outputs["FailureQueueUrl"])
+    assert refused(sns.subscribe, TopicArn=zone.outputs["FailureTopicArn"], Protocol="email", Endpoint="a@b.c")
+    assert refused(twin.client("sqs").receive_message, QueueUrl=zone.outputs["FailureQueueUrl"])
 
 
 def test_the_role_trusts_lambda_alone_and_names_no_action_by_a_pattern(zone: Zone):

@@ -15,10 +15,11 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 from botocore.exceptions import ClientError
-from lake import ARCHITECTURE, ROOT, Lake
+from lake import ARCHITECTURE, ROOT, STACK, Lake
 
 PATIENCE = 45
-BOOTSTRAP = ROOT / ".aws-sam" / ARCHITECTURE / "CsvToParquetFunction" / "bootstrap"
+BUILT = ROOT / ".aws-sam" / ARCHITECTURE
+BOOTSTRAP = BUILT / "CsvToParquetFunction" / "bootstrap"
 QUERY_RESULTS = "cleanzone-tests-query-results"
 
 Seen = TypeVar("Seen")
@@ -105,8 +106,11 @@ class Log:
 
 
 class Zone:
-    def __init__(self, lake: Lake) -> None:
+    """What one stack has deployed into the lake."""
+
+    def __init__(self, lake: Lake, stack: str = STACK) -> None:
         self.lake = lake
+        self.outputs = lake.outputs_of(stack)
         self._clients: list = []
         self.s3 = self.client("s3")
         self.glue = self.client("glue")
@@ -114,15 +118,14 @@ class Zone:
         self.functions = self.client("lambda")
         self.iam = self.client("iam")
         self.sqs = self.client("sqs")
-        self.landing = lake.outputs["LandingBucketName"]
-        self.clean = lake.outputs["CleanBucketName"]
-        self.function = lake.outputs["CsvToParquetFunctionName"]
-        self._failure_queue = lake.outputs["FailureQueueUrl"]
+        self.landing = self.outputs["LandingBucketName"]
+        self.clean = self.outputs["CleanBucketName"]
+        self.function = self.outputs["CsvToParquetFunctionName"]
+        self._failure_queue = self.outputs["FailureQueueUrl"]
         self._failures: list[Failure] = []
         self._receiving = threading.Lock()
         configuration = self.functions.get_function_configuration(FunctionName=self.function)
         self.role = configuration["Role"].rsplit("/", 1)[-1]
-        self._configuration = configuration
         self.log = Log(self.client("logs"), configuration["LoggingConfig"]["LogGroup"])
         self.s3.create_bucket(Bucket=QUERY_RESULTS)
 
@@ -237,6 +240,10 @@ class Zone:
         named = (upload.bucket, upload.key)
         return [f for f in self.failures() if (f.attributes.get("bucket"), f.attributes.get("key")) == named]
 
+    def told_of(self, upload: Upload) -> list[Failure]:
+        """The messages about this object, as a person finds them: a state machine's have no attributes on MiniStack."""
+        return [failure for failure in self.failures() if f"File:    {upload.uri}\n" in failure.body]
+
     def failed(self, upload: Upload) -> Failure:
         """Waits until the failure queue has been told of this object."""
         return self.until(f"the failure queue has been told of {upload.uri}", lambda: self.failures_of(upload))[0]
@@ -250,11 +257,11 @@ class Zone:
             return Answer(payload, payload["errorType"])
         return Answer(payload)
 
-    def copy_of_function(self, name: str, variant: Variant) -> str:
-        """Creates a function with the deployed one's code and settings and a role with its policy, but for `variant`.
-        What the stack has deployed stays as it is. Returns its ARN."""
+    def copy_of_function(self, name: str, variant: Variant, of: str = "CsvToParquet") -> str:
+        """Creates a function with the deployed one's code and settings and a role with csv-to-parquet's policy, but for
+        `variant`. What the stack has deployed stays as it is. Returns its ARN."""
         role = self.copy_of_role(name, variant, {"Service": "lambda.amazonaws.com"})
-        template = self._configuration
+        template = self.functions.get_function_configuration(FunctionName=self.outputs[f"{of}FunctionName"])
         environment = template["Environment"]["Variables"] | variant.environment
         function = self.functions.create_function(
             FunctionName=name,
@@ -266,9 +273,9 @@ class Zone:
             Timeout=variant.timeout,
             MemorySize=variant.memory,
             Environment={"Variables": environment},
-            Code=self._code,
+            Code=self._code(of),
         )
-        invocations = self.functions.get_function_event_invoke_config(FunctionName=self.function, Qualifier="$LATEST")
+        invocations = self.functions.get_function_event_invoke_config(FunctionName=self.function, Qualifier="live")
         self.functions.put_function_event_invoke_config(
             FunctionName=name,
             Qualifier="$LATEST",
@@ -307,16 +314,15 @@ class Zone:
         assert (len(names), attached) == (1, []), (names, attached)
         return self.iam.get_role_policy(RoleName=self.role, PolicyName=names[0])["PolicyDocument"]
 
-    @property
-    def _code(self) -> dict:
+    def _code(self, of: str) -> dict:
         """The zip that a copy is made from, uploaded once."""
-        place = {"S3Bucket": QUERY_RESULTS, "S3Key": "code.zip"}
+        place = {"S3Bucket": QUERY_RESULTS, "S3Key": f"{of}.zip"}
         try:
             self.s3.head_object(Bucket=place["S3Bucket"], Key=place["S3Key"])
         except ClientError:
             packed = io.BytesIO()
             with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-                archive.write(BOOTSTRAP, "bootstrap")
+                archive.write(BUILT / f"{of}Function" / "bootstrap", "bootstrap")
             self.s3.put_object(Bucket=place["S3Bucket"], Key=place["S3Key"], Body=packed.getvalue())
         return place
 

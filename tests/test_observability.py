@@ -1,0 +1,87 @@
+"""What is watched, and what it costs: alarms of two classes, a dashboard, and tags on everything that takes them."""
+
+import json
+
+import cfnlint.decode.cfn_yaml
+import pytest
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
+from lake import REGION, ROOT
+from zone import Upload, Zone, csv
+
+TEMPLATE = cfnlint.decode.cfn_yaml.load(str(ROOT / "template.yaml"))
+# The template is written in the one, and its schema is of the other.
+DEPLOYED_AS = {
+    "AWS::Serverless::Function": "AWS::Lambda::Function",
+    "AWS::Serverless::StateMachine": "AWS::StepFunctions::StateMachine",
+}
+TAGS = {"environment": {"Ref": "EnvironmentName"}, "cost-center": {"Ref": "CostCenter"}}
+
+
+@pytest.mark.parametrize("name", TEMPLATE["Resources"])
+def test_everything_that_takes_tags_carries_those_of_the_bill(name: str):
+    resource = TEMPLATE["Resources"][name]
+    kind = DEPLOYED_AS.get(resource["Type"], resource["Type"])
+    if "Tags" in PROVIDER_SCHEMA_MANAGER.get_resource_schema(REGION, kind).schema["properties"]:
+        tags = resource["Properties"]["Tags"]
+        assert (tags if isinstance(tags, dict) else {tag["Key"]: tag["Value"] for tag in tags}) == TAGS
+
+
+def watched(stack: Zone) -> dict[str, dict]:
+    """The alarms of this stack, by what their names say beside the environment."""
+    prefix = stack.function.removesuffix("csv-to-parquet")
+    pages = stack.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=prefix)
+    return {a["AlarmName"].removeprefix(prefix): a for page in pages for a in page["MetricAlarms"]}
+
+
+def test_functions_that_fail_and_data_that_fails_are_told_apart(zone: Zone):
+    alarms = watched(zone)
+    assert {name.split("-")[0] for name in alarms} == {"function", "data"}
+    assert all(alarm["AlarmDescription"] for alarm in alarms.values())
+    seen = {name: (alarm["Namespace"], alarm["MetricName"]) for name, alarm in alarms.items()}
+    assert seen["function-failed"] == ("AWS/Lambda", "Errors")
+    assert seen["function-errors"] == ("cleanzone", "FunctionErrors")
+    assert seen["function-throttled"] == ("AWS/Lambda", "Throttles")
+    assert seen["data-failed"] == ("cleanzone", "DataErrors")
+    for alarm in alarms.values():
+        for dimension in alarm["Dimensions"]:
+            if dimension["Name"] == "FunctionName":
+                assert dimension["Value"] == zone.function
+
+
+def test_the_dashboard_shows_both(zone: Zone):
+    name = zone.function.removesuffix("-csv-to-parquet")
+    body = json.loads(zone.client("cloudwatch").get_dashboard(DashboardName=name)["DashboardBody"])
+    text = json.dumps([widget["properties"]["metrics"] for widget in body["widgets"]])
+    for metric in (
+        "Objects",
+        "Rows",
+        "RejectedRows",
+        "BytesIn",
+        "BytesOut",
+        "Duration",
+        "FunctionErrors",
+        "DataErrors",
+    ):
+        assert f'"{metric}"' in text
+    assert zone.function in text
+    assert all(widget["properties"]["title"] for widget in body["widgets"])
+
+
+def test_what_is_watched_is_what_the_function_says_of_each_object(zone: Zone, database: str):
+    good = zone.land(f"{database}/t/good.csv", csv("n", "1", "2"))
+    bad = zone.land(f"{database}/t/bad.csv", b"%PDF-1.7\n%%EOF\n")
+    zone.converted(good)
+    zone.failed(bad)
+
+    def measured(upload: Upload) -> dict | None:
+        lines = [json.loads(line) for line in zone.log.lines() if '"_aws"' in line]
+        return next((line for line in lines if (line["bucket"], line["key"]) == (upload.bucket, upload.key)), None)
+
+    line = zone.until("the file is measured", lambda: measured(good))
+    names = {m["Name"] for directive in line["_aws"]["CloudWatchMetrics"] for m in directive["Metrics"]}
+    assert names >= {"Objects", "Rows", "RejectedRows", "BytesIn", "BytesOut", "Duration", "DataErrors"}
+    assert {d["Namespace"] for d in line["_aws"]["CloudWatchMetrics"]} == {"cleanzone"}
+    assert (line["FunctionName"], line["Rows"]) == (zone.function, 2)
+    assert (line["DataErrors"], line["FunctionErrors"]) == (0, 0)
+    line = zone.until("the failure is measured", lambda: measured(bad))
+    assert (line["DataErrors"], line["FunctionErrors"]) == (1, 0)
