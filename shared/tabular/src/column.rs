@@ -239,7 +239,10 @@ impl<'p> Builder<'p> {
                     }
                     (Values::Float64(out), Kind::StyledDouble(style)) => run.inferred(
                         out,
-                        |_, _| None,
+                        // Without a separator of thousands all styles with a decimal comma are one.
+                        |start, len| {
+                            if style.has_decimal_comma() { float::fast_with::<b','>(text, start, len) } else { None }
+                        },
                         |t| match float::parse(t) {
                             // Where the comma is the decimal point, a point is a contradiction.
                             Some(Number::Float(_)) if style.has_decimal_comma() => None,

@@ -160,6 +160,12 @@ const EXACT: [f64; 23] = [
 /// (W. D. Clinger, *How to Read Floating Point Numbers Accurately*, 1990).
 #[inline]
 pub(crate) fn fast(text: &[u8], start: usize, len: usize) -> Option<f64> {
+    fast_with::<b'.'>(text, start, len)
+}
+
+/// The same with another decimal point.
+#[inline]
+pub(crate) fn fast_with<const POINT: u8>(text: &[u8], start: usize, len: usize) -> Option<f64> {
     if len == 0 {
         return None;
     }
@@ -171,8 +177,8 @@ pub(crate) fn fast(text: &[u8], start: usize, len: usize) -> Option<f64> {
     let low = integer::load8(text, start)?;
     let high = integer::load8(text, start + 8)?;
     let all = u128::from(low) | u128::from(high) << 64;
-    // The point: the lowest byte equal to '.', if it lies within the number.
-    let point = point8(low).or_else(|| point8(high).map(|p| p + 8)).unwrap_or(16);
+    // The point: the lowest byte equal to it, if it lies within the number.
+    let point = point8::<POINT>(low).or_else(|| point8::<POINT>(high).map(|p| p + 8)).unwrap_or(16);
     if point >= len {
         // Whole: zero, or no leading zero.
         if low as u8 == b'0' && (len != 1 || negative) || len > 15 {
@@ -193,8 +199,8 @@ pub(crate) fn fast(text: &[u8], start: usize, len: usize) -> Option<f64> {
 
 /// Where the first point is among eight bytes.
 #[inline]
-fn point8(word: u64) -> Option<usize> {
-    let word = word ^ 0x2e2e_2e2e_2e2e_2e2e;
+fn point8<const POINT: u8>(word: u64) -> Option<usize> {
+    let word = word ^ u64::from_ne_bytes([POINT; 8]);
     let zero = word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080;
     // Only the lowest mark is certain, and only it is wanted.
     (zero != 0).then(|| zero.trailing_zeros() as usize / 8)
@@ -291,6 +297,14 @@ mod tests {
             if let Some(value) = fast(&padded, 0, text.len()) {
                 prop_assert_eq!(parse_double(text.as_bytes()).map(f64::to_bits), Some(value.to_bits()), "{}", text);
             }
+        }
+
+        #[test]
+        fn the_fast_way_takes_a_comma_for_what_it_takes_a_point_for(text in "-?[0-9]{0,9}[.,]?[0-9]{0,9}") {
+            let swapped: String = text.chars().map(|c| match c { '.' => ',', ',' => '.', c => c }).collect();
+            let padded = |text: &str| format!("{text};9.9,9.9,9.9,9.9,9").into_bytes();
+            let comma = fast_with::<b','>(&padded(&text), 0, text.len());
+            prop_assert_eq!(comma.map(f64::to_bits), fast(&padded(&swapped), 0, text.len()).map(f64::to_bits));
         }
 
         #[test]
