@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import platform
+import shlex
 import shutil
 import signal
 import socket
@@ -295,6 +296,8 @@ def print_environment(lake: Lake) -> None:
     outputs = {name: lake.outputs[output] for name, output in EXPORTED.items() if output in lake.outputs}
     for name, value in (lake.client_environment | outputs).items():
         print(f"export {name}={value}")
+    # For cargo lambda; last, so that nothing of the shell's own is hidden.
+    print(f'export PATH="$PATH":{shlex.quote(str(ROOT / ".venv/bin"))}')
 
 
 def main() -> None:
