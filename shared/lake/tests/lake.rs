@@ -466,6 +466,21 @@ async fn a_table_whose_files_cannot_be_written_does_not_appear() {
 }
 
 #[tokio::test]
+async fn a_column_whose_file_cannot_be_written_does_not_appear() {
+    let world = World::new();
+    world.lake().convert(&world.land("db/t/a.csv", "n\n1\n", 1), None).await.unwrap();
+    let before = world.columns("db", "t").await;
+    let event = world.land("db/t/b.csv", "n,new\n1,2\n", 1);
+    let refused =
+        StorageError::AccessDenied { action: "s3:PutObject", at: Location::new("clean", "k"), source: "no".into() };
+    world.store.inject(Call::Put, Fault::Before(refused));
+    assert_eq!(world.lake().convert(&event, None).await.unwrap_err().name(), ErrorName::AccessDenied);
+    assert_eq!(world.columns("db", "t").await, before);
+    world.lake().convert(&event, None).await.unwrap();
+    assert_eq!(world.columns("db", "t").await.len(), 2);
+}
+
+#[tokio::test]
 async fn bad_keys_and_missing_things_have_names() {
     let world = World::new();
     let convert = async |bucket: &str, key: &str| {
