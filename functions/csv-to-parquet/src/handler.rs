@@ -42,7 +42,7 @@ impl ObjectHandler for CsvToParquet {
     }
 
     fn table(&self, object: &ObjectCreated) -> Option<(String, String)> {
-        Naming::from_key(&object.key).ok().map(|naming| (naming.database, naming.table))
+        Naming::dataset(&object.key)
     }
 
     fn passes_over(&self, object: &ObjectCreated) -> Option<Value> {
@@ -85,16 +85,10 @@ fn internal(error: &serde_json::Error) -> Failure {
 mod tests {
     use std::sync::Arc;
 
-    use async_trait::async_trait;
     use cleanzone_catalog::MemoryCatalog;
     use cleanzone_events::Reply;
     use cleanzone_lake::{Layout, Mode, Settings};
-    use cleanzone_runtime::{
-        Handler, PerObject,
-        faults::Faults,
-        metrics::Metrics,
-        notify::{self, MemoryNotifier, Notice, Notifier},
-    };
+    use cleanzone_runtime::{Handler, PerObject, faults::Faults, metrics::Metrics, notify::MemoryNotifier};
     use cleanzone_storage::{Call, Error as StorageError, Fault, Location, MemoryStore};
     use tokio::time::{Duration, Instant};
 
@@ -102,19 +96,9 @@ mod tests {
 
     struct World {
         store: MemoryStore,
-        notifier: Arc<MemoryNotifier>,
+        notifier: MemoryNotifier,
         metrics: Metrics,
         function: PerObject<CsvToParquet>,
-    }
-
-    #[derive(Debug)]
-    struct Shared(Arc<MemoryNotifier>);
-
-    #[async_trait]
-    impl Notifier for Shared {
-        async fn notify(&self, notice: &Notice) -> Result<(), notify::Error> {
-            self.0.notify(notice).await
-        }
     }
 
     impl World {
@@ -128,9 +112,8 @@ mod tests {
             };
             let lake = Lake::new(Arc::new(store.clone()), Arc::new(MemoryCatalog::default()), settings);
             let function = CsvToParquet::new(lake, Some(Quarantine::new(Arc::new(store.clone()))));
-            let (notifier, metrics) = (Arc::new(MemoryNotifier::default()), Metrics::kept("csv-to-parquet"));
-            let function =
-                PerObject::new(function, Box::new(Shared(notifier.clone())), metrics.clone(), Faults::default());
+            let (notifier, metrics) = (MemoryNotifier::default(), Metrics::kept("csv-to-parquet"));
+            let function = PerObject::new(function, Box::new(notifier.clone()), metrics.clone(), Faults::default());
             Self { store, notifier, metrics, function }
         }
 

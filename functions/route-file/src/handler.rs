@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use cleanzone_error::ErrorName;
 use cleanzone_events::{Failure, ObjectCreated, Skip, Trigger};
-use cleanzone_lake::Quarantine;
+use cleanzone_lake::{Naming, Quarantine};
 use cleanzone_runtime::{Done, Invocation, ObjectHandler, metrics::Measures};
 use cleanzone_storage::{Error as StorageError, Location, ObjectMeta, ObjectStore, Pin, S3Options};
 use serde_json::Value;
@@ -10,7 +10,7 @@ use tokio::time::timeout_at;
 
 use crate::{
     decide::{HEAD, decide},
-    routing::{Route, Routing, dataset},
+    routing::{Route, Routing},
 };
 
 /// How the head of an object is read: in one request, and nothing ahead.
@@ -97,7 +97,7 @@ impl ObjectHandler for RouteFile {
     }
 
     fn table(&self, object: &ObjectCreated) -> Option<(String, String)> {
-        dataset(object)
+        Naming::dataset(&object.key)
     }
 
     fn passes_over(&self, object: &ObjectCreated) -> Option<Value> {
@@ -123,14 +123,9 @@ impl ObjectHandler for RouteFile {
 
 #[cfg(test)]
 mod tests {
-    use async_trait::async_trait;
     use cleanzone_events::Reply;
     use cleanzone_runtime::{
-        Handler, PerObject,
-        faults::Faults,
-        metrics::Metrics,
-        notify::{self, MemoryNotifier, Notice, Notifier},
-        settings::Env,
+        Handler, PerObject, faults::Faults, metrics::Metrics, notify::MemoryNotifier, settings::Env,
     };
     use cleanzone_storage::{Call, Fault, MemoryStore};
     use serde_json::json;
@@ -143,19 +138,9 @@ mod tests {
 
     struct World {
         store: MemoryStore,
-        notifier: Arc<MemoryNotifier>,
+        notifier: MemoryNotifier,
         metrics: Metrics,
         function: PerObject<RouteFile>,
-    }
-
-    #[derive(Debug)]
-    struct Shared(Arc<MemoryNotifier>);
-
-    #[async_trait]
-    impl Notifier for Shared {
-        async fn notify(&self, notice: &Notice) -> Result<(), notify::Error> {
-            self.0.notify(notice).await
-        }
     }
 
     impl World {
@@ -165,10 +150,10 @@ mod tests {
 
         fn with(faults: Faults, quarantines: bool) -> Self {
             let store = MemoryStore::new(["landing"]).versioned();
-            let (notifier, metrics) = (Arc::new(MemoryNotifier::default()), Metrics::kept("route-file"));
+            let (notifier, metrics) = (MemoryNotifier::default(), Metrics::kept("route-file"));
             let quarantine = quarantines.then(|| Quarantine::new(Arc::new(store.clone())));
             let handler = RouteFile::new(Arc::new(store.clone()), quarantine);
-            let function = PerObject::new(handler, Box::new(Shared(notifier.clone())), metrics.clone(), faults);
+            let function = PerObject::new(handler, Box::new(notifier.clone()), metrics.clone(), faults);
             Self { store, notifier, metrics, function }
         }
 

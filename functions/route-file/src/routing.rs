@@ -70,7 +70,7 @@ impl Routing {
             etag: object.etag.clone(),
             sequencer: object.sequencer.as_ref().map(|sequencer| sequencer.as_str().to_owned()),
             size: object.size,
-            dataset: dataset(object).map(|(database, table)| format!("{database}.{table}")),
+            dataset: Naming::dataset(&object.key).map(|(database, table)| format!("{database}.{table}")),
             reason: reason.to_owned(),
             agrees: true,
             ..Self::default()
@@ -93,9 +93,4 @@ impl Routing {
         // It has no map with other keys than strings: nothing can fail.
         serde_json::to_value(self).unwrap_or_default()
     }
-}
-
-/// The database and the table that a key names.
-pub(crate) fn dataset(object: &ObjectCreated) -> Option<(String, String)> {
-    Naming::from_key(&object.key).ok().map(|naming| (naming.database, naming.table))
 }

@@ -62,6 +62,11 @@ impl Naming {
         Ok(Self { database: name("database", database)?, table: name("table", table)?, partitions, stem: stem(file) })
     }
 
+    /// The database and the table that a key names, if it names any.
+    pub fn dataset(key: &str) -> Option<(String, String)> {
+        Self::from_key(key).ok().map(|naming| (naming.database, naming.table))
+    }
+
     /// The partition folders of an output key, escaped as Hive does, each with a trailing slash.
     pub fn partition_path(&self) -> String {
         let mut path = String::new();

@@ -6,8 +6,8 @@
 //! [`ObjectHandler`]; [`PerObject`] does all the rest around it.
 //!
 //! ```no_run
-//! use cleanzone_events::{Reply, decode, reply};
-//! use cleanzone_runtime::{Handler, Invocation, run, settings::Env};
+//! use cleanzone_events::{Failure, Reply, decode, reply};
+//! use cleanzone_runtime::{Handler, Invocation, logs, run, settings::Env};
 //! use serde_json::json;
 //!
 //! struct Greeter {
@@ -16,7 +16,7 @@
 //!
 //! impl Handler for Greeter {
 //!     async fn handle(&self, invocation: Invocation) -> Reply {
-//!         let delivery = decode(&invocation.payload)?;
+//!         let delivery = decode(&invocation.payload).map_err(Failure::from).inspect_err(logs::failure)?;
 //!         let greet = |key: &str| json!({"greeting": format!("{} {key}", self.greeting)});
 //!         let outcomes = delivery.records.iter().map(|record| match record.object() {
 //!             Ok(object) => Ok(greet(&object.key)),

@@ -91,11 +91,6 @@ impl Metrics {
         Ok(Self { function: function.unwrap_or_default(), level: level(env)?, to })
     }
 
-    /// Nowhere.
-    pub fn off() -> Self {
-        Self { function: String::new(), level: INFO.to_owned(), to: Destination::Nowhere }
-    }
-
     /// Into memory, for tests.
     pub fn kept(function: &str) -> Self {
         Self { function: function.to_owned(), level: INFO.to_owned(), to: Destination::Memory(Arc::default()) }

@@ -10,7 +10,7 @@ use std::{
     collections::BTreeMap,
     error,
     fmt::{Debug, Write},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use async_trait::async_trait;
@@ -226,9 +226,9 @@ impl SnsNotifier {
     }
 }
 
-/// Keeps notices, for tests.
-#[derive(Debug, Default)]
-pub struct MemoryNotifier(Mutex<Vec<Notice>>);
+/// Keeps notices, for tests. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryNotifier(Arc<Mutex<Vec<Notice>>>);
 
 impl MemoryNotifier {
     /// What was told so far.

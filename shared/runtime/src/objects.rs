@@ -219,8 +219,6 @@ fn notice(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use async_trait::async_trait;
     use serde_json::json;
     use tokio::time::Duration;
@@ -263,11 +261,12 @@ mod tests {
         }
     }
 
+    /// Cannot tell of an event that names no object.
     #[derive(Debug)]
-    struct Shared(Arc<MemoryNotifier>);
+    struct Unreliable(MemoryNotifier);
 
     #[async_trait]
-    impl Notifier for Shared {
+    impl Notifier for Unreliable {
         async fn notify(&self, notice: &Notice) -> Result<(), notify::Error> {
             if notice.key.is_none() {
                 return Err(notify::Error::Unavailable { topic: "topic".to_owned(), source: "gone".into() });
@@ -277,7 +276,7 @@ mod tests {
     }
 
     struct World {
-        notifier: Arc<MemoryNotifier>,
+        notifier: MemoryNotifier,
         metrics: Metrics,
         function: PerObject<Obedient>,
     }
@@ -285,9 +284,9 @@ mod tests {
     impl World {
         fn new(faults: &str) -> Self {
             let env = Env::of([("INJECT_FAULTS", faults), ("ENVIRONMENT_NAME", "test")]);
-            let (notifier, metrics) = (Arc::new(MemoryNotifier::default()), Metrics::kept("f"));
+            let (notifier, metrics) = (MemoryNotifier::default(), Metrics::kept("f"));
             let faults = Faults::from_env(&env).unwrap();
-            let function = PerObject::new(Obedient, Box::new(Shared(notifier.clone())), metrics.clone(), faults);
+            let function = PerObject::new(Obedient, Box::new(Unreliable(notifier.clone())), metrics.clone(), faults);
             Self { notifier, metrics, function }
         }
 

@@ -76,11 +76,8 @@ fn is_bzip2(head: &[u8]) -> bool {
 impl fmt::Display for Compression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Gzip => "gzip",
-            Self::Zstd => "zstd",
-            Self::Bzip2 => "bzip2",
-            Self::Xz => "xz",
             Self::Zip => "ZIP",
+            other => other.id(),
         })
     }
 }
