@@ -1,0 +1,1 @@
+//! Personal data: how it is found, and what it is replaced by.

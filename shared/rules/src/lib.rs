@@ -1,0 +1,1 @@
+//! `lake.toml`: what holds for which object.

@@ -1,0 +1,1 @@
+//! The token vault: random tokens for personal values, and the way back.
