@@ -1,7 +1,7 @@
 //! How the columns of a file meet those of a table.
 
 use cleanzone_catalog::Table;
-use cleanzone_tabular::{ColumnPlan, Planner, SinkError};
+use cleanzone_tabular::{ColumnPlan, Header, Planner, SinkError};
 
 use crate::{Error, naming::column_names};
 
@@ -14,8 +14,8 @@ pub(crate) struct TablePlanner {
 }
 
 impl Planner for TablePlanner {
-    fn plan(&self, header: &[String]) -> Result<Vec<ColumnPlan>, SinkError> {
-        column_names(header, &self.partition_keys)
+    fn plan(&self, header: &Header) -> Result<Vec<ColumnPlan>, SinkError> {
+        column_names(&header.names, &self.partition_keys)
             .into_iter()
             .map(|name| {
                 let declared = match self.table.as_ref().and_then(|table| table.column(&name)) {
@@ -29,7 +29,7 @@ impl Planner for TablePlanner {
                     })?),
                     None => None,
                 };
-                Ok(ColumnPlan { name, declared, format: None })
+                Ok(ColumnPlan { name, declared, ..ColumnPlan::default() })
             })
             .collect()
     }
