@@ -1,5 +1,7 @@
 //! Text in pieces of whole records.
 
+#![allow(clippy::cast_possible_truncation, reason = "places in a block are 32 bits wide, and blocks far smaller")]
+
 use std::io::{self, Read};
 
 use crate::{
@@ -115,6 +117,7 @@ impl Block {
 
     /// Takes rows out; `flaws` are in the order of rows.
     pub(crate) fn reject(&mut self, flaws: Vec<(usize, Flaw)>, fields: usize) {
+        let flawed: Vec<_> = flaws.iter().map(|(row, _)| *row).collect();
         let mut flaws = flaws.into_iter().peekable();
         let mut kept = 0;
         for row in 0..self.rows.len() {
@@ -130,6 +133,13 @@ impl Block {
         self.rows.truncate(kept);
         self.ends.truncate(kept * fields);
         self.rejected.sort_by_key(|r| r.start);
+        self.odd.retain_mut(|odd| match flawed.binary_search(&(odd.row as usize)) {
+            Ok(_) => false,
+            Err(before) => {
+                odd.row -= before as u32;
+                true
+            }
+        });
     }
 }
 

@@ -42,9 +42,9 @@ pub(crate) struct Output {
     pub(crate) rejected: Vec<Reject>,
     pub(crate) padded: u64,
     /// Rows that are flawed and have something in the column of what did not fit.
-    pub(crate) rescued: Vec<usize>,
-    /// Column of the file and row of each value that is null because its type does not take it.
-    pub(crate) nulled: Vec<(usize, usize)>,
+    pub(crate) rescued: u64,
+    /// Values of each column of the file that are null because its type does not take them; empty if none can be.
+    pub(crate) nulled: Vec<u64>,
     /// What rows are compared by, if duplicates are looked for.
     pub(crate) keys: Vec<u128>,
     /// The text, if it is needed to reject duplicates.
@@ -186,10 +186,12 @@ fn finish(block: &mut Block, scanner: &Scanner, plan: &Plan, mut read: Read) -> 
             let batch = RecordBatch::try_new_with_options(Arc::clone(&plan.schema), arrays, &options);
             output.batch = Some(batch.map_err(internal)?);
         }
-        for (column, found) in read.found.iter().take(columns).enumerate() {
-            if plan.columns[column].misfit == Misfit::Null {
-                output.nulled.extend(found.diverted.iter().map(|row| (column, *row)));
-            }
+        if plan.columns.iter().any(|column| column.misfit == Misfit::Null) {
+            let nulled = |(column, found): (&PlannedColumn, &Found)| match column.misfit {
+                Misfit::Null => found.diverted.len() as u64,
+                Misfit::Reject | Misfit::Sibling => 0,
+            };
+            output.nulled = plan.columns.iter().zip(&read.found).map(nulled).collect();
         }
     }
     output.evidence = read.found.into_iter().map(|f| f.evidence.unwrap_or(Evidence::NONE)).collect();
@@ -267,8 +269,8 @@ fn misfits(found: &[Found], plan: &Plan) -> Vec<(usize, Flaw)> {
     misfits.into_iter().map(flaw).collect()
 }
 
-/// The column of what did not fit or has no other place, and the rows in which something did not fit.
-fn rescue(block: &Block, fields: &Fields<'_>, found: &[Found], plan: &Plan) -> (StringArray, Vec<usize>) {
+/// The column of what did not fit or has no other place, and how many rows have something that did not fit.
+fn rescue(block: &Block, fields: &Fields<'_>, found: &[Found], plan: &Plan) -> (StringArray, u64) {
     let mut misfits: Vec<_> =
         found.iter().enumerate().flat_map(|(column, found)| found.misfits.iter().map(move |m| (m.0, column))).collect();
     misfits.sort_unstable();
@@ -277,7 +279,7 @@ fn rescue(block: &Block, fields: &Fields<'_>, found: &[Found], plan: &Plan) -> (
     let placeless: Vec<_> = (0..plan.columns.len()).filter(|&i| plan.columns[i].role == Role::Rescue).collect();
     let keys = keys_in_json(plan);
     let mut builder = StringBuilder::new();
-    let mut rescued = Vec::new();
+    let mut rescued = 0;
     for row in 0..block.rows.len() {
         let mut members = Vec::new();
         if let Some(odd) = odd.next_if(|odd| odd.row as usize == row) {
@@ -289,7 +291,7 @@ fn rescue(block: &Block, fields: &Fields<'_>, found: &[Found], plan: &Plan) -> (
             members.push(format!("{}:{}", keys[column], json(fields.raw(column, row), fields)));
         }
         if !members.is_empty() {
-            rescued.push(row);
+            rescued += 1;
         }
         for &column in &placeless {
             let raw = fields.raw(column, row);
@@ -345,7 +347,7 @@ fn quote(text: &str) -> String {
 }
 
 /// The records that are not among the rows, with their places in the file.
-pub(crate) fn rejects(block: &Block, scanner: &Scanner) -> Vec<Reject> {
+fn rejects(block: &Block, scanner: &Scanner) -> Vec<Reject> {
     let (mut line, mut at) = (block.line, 0);
     let mut rejects = Vec::with_capacity(block.rejected.len());
     for rejected in &block.rejected {

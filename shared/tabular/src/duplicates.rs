@@ -12,19 +12,18 @@ use std::{
 
 use arrow::{
     array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray},
-    compute::filter_record_batch,
     datatypes::{
         DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
         TimestampMicrosecondType,
     },
-    error::ArrowError,
 };
 use siphasher::sip128::SipHasher13;
 
 use crate::{
     DuplicateAction, Error,
-    convert::{Output, rejects},
+    convert::{Output, convert},
     flaw::Flaw,
+    plan::Plan,
     scan::Scanner,
 };
 
@@ -188,39 +187,29 @@ impl Hasher for AsItIs {
 
 impl Output {
     /// Does with rows, given in order, what becomes of duplicates.
-    pub(crate) fn settle(&mut self, again: &[usize], action: &DuplicateAction, scanner: &Scanner) -> Result<(), Error> {
-        self.duplicates = again.len() as u64;
-        let Some(batch) = self.batch.take_if(|_| !again.is_empty()) else { return Ok(()) };
-        let mut is_again = vec![false; batch.num_rows()];
-        for &row in again {
-            is_again[row] = true;
+    pub(crate) fn settle(&mut self, again: &[usize], key: &Key, scanner: &Scanner, plan: &Plan) -> Result<(), Error> {
+        if again.is_empty() {
+            return Ok(());
         }
-        let broken = |e: ArrowError| Error::Internal(e.to_string());
-        let batch = match action {
-            DuplicateAction::Flag(_) => {
-                let mut columns = batch.columns().to_vec();
-                // The flag is the last one.
-                if let Some(flags) = columns.last_mut() {
-                    *flags = Arc::new(BooleanArray::from(is_again));
-                }
-                RecordBatch::try_new(batch.schema(), columns).map_err(broken)?
+        if key.action == DuplicateAction::Drop {
+            let Some(mut block) = self.block.take() else {
+                return Err(Error::Internal("the text of a duplicate is gone".to_owned()));
+            };
+            block.reject(again.iter().map(|&row| (row, Flaw::Duplicate)).collect(), scanner.fields);
+            *self = convert(&mut block, scanner, &plan.without_key())?;
+        } else if let Some(batch) = self.batch.take() {
+            let mut flags = vec![false; batch.num_rows()];
+            for &row in again {
+                flags[row] = true;
             }
-            DuplicateAction::Drop => {
-                let Some(mut block) = self.block.take() else {
-                    return Err(Error::Internal("the text of a duplicate is gone".to_owned()));
-                };
-                block.reject(again.iter().map(|&row| (row, Flaw::Duplicate)).collect(), scanner.fields);
-                self.rejected = rejects(&block, scanner);
-                self.rescued.retain(|&row| !is_again[row]);
-                self.nulled.retain(|&(_, row)| !is_again[row]);
-                self.rows -= self.duplicates;
-                let kept = is_again.iter().map(|again| Some(!again)).collect();
-                let batch = filter_record_batch(&batch, &kept).map_err(broken)?;
-                self.nulls = batch.columns().iter().map(|column| column.null_count() as u64).collect();
-                batch
-            }
-        };
-        self.batch = Some(batch).filter(|batch| batch.num_rows() > 0);
+            let mut columns = batch.columns().to_vec();
+            // The flag is the last one.
+            columns.pop();
+            columns.push(Arc::new(BooleanArray::from(flags)));
+            let batch = RecordBatch::try_new(batch.schema(), columns);
+            self.batch = Some(batch.map_err(|e| Error::Internal(e.to_string()))?);
+        }
+        self.duplicates = again.len() as u64;
         Ok(())
     }
 }

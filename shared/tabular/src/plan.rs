@@ -196,6 +196,11 @@ impl Plan {
         plan
     }
 
+    /// The same, but nobody looks for duplicates.
+    pub(crate) fn without_key(&self) -> Self {
+        Self { key: None, ..self.clone() }
+    }
+
     fn set_schema(&mut self) {
         let field = |column: Column| {
             let data_type = match column.data_type {

@@ -281,7 +281,7 @@ impl<'s> Pass<'s> {
             && !self.contradicted
         {
             let again = self.seen.again(&output.keys)?;
-            output.settle(&again, &key.action, self.scanner)?;
+            output.settle(&again, key, self.scanner, &plan)?;
         }
         self.tally.add(&output);
         if self.contradicted {
@@ -336,15 +336,13 @@ impl Tally {
             }
         }
         self.padded += output.padded;
-        self.rescued += output.rescued.len() as u64;
+        self.rescued += output.rescued;
         self.duplicates += output.duplicates;
-        for &(column, _) in &output.nulled {
-            self.nulled.resize(self.nulled.len().max(column + 1), 0);
-            self.nulled[column] += 1;
-        }
-        self.nulls.resize(self.nulls.len().max(output.nulls.len()), 0);
-        for (sum, nulls) in self.nulls.iter_mut().zip(&output.nulls) {
-            *sum += nulls;
+        for (sums, counts) in [(&mut self.nulls, &output.nulls), (&mut self.nulled, &output.nulled)] {
+            sums.resize(sums.len().max(counts.len()), 0);
+            for (sum, count) in sums.iter_mut().zip(counts) {
+                *sum += count;
+            }
         }
     }
 
