@@ -1,0 +1,144 @@
+use std::{fmt, str::FromStr};
+
+use crate::suggest::hint;
+
+/// A type that a column can be declared to have, by its name in Hive.
+///
+/// Source: [Data types in Amazon Athena](https://docs.aws.amazon.com/athena/latest/ug/data-types.html).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HiveType {
+    /// `boolean`.
+    Boolean,
+    /// `tinyint`: 8 bits.
+    TinyInt,
+    /// `smallint`: 16 bits.
+    SmallInt,
+    /// `int`, `integer`: 32 bits.
+    Int,
+    /// `bigint`: 64 bits.
+    BigInt,
+    /// `float`: 32 bits.
+    Float,
+    /// `double`: 64 bits.
+    Double,
+    /// `decimal(precision,scale)`, with up to 38 digits, `scale` of them after the point.
+    Decimal {
+        /// Digits, 1 to 38.
+        precision: u8,
+        /// Digits after the point, 0 to `precision`.
+        scale: u8,
+    },
+    /// `string`.
+    String,
+    /// `date`.
+    Date,
+    /// `timestamp`, in microseconds.
+    Timestamp,
+}
+
+const PLAIN: [(&str, HiveType); 11] = [
+    ("boolean", HiveType::Boolean),
+    ("tinyint", HiveType::TinyInt),
+    ("smallint", HiveType::SmallInt),
+    ("int", HiveType::Int),
+    ("integer", HiveType::Int),
+    ("bigint", HiveType::BigInt),
+    ("float", HiveType::Float),
+    ("double", HiveType::Double),
+    ("string", HiveType::String),
+    ("date", HiveType::Date),
+    ("timestamp", HiveType::Timestamp),
+];
+
+/// Names that other systems have for these types.
+const ELSEWHERE: [(&str, &str); 12] = [
+    ("bool", "boolean"),
+    ("byte", "tinyint"),
+    ("short", "smallint"),
+    ("long", "bigint"),
+    ("int64", "bigint"),
+    ("real", "float"),
+    ("number", "decimal(p,s)"),
+    ("numeric", "decimal(p,s)"),
+    ("text", "string"),
+    ("varchar", "string"),
+    ("char", "string"),
+    ("datetime", "timestamp"),
+];
+
+impl FromStr for HiveType {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let lower: String = text.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase();
+        if let Some((_, found)) = PLAIN.iter().find(|(name, _)| *name == lower) {
+            return Ok(*found);
+        }
+        let (name, arguments) = match lower.split_once('(') {
+            Some((name, rest)) => (name, rest.strip_suffix(')')),
+            None => (lower.as_str(), Some("10,0")),
+        };
+        if name == "decimal" {
+            let (precision, scale) = arguments.and_then(|a| a.split_once(',').or(Some((a, "0")))).unwrap_or_default();
+            return match (precision.parse(), scale.parse()) {
+                (Ok(precision @ 1..=38), Ok(scale)) if scale <= precision => Ok(Self::Decimal { precision, scale }),
+                _ => Err("a decimal is written `decimal(p,s)`, with 1 to 38 digits, s of them after the point".into()),
+            };
+        }
+        let meant = match ELSEWHERE.iter().find(|(other, _)| *other == name) {
+            Some((_, here)) => format!(", did you mean `{here}`?"),
+            None => hint(name, &PLAIN.map(|(name, _)| name)),
+        };
+        Err(format!("unknown type `{text}`{meant}"))
+    }
+}
+
+impl fmt::Display for HiveType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Decimal { precision, scale } => write!(f, "decimal({precision},{scale})"),
+            plain => f.write_str(PLAIN.iter().find(|(_, found)| found == plain).map_or("", |(name, _)| name)),
+        }
+    }
+}
+
+impl serde::Serialize for HiveType {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_come_back_as_they_are_written() {
+        for text in
+            ["boolean", "tinyint", "smallint", "int", "bigint", "float", "double", "string", "date", "timestamp"]
+        {
+            assert_eq!(text.parse::<HiveType>().unwrap().to_string(), text);
+        }
+        for (text, written) in
+            [("DECIMAL ( 12 , 2 )", "decimal(12,2)"), ("decimal", "decimal(10,0)"), ("Integer", "int")]
+        {
+            assert_eq!(text.parse::<HiveType>().unwrap().to_string(), written);
+        }
+        assert_eq!("decimal(7)".parse(), Ok(HiveType::Decimal { precision: 7, scale: 0 }));
+    }
+
+    #[test]
+    fn other_names_lead_to_the_right_ones() {
+        for (text, says) in [
+            ("varchar(10)", "did you mean `string`?"),
+            ("timestmp", "did you mean `timestamp`?"),
+            ("decimal(39,1)", "1 to 38 digits"),
+            ("decimal(3,4)", "1 to 38 digits"),
+            ("decimal(3", "1 to 38 digits"),
+            ("array<int>", "expected `boolean`"),
+        ] {
+            let error = text.parse::<HiveType>().unwrap_err();
+            assert!(error.contains(says), "{text}: {error}");
+        }
+    }
+}
