@@ -87,7 +87,7 @@ mod tests {
 
     use cleanzone_catalog::MemoryCatalog;
     use cleanzone_events::Reply;
-    use cleanzone_lake::{Layout, Mode, Settings};
+    use cleanzone_lake::{Context, Layout, Mode, Settings};
     use cleanzone_runtime::{Handler, PerObject, faults::Faults, metrics::Metrics, notify::MemoryNotifier};
     use cleanzone_storage::{Call, Error as StorageError, Fault, Location, MemoryStore};
     use tokio::time::{Duration, Instant};
@@ -109,6 +109,8 @@ mod tests {
                 mode: Mode::Replace,
                 layout: Layout { threads: 1, ..Layout::default() },
                 read: cleanzone_tabular::Options { threads: 1, ..Default::default() },
+                partition_by: Vec::new(),
+                context: Context::default(),
             };
             let lake = Lake::new(Arc::new(store.clone()), Arc::new(MemoryCatalog::default()), settings);
             let function = CsvToParquet::new(lake, Some(Quarantine::new(Arc::new(store.clone()))));

@@ -1,7 +1,7 @@
 //! What the template sets.
 
 use cleanzone_events::Failure;
-use cleanzone_lake::{Layout, Settings};
+use cleanzone_lake::{Context, Layout, Settings};
 use cleanzone_runtime::settings::Env;
 
 /// Reads `CLEAN_BUCKET`, `WRITE_MODE`, `OUTPUT_COMPRESSION`, `BAD_ROWS` and `MAX_REJECTED_RATIO`.
@@ -22,6 +22,8 @@ pub(crate) fn from(env: &Env) -> Result<Settings, Failure> {
         mode: env.parsed("WRITE_MODE", "replace or append")?.unwrap_or_default(),
         layout,
         read,
+        partition_by: Vec::new(),
+        context: Context::default(),
     })
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 
 use bytes::{Buf, Bytes, BytesMut};
 use cleanzone_storage::{ObjectReader, Staged, Upload};
-use tokio::{runtime::Handle, sync::watch};
+use tokio::{runtime::Handle, sync::watch, task::JoinSet};
 
 use crate::Error;
 
@@ -41,19 +41,23 @@ impl Bridge {
     }
 
     pub(crate) fn wait<T>(&self, work: impl Future<Output = Result<T, cleanzone_storage::Error>>) -> Result<T, Error> {
-        let mut cancelled = self.cancelled.clone();
-        self.runtime.block_on(async {
-            tokio::select! {
-                biased;
-                _ = cancelled.wait_for(|c| *c) => Err(Error::Deadline),
-                result = work => result.map_err(Error::Storage),
-            }
-        })
+        self.runtime.block_on(unless_cancelled(self.cancelled.clone(), work))
     }
 
     /// Waits even if cancelled: for cleaning up.
     pub(crate) fn wait_always<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)
+    }
+}
+
+async fn unless_cancelled<T>(
+    mut cancelled: watch::Receiver<bool>,
+    work: impl Future<Output = Result<T, cleanzone_storage::Error>>,
+) -> Result<T, Error> {
+    tokio::select! {
+        biased;
+        _ = cancelled.wait_for(|c| *c) => Err(Error::Deadline),
+        result = work => result.map_err(Error::Storage),
     }
 }
 
@@ -89,19 +93,12 @@ pub(crate) struct BlockingUpload {
     bridge: Bridge,
     upload: Option<Box<dyn Upload>>,
     gathered: BytesMut,
+    written: u64,
 }
 
 impl BlockingUpload {
     pub(crate) fn new(bridge: Bridge, upload: Box<dyn Upload>) -> Self {
-        Self { bridge, upload: Some(upload), gathered: BytesMut::new() }
-    }
-
-    pub(crate) fn finish(mut self) -> Result<Box<dyn Staged>, Error> {
-        self.send()?;
-        match self.upload.take() {
-            Some(upload) => self.bridge.wait(upload.finish()),
-            None => Err(Error::Deadline),
-        }
+        Self { bridge, upload: Some(upload), gathered: BytesMut::new(), written: 0 }
     }
 
     fn send(&mut self) -> Result<(), Error> {
@@ -116,6 +113,7 @@ impl BlockingUpload {
 impl Write for BlockingUpload {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         self.gathered.extend_from_slice(buf);
+        self.written += buf.len() as u64;
         if self.gathered.len() >= CHUNK {
             self.send().map_err(io::Error::other)?;
         }
@@ -130,10 +128,84 @@ impl Write for BlockingUpload {
 impl Drop for BlockingUpload {
     fn drop(&mut self) {
         if let Some(upload) = self.upload.take() {
-            // What cannot be freed now is freed by the bucket's lifecycle rule for incomplete uploads.
-            if let Err(error) = self.bridge.wait_always(upload.abort()) {
-                tracing::warn!(error = %cleanzone_error::chain(&error), "an upload could not be aborted");
-            }
+            self.bridge.wait_always(abort(upload));
         }
+    }
+}
+
+/// Uploads that are being finished while the conversion goes on, so that thousands of small ones do not wait for one
+/// another. What they hold in memory is bounded.
+#[derive(Debug)]
+pub(crate) struct Finishing<T> {
+    bridge: Bridge,
+    tasks: JoinSet<Finished<T>>,
+    /// Bytes that they hold, at most.
+    bytes: u64,
+}
+
+#[derive(Debug)]
+struct Finished<T> {
+    bytes: u64,
+    outcome: Result<(T, Box<dyn Staged>), Error>,
+}
+
+/// Uploads that are finished at once.
+const FINISHING: usize = 16;
+/// Bytes that they may hold together; a larger one is finished alone.
+const FINISHING_BYTES: u64 = 32 << 20;
+
+impl<T: Send + 'static> Finishing<T> {
+    pub(crate) fn new(bridge: Bridge) -> Self {
+        Self { bridge, tasks: JoinSet::new(), bytes: 0 }
+    }
+
+    /// Begins to finish an upload, as soon as there is room. `done` gets those that are finished.
+    pub(crate) fn begin(
+        &mut self,
+        tag: T,
+        mut file: BlockingUpload,
+        done: &mut Vec<(T, Box<dyn Staged>)>,
+    ) -> Result<(), Error> {
+        let bytes = file.written.min(FINISHING_BYTES);
+        while self.tasks.len() >= FINISHING || (self.bytes + bytes > FINISHING_BYTES && !self.tasks.is_empty()) {
+            done.extend(self.next().transpose()?);
+        }
+        let Some(mut upload) = file.upload.take() else { return Ok(()) };
+        let rest = file.gathered.split().freeze();
+        let cancelled = self.bridge.cancelled.clone();
+        let finish = async move {
+            let written = if rest.is_empty() {
+                Ok(())
+            } else {
+                unless_cancelled(cancelled.clone(), upload.write(rest)).await
+            };
+            let staged = match written {
+                Ok(()) => unless_cancelled(cancelled, upload.finish()).await,
+                Err(error) => {
+                    abort(upload).await;
+                    Err(error)
+                }
+            };
+            Finished { bytes, outcome: staged.map(|staged| (tag, staged)) }
+        };
+        self.bytes += bytes;
+        self.tasks.spawn_on(finish, &self.bridge.runtime);
+        Ok(())
+    }
+
+    /// The next one that is finished; `None` where none is left.
+    pub(crate) fn next(&mut self) -> Option<Result<(T, Box<dyn Staged>), Error>> {
+        let joined = self.bridge.runtime.block_on(self.tasks.join_next())?;
+        Some(joined.map_err(Error::Task).and_then(|finished| {
+            self.bytes -= finished.bytes;
+            finished.outcome
+        }))
+    }
+}
+
+async fn abort(upload: Box<dyn Upload>) {
+    // What cannot be freed now is freed by the bucket's lifecycle rule for incomplete uploads.
+    if let Err(error) = upload.abort().await {
+        tracing::warn!(error = %cleanzone_error::chain(&error), "an upload could not be aborted");
     }
 }

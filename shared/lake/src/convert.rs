@@ -2,14 +2,17 @@
 
 use std::io;
 
+use arrow::{datatypes::DataType, error::ArrowError};
 use cleanzone_catalog::hive_type;
 use cleanzone_tabular::{self as tabular, Planner, Source};
 
 use crate::{
     Error,
+    context::Provenance,
+    partition::Partitioning,
     report::{ColumnReport, Content},
     settings::Layout,
-    sink::{FileSink, Files, NoEvidence},
+    sink::{FileSink, Files, NoEvidence, WrittenFile},
 };
 
 /// What differs between a conversion into the lake and one into a local file.
@@ -19,17 +22,30 @@ pub(crate) struct Target {
     /// Key-value metadata of the Parquet files.
     pub(crate) metadata: Vec<(String, String)>,
     pub(crate) no_evidence: NoEvidence,
-    /// Whether a file is written even if there is no row.
+    /// Whether a file is written even if there is no row, where nothing is partitioned by.
     pub(crate) even_empty: bool,
+    pub(crate) partitioning: Partitioning,
+    pub(crate) provenance: Provenance,
 }
 
 /// What a conversion made.
 #[derive(Debug)]
 pub(crate) struct Converted {
     pub(crate) content: Content,
-    pub(crate) columns: Vec<tabular::Column>,
+    /// The columns of the table, without those that it is partitioned by.
+    pub(crate) columns: Vec<TableColumn>,
+    /// The Parquet files, by partition.
+    pub(crate) files: Vec<WrittenFile>,
     /// Bytes of Parquet.
     pub(crate) bytes: u64,
+}
+
+/// A column as the table gets it.
+#[derive(Clone, Debug)]
+pub(crate) struct TableColumn {
+    pub(crate) name: String,
+    /// `Null` where no value gives evidence of a type.
+    pub(crate) data_type: DataType,
 }
 
 /// Converts a source. After an error, nothing that `files` holds is worth anything; it is discarded.
@@ -40,16 +56,50 @@ pub(crate) fn convert<F: Files>(
     options: &tabular::Options,
     target: Target,
 ) -> Result<Converted, Error> {
+    let provenance = target.provenance.clone();
     let result = (|| {
-        let mut sink = FileSink::new(files, target.layout, target.metadata, target.no_evidence);
+        let mut sink = FileSink::new(files, target);
         let report = tabular::read(source, &mut sink, planner, options).map_err(Error::read)?;
-        let bytes = sink.finish(target.even_empty)?;
-        Ok(Converted { content: content(&report), columns: report.columns, bytes })
+        let written = sink.finish()?;
+        check(&report, &written.files)?;
+        let mut content = content(&report);
+        let mut columns: Vec<_> = report
+            .columns
+            .into_iter()
+            .map(|column| TableColumn { name: column.name, data_type: column.data_type })
+            .collect();
+        if !columns.is_empty() {
+            retain(&mut content.columns, &written.parted_by);
+            retain(&mut columns, &written.parted_by);
+            for (name, data_type) in provenance.columns() {
+                let hive_type = hive_type(&data_type).unwrap_or_default();
+                content.columns.push(ColumnReport { name: name.to_owned(), hive_type, ..ColumnReport::default() });
+                columns.push(TableColumn { name: name.to_owned(), data_type });
+            }
+        }
+        let bytes = written.files.iter().map(|file| file.bytes).sum();
+        Ok(Converted { content, columns, files: written.files, bytes })
     })();
     if result.is_err() {
         files.discard()?;
     }
     result
+}
+
+/// Every row that was read has to be in a file. Whatever went wrong otherwise, nothing is published.
+fn check(report: &tabular::Report, files: &[WrittenFile]) -> Result<(), Error> {
+    let written: u64 = files.iter().map(|file| file.rows).sum();
+    if written == report.rows {
+        return Ok(());
+    }
+    let message = format!("{} rows were read, but {written} written", report.rows);
+    Err(Error::Rows(ArrowError::ComputeError(message)))
+}
+
+/// Removes what is at these positions.
+fn retain<T>(items: &mut Vec<T>, without: &[usize]) {
+    let mut position = 0..;
+    items.retain(|_| position.next().is_none_or(|at| !without.contains(&at)));
 }
 
 pub(crate) fn content(report: &tabular::Report) -> Content {
@@ -58,7 +108,7 @@ pub(crate) fn content(report: &tabular::Report) -> Content {
         source_name: column.source_name.clone(),
         hive_type: hive_type(&column.data_type).unwrap_or_else(|| "string".to_owned()),
         nulls: column.nulls,
-        provisional: column.data_type == arrow::datatypes::DataType::Null,
+        provisional: column.data_type == DataType::Null,
     });
     Content {
         records: report.records,

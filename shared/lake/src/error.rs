@@ -48,6 +48,22 @@ pub enum Error {
          or take `pii` off its columns in lake.toml"
     )]
     PersonalData(Location),
+    /// More partitions, or more rows of them, than there is room for.
+    #[error("{0}")]
+    Limit(String),
+    /// The temporary file that rows wait in until their partition is written.
+    #[error("cannot {action} a temporary file in {}", folder.display())]
+    Spill {
+        /// What was tried.
+        action: &'static str,
+        /// The temporary folder.
+        folder: std::path::PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Rows that Arrow could not rearrange: a defect of ours.
+    #[error("the rows could not be parted")]
+    Rows(#[source] arrow::error::ArrowError),
     /// The time left was not enough.
     #[error("the function's deadline is too close to go on; give it more time or memory")]
     Deadline,
@@ -129,8 +145,9 @@ impl Fault for Error {
             Self::Deadline => ErrorName::DeadlineTooClose,
             Self::Unanswered => ErrorName::ServiceUnavailable,
             Self::Contention(..) => ErrorName::Conflict,
-            Self::File { .. } => ErrorName::Io,
-            Self::Record(..) | Self::Task(_) => ErrorName::Internal,
+            Self::Limit(_) => ErrorName::LimitExceeded,
+            Self::File { .. } | Self::Spill { .. } => ErrorName::Io,
+            Self::Record(..) | Self::Task(_) | Self::Rows(_) => ErrorName::Internal,
         }
     }
 }

@@ -15,14 +15,16 @@ use tokio::{runtime::Handle, time::Instant};
 use crate::{
     Error,
     bridge::Bridge,
+    context::Provenance,
     convert::{Converted, Target, convert},
     naming::Naming,
+    partition::{Partitioning, check_names, taken_names},
     planner::TablePlanner,
     publish::{COMMIT, Publication, Published, Under, remove},
     record::{Record, Version, commit_id, digits},
     remote::{ObjectSource, OutputKeys, StagedFiles, StagedList, abort_all, without_kinds},
     report::{Report, SourceReport, Status},
-    settings::{Mode, Settings},
+    settings::{Context, Mode, Settings},
     sink::{FileKind, NoEvidence},
 };
 
@@ -30,6 +32,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_mins(1);
 /// For how long after the deadline uploads are still aborted.
 const GRACE: Duration = Duration::from_secs(1);
+/// Microseconds of a second.
+const MICROSECONDS: u64 = 1_000_000;
 /// Times that a conversion begins anew because other writers changed the table or the output underneath.
 const TRIES: u32 = 5;
 
@@ -128,7 +132,7 @@ impl Lake {
         let (mut reader, mut rereads) = (Some(reader), 0);
         let (converted, staged, committed) = loop {
             let (converted, staged) = self.files(reader.take(), &begin, &names, deadline).await?;
-            match in_time(deadline, self.commit(&converted, &staged, &begin, &names, deadline)).await {
+            match in_time(deadline, self.commit(&converted, &begin, &names, deadline)).await {
                 Ok(committed) => break (converted, staged, committed),
                 // Another file has given a column its type meanwhile: read again, under that contract.
                 Err(Error::Catalog(CatalogError::Reread { .. })) if rereads < TRIES => {
@@ -152,7 +156,7 @@ impl Lake {
                 format: Record::FORMAT,
                 version: begin.version,
                 commit: names.commit.clone(),
-                outputs: staged.iter().map(|(kind, _)| names.keys.location(*kind).key).collect(),
+                outputs: staged.iter().map(|(kind, _)| names.keys.location(kind).key).collect(),
                 stale: Vec::new(),
                 removed: Vec::new(),
                 report: report.clone(),
@@ -183,10 +187,14 @@ impl Lake {
                 let digits = digits(at, None);
                 let keys = self.output_keys(naming, table, &digits);
                 let record_at = Record::location(&self.settings.clean_bucket, &digits);
-                let first_at = keys.location(FileKind::Data(0));
+                // Where rows are parted, only they tell where the first one goes.
+                let first_at = self.settings.partition_by.is_empty().then(|| keys.location(&FileKind::first()));
                 let known = async {
                     tokio::try_join!(Record::load(&*self.store, &record_at), async {
-                        Ok(Under::Looked(self.store.head(&first_at).await?))
+                        match first_at {
+                            Some(first_at) => Ok(Under::Looked(self.store.head(&first_at).await?)),
+                            None => Ok(Under::NotLooked),
+                        }
                     })
                 };
                 tokio::join!(open, lookup, known)
@@ -219,7 +227,7 @@ impl Lake {
         Names {
             keys: self.output_keys(&naming, &table, &digits),
             record_at: Record::location(&self.settings.clean_bucket, &digits),
-            commit: commit_id(&source, version, &format!("{table} {:?}", self.settings.layout.compression)),
+            commit: commit_id(&source, version, &self.shape(&table)),
             source,
             naming,
             table,
@@ -227,8 +235,21 @@ impl Lake {
     }
 
     fn output_keys(&self, naming: &Naming, table: &TableName, digits: &str) -> OutputKeys {
-        let path = format!("{}/{}/{}{}-{digits}", table.database, table.table, naming.partition_path(), naming.stem);
-        OutputKeys { bucket: self.settings.clean_bucket.clone(), rejected: format!("_rejected/{path}"), data: path }
+        OutputKeys {
+            bucket: self.settings.clean_bucket.clone(),
+            folder: format!("{}/{}/{}", table.database, table.table, naming.partition_path()),
+            name: format!("{}-{digits}", naming.stem),
+        }
+    }
+
+    /// What shapes the output, beside the source.
+    fn shape(&self, table: &TableName) -> String {
+        let Settings { layout, partition_by, context, .. } = &self.settings;
+        let mut shape = format!("{table} {:?}", layout.compression);
+        if !partition_by.is_empty() || *context != Context::default() {
+            shape += &format!(" {partition_by:?} {context:?}");
+        }
+        shape
     }
 
     /// The report, where the record shows that there is nothing left to do.
@@ -246,7 +267,7 @@ impl Lake {
         }
         for key in &record.outputs {
             let meta = match &begin.first {
-                Under::Looked(first) if *key == names.keys.location(FileKind::Data(0)).key => first.clone(),
+                Under::Looked(first) if *key == names.keys.location(&FileKind::first()).key => first.clone(),
                 _ => self.store.head(&Location::new(&self.settings.clean_bucket, key)).await?,
             };
             if meta.is_none_or(|meta| meta.metadata.get(COMMIT) != Some(&names.commit)) {
@@ -273,15 +294,13 @@ impl Lake {
             pin: Pin { version: begin.source.version.clone(), etag: Some(begin.source.etag.clone()) },
             opened: reader,
         };
-        let mut files = StagedFiles {
-            bridge,
-            store: self.store.clone(),
-            keys: names.keys.clone(),
-            metadata: BTreeMap::from([(COMMIT.to_owned(), names.commit.clone())]),
-            staged: Vec::new(),
-        };
+        let metadata = BTreeMap::from([(COMMIT.to_owned(), names.commit.clone())]);
+        let mut files = StagedFiles::new(bridge, self.store.clone(), names.keys.clone(), metadata);
+        let Settings { partition_by, context, .. } = &self.settings;
+        let folders = names.naming.partitions.iter().map(|(name, _)| name);
+        check_names(folders.clone(), partition_by, context.names())?;
         let planner = TablePlanner {
-            partition_keys: names.naming.partitions.iter().map(|(name, _)| name.clone()).collect(),
+            partition_keys: folders.chain(taken_names(partition_by)).chain(context.names()).cloned().collect(),
             table: begin.table.clone(),
         };
         let options = self.settings.read.clone();
@@ -290,10 +309,20 @@ impl Lake {
             metadata: lineage(names, &begin.source),
             no_evidence: NoEvidence::LeaveOut,
             even_empty: false,
+            partitioning: Partitioning {
+                by: partition_by.clone(),
+                most: self.settings.layout.max_partitions,
+                folder_bytes: names.keys.folder_bytes(),
+            },
+            provenance: Provenance {
+                names: context.clone(),
+                ingested_at: begin.version.last_modified.saturating_mul(MICROSECONDS).try_into().unwrap_or(i64::MAX),
+                address: names.source.to_string(),
+            },
         };
         let mut work = tokio::task::spawn_blocking(move || {
             let converted = convert(&mut source, &mut files, &planner, &options, target)?;
-            Ok((converted, files.staged))
+            Ok((converted, files.into_staged()))
         });
         let ended = match deadline {
             Some(deadline) => tokio::select! {
@@ -319,7 +348,6 @@ impl Lake {
     async fn commit(
         &self,
         converted: &Converted,
-        staged: &StagedList,
         begin: &Beginning,
         names: &Names,
         deadline: Option<Instant>,
@@ -336,20 +364,18 @@ impl Lake {
             let evident = column.data_type != DataType::Null;
             FileColumn::new(&column.name, evident.then(|| column.data_type.clone()))
         });
-        let keys = names.naming.partitions.iter().map(|(name, _)| PartitionKey::new(name)).collect();
-        let has_rows = staged.iter().any(|(kind, _)| matches!(kind, FileKind::Data(_)));
-        let partition = Partition {
-            values: names.naming.partitions.iter().map(|(_, value)| value.clone()).collect(),
-            location: names.partition_location(),
-        };
+        let folders = names.naming.partitions.iter().map(|(name, _)| PartitionKey::new(name));
+        let derived = self.settings.partition_by.iter().map(|key| PartitionKey { name: key.name.clone(), hive_type: key.hive_type.clone() });
+        let keys = folders.chain(derived).collect();
+        let partitions: Vec<Partition> = names.partitions(converted).collect();
         let left = deadline.map_or(PATIENCE, |d| d.saturating_duration_since(Instant::now()));
         let commit = Commit {
             name: &names.table,
             location: &names.table_location(),
             file: &FileSchema { columns: columns.collect(), partition_keys: keys },
-            evolution: Evolution::default(),
+            evolution: self.settings.evolution,
             parameters: BTreeMap::new(),
-            partitions: if has_rows && !partition.values.is_empty() { &[partition] } else { &[] },
+            partitions: &partitions,
             compression: self.settings.layout.compression_name(),
             seen: begin.table.clone(),
             patience: left.min(PATIENCE),
@@ -363,15 +389,11 @@ impl Names {
         let (mut paths, mut rejected_path) = (Vec::new(), None);
         for (kind, file) in staged {
             match kind {
-                FileKind::Data(_) => paths.push(file.location().to_string()),
+                FileKind::Data { .. } => paths.push(file.location().to_string()),
                 FileKind::Rejected => rejected_path = Some(file.location().to_string()),
             }
         }
-        let mut partitions_values = BTreeMap::new();
-        if !self.naming.partitions.is_empty() && !paths.is_empty() {
-            let values = self.naming.partitions.iter().map(|(_, value)| value.clone()).collect();
-            partitions_values.insert(self.partition_location(), values);
-        }
+        let partitions_values = self.partitions(&converted).map(|p| (p.location, p.values)).collect();
         Report {
             status: Status::Converted,
             source: SourceReport {
@@ -396,8 +418,14 @@ impl Names {
         format!("s3://{}/{}/{}/", self.keys.bucket, self.table.database, self.table.table)
     }
 
-    fn partition_location(&self) -> String {
-        self.table_location() + &self.naming.partition_path()
+    /// The partitions that there are rows in; none in a table without partition keys.
+    fn partitions(&self, converted: &Converted) -> impl Iterator<Item = Partition> {
+        let folder = format!("s3://{}/{}", self.keys.bucket, self.keys.folder);
+        converted.files.iter().filter(|file| file.number == 0).map(move |file| {
+            let folders = self.naming.partitions.iter().map(|(_, value)| value);
+            let values = folders.chain(&file.partition.values).cloned().collect();
+            Partition { values, location: format!("{folder}{}", file.partition.path) }
+        }).filter(|partition: &Partition| !partition.values.is_empty())
     }
 }
 

@@ -6,11 +6,15 @@
 //! What cannot be converted is kept in a [`Quarantine`]. [`convert_file`] does the same from one local file to another.
 
 mod bridge;
+mod context;
 mod convert;
 mod error;
 mod lake;
 mod local;
 mod naming;
+mod partition;
+mod partition_codes;
+mod partition_rows;
 mod planner;
 mod publish;
 mod quarantine;
@@ -21,12 +25,14 @@ mod rulebook;
 mod rules;
 mod settings;
 mod sink;
+mod spill;
 
 pub use error::Error;
 pub use lake::Lake;
-pub use local::{Progress, convert_file, inspect_file};
+pub use local::{LocalSettings, Progress, convert_file, inspect_file};
 pub use naming::{Naming, column_names, sanitise};
 pub use quarantine::Quarantine;
 pub use report::{ColumnReport, Content, Report, SourceReport, Status};
 pub use rulebook::{Current, Rulebook};
-pub use settings::{Compression, Layout, Mode, Settings};
+pub use rules::{DEIDENTIFIED, is_deidentified};
+pub use settings::{Compression, Context, Layout, Mode, PartitionBy, Settings, Transform};

@@ -1,4 +1,4 @@
-//! A conversion from one local file to another.
+//! A conversion from one local file to another, or to a folder of them.
 
 use std::{
     fs::File,
@@ -14,10 +14,13 @@ use cleanzone_tabular::{self as tabular, Source};
 
 use crate::{
     Error,
+    context::Provenance,
     convert::{Target, convert},
+    naming::stem,
+    partition::{MAX_KEY, PartitionValues, Partitioning, check_names, taken_names},
     planner::TablePlanner,
     report::Content,
-    settings::Layout,
+    settings::{Context, Layout, PartitionBy},
     sink::{FileKind, Files, NoEvidence},
 };
 
@@ -32,30 +35,68 @@ impl Progress {
     }
 }
 
+/// How local files are converted.
+#[derive(Clone, Debug, Default)]
+pub struct LocalSettings {
+    /// How the file is read.
+    pub read: tabular::Options,
+    /// How the Parquet files are laid out. Only where rows are parted is more than one file written.
+    pub layout: Layout,
+    /// What the rows are parted by.
+    pub partition_by: Vec<PartitionBy>,
+    /// Columns that are added: when the file was changed, and its path.
+    pub context: Context,
+}
+
 /// Converts a local file into one Parquet file, which appears only when it is complete. Rejected rows go to
 /// `<output stem>.rejected.csv` beside it. Returns what was in the file and the size of the output.
 ///
+/// Where rows are parted, `output` is a folder that holds one file or more for each partition,
+/// `<key>=<value>/<input stem>.parquet`. The folder appears only when all are complete; it must not hold anything yet.
+///
 /// # Errors
-/// [`Error::Read`] and [`Error::File`]; there is no output then.
+/// [`Error::Read`] and [`Error::File`], and where rows are parted [`Error::Schema`] and [`Error::Limit`]; there is no
+/// output then.
 pub fn convert_file(
     input: &Path,
     output: &Path,
-    options: &tabular::Options,
-    layout: Layout,
+    settings: &LocalSettings,
     progress: &Progress,
 ) -> Result<(Content, u64), Error> {
+    let LocalSettings { read, layout, partition_by, context } = settings;
+    check_names([].into_iter(), partition_by, context.names())?;
     let mut source = FileSource { path: input.to_owned(), progress: progress.clone() };
-    let mut files = LocalFiles { output: output.to_owned(), complete: Vec::new() };
+    let stem = input.file_name().map(|name| stem(&name.to_string_lossy())).unwrap_or_default();
+    let parts = !partition_by.is_empty();
+    let mut files = LocalFiles { output: output.to_owned(), stem, parts, begun: false, rejected: false };
+    files.check()?;
+    let max_file_bytes = if parts { layout.max_file_bytes } else { u64::MAX };
     let target = Target {
-        layout: Layout { max_file_bytes: u64::MAX, ..layout },
+        layout: Layout { max_file_bytes, ..*layout },
         metadata: vec![("cleanzone.source.key".to_owned(), input.to_string_lossy().into_owned())],
         no_evidence: NoEvidence::Write,
         even_empty: true,
+        partitioning: Partitioning { by: partition_by.clone(), most: layout.max_partitions, folder_bytes: MAX_KEY },
+        provenance: Provenance {
+            names: context.clone(),
+            ingested_at: changed(input)?,
+            address: input.to_string_lossy().into_owned(),
+        },
     };
-    let planner = TablePlanner { partition_keys: Vec::new(), table: None };
-    let converted = convert(&mut source, &mut files, &planner, options, target)?;
+    let planner = TablePlanner {
+        partition_keys: taken_names(partition_by).chain(context.names()).cloned().collect(),
+        table: None,
+    };
+    let converted = convert(&mut source, &mut files, &planner, read, target)?;
     files.publish()?;
     Ok((converted.content, converted.bytes))
+}
+
+/// When a file was changed, in microseconds since 1970.
+fn changed(path: &Path) -> Result<i64, Error> {
+    let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified()).map_err(file_error("read", path))?;
+    let since = modified.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Ok(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
 /// Reads a local file as a conversion would, and tells what it found; writes nothing.
@@ -100,60 +141,112 @@ impl Read for Counted {
 /// Files under temporary names until all are complete.
 struct LocalFiles {
     output: PathBuf,
-    complete: Vec<FileKind>,
+    /// The name of a partition's files.
+    stem: String,
+    /// Whether the output is a folder.
+    parts: bool,
+    /// Whether there is something under the temporary name of the output.
+    begun: bool,
+    rejected: bool,
 }
 
 impl LocalFiles {
-    fn path(&self, kind: FileKind) -> PathBuf {
-        match kind {
-            FileKind::Data(_) => self.output.clone(),
-            FileKind::Rejected => self.output.with_extension("rejected.csv"),
+    fn rejected_path(&self) -> PathBuf {
+        self.output.with_extension("rejected.csv")
+    }
+
+    /// Refuses a folder that holds something: of what was there before, nobody could tell what belongs to it.
+    fn check(&self) -> Result<(), Error> {
+        if !self.parts {
+            return Ok(());
+        }
+        match std::fs::read_dir(&self.output).map(|mut entries| entries.next().is_some()) {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(file_error("write", &self.output)(io::ErrorKind::DirectoryNotEmpty.into())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(file_error("write", &self.output)(error)),
         }
     }
 
-    fn temporary(&self, kind: FileKind) -> PathBuf {
-        let path = self.path(kind);
-        let mut name = std::ffi::OsString::from(".");
-        name.push(path.file_name().unwrap_or_default());
-        name.push(format!(".{}", std::process::id()));
-        path.with_file_name(name)
+    /// Where a partition's file lies until all are complete. Errors name the folder: the path holds values.
+    fn in_folder(&self, partition: &PartitionValues, number: u32) -> Result<PathBuf, Error> {
+        let folder = temporary(&self.output).join(&partition.path);
+        std::fs::create_dir_all(&folder).map_err(file_error("write", &self.output))?;
+        Ok(folder.join(match number {
+            0 => format!("{}.parquet", self.stem),
+            number => format!("{}-{number:05}.parquet", self.stem),
+        }))
     }
 
     fn publish(self) -> Result<(), Error> {
-        // What an earlier conversion rejected does not belong to this one.
-        for kind in [FileKind::Data(0), FileKind::Rejected] {
-            let path = self.path(kind);
-            if self.complete.contains(&kind) {
-                std::fs::rename(self.temporary(kind), &path).map_err(file_error("write", &path))?;
-            } else {
-                remove(&path)?;
-            }
+        if self.parts && !self.begun {
+            std::fs::create_dir_all(temporary(&self.output)).map_err(file_error("write", &self.output))?;
         }
-        Ok(())
+        std::fs::rename(temporary(&self.output), &self.output).map_err(file_error("write", &self.output))?;
+        let rejected = self.rejected_path();
+        if self.rejected {
+            std::fs::rename(temporary(&rejected), &rejected).map_err(file_error("write", &rejected))
+        } else {
+            // What an earlier conversion rejected does not belong to this one.
+            remove(&rejected)
+        }
     }
+}
+
+/// The name under which something is written.
+fn temporary(path: &Path) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}", std::process::id()));
+    path.with_file_name(name)
 }
 
 impl Files for LocalFiles {
     type File = TemporaryFile;
 
-    fn create(&mut self, kind: FileKind) -> Result<TemporaryFile, Error> {
-        let path = self.temporary(kind);
-        let file = File::create(&path).map_err(file_error("write", &self.path(kind)))?;
-        Ok(TemporaryFile { out: BufWriter::with_capacity(256 << 10, file), path, keep: false })
+    fn create(&mut self, kind: &FileKind) -> Result<TemporaryFile, Error> {
+        let (path, shown) = match kind {
+            FileKind::Data { partition, number } if self.parts => {
+                self.begun = true;
+                (self.in_folder(partition, *number)?, self.output.clone())
+            }
+            FileKind::Data { .. } => (temporary(&self.output), self.output.clone()),
+            FileKind::Rejected => (temporary(&self.rejected_path()), self.rejected_path()),
+        };
+        let file = File::create(&path).map_err(file_error("write", &shown))?;
+        // Thousands of partitions have small files.
+        let buffer = if self.parts { 64 << 10 } else { 256 << 10 };
+        Ok(TemporaryFile { out: BufWriter::with_capacity(buffer, file), path, shown, keep: false })
     }
 
     fn close(&mut self, kind: FileKind, mut file: TemporaryFile) -> Result<(), Error> {
-        io::Write::flush(&mut file.out).map_err(file_error("write", &self.path(kind)))?;
+        io::Write::flush(&mut file.out).map_err(file_error("write", &file.shown))?;
         file.keep = true;
-        self.complete.push(kind);
+        match kind {
+            FileKind::Data { .. } => self.begun = true,
+            FileKind::Rejected => self.rejected = true,
+        }
+        Ok(())
+    }
+
+    fn complete(&mut self) -> Result<(), Error> {
         Ok(())
     }
 
     fn discard(&mut self) -> Result<(), Error> {
-        for kind in std::mem::take(&mut self.complete) {
-            remove(&self.temporary(kind))?;
+        if std::mem::take(&mut self.rejected) {
+            remove(&temporary(&self.rejected_path()))?;
         }
-        Ok(())
+        match (std::mem::take(&mut self.begun), self.parts) {
+            (false, _) => Ok(()),
+            (true, false) => remove(&temporary(&self.output)),
+            (true, true) => match std::fs::remove_dir_all(temporary(&self.output)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    Err(file_error("remove", &temporary(&self.output))(error))
+                }
+                _ => Ok(()),
+            },
+        }
     }
 }
 
@@ -161,12 +254,14 @@ impl Files for LocalFiles {
 struct TemporaryFile {
     out: BufWriter<File>,
     path: PathBuf,
+    /// What errors name.
+    shown: PathBuf,
     keep: bool,
 }
 
 impl io::Write for TemporaryFile {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.out.write(buf).map_err(|e| io::Error::other(file_error("write", &self.path)(e)))
+        self.out.write(buf).map_err(|e| io::Error::other(file_error("write", &self.shown)(e)))
     }
 
     fn flush(&mut self) -> io::Result<()> {

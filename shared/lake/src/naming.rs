@@ -16,7 +16,7 @@ use crate::Error;
 /// <https://docs.aws.amazon.com/glue/latest/webapi/API_Column.html>
 const MAX_NAME: usize = 255;
 /// What Hive writes in place of a null partition value.
-const HIVE_NULL: &str = "__HIVE_DEFAULT_PARTITION__";
+pub(crate) const HIVE_NULL: &str = "__HIVE_DEFAULT_PARTITION__";
 /// Bytes of the source's own name that an output key carries; S3 allows 1,024 for the whole key.
 const MAX_STEM: usize = 200;
 
@@ -89,13 +89,18 @@ impl Naming {
     pub fn partition_path(&self) -> String {
         let mut path = String::new();
         for (name, value) in &self.partitions {
-            path += name;
-            path.push('=');
-            path += &hive_escape(value);
-            path.push('/');
+            push_folder(&mut path, name, value);
         }
         path
     }
+}
+
+/// Adds a partition folder to a path, with a trailing slash.
+pub(crate) fn push_folder(path: &mut String, name: &str, value: &str) {
+    path.push_str(name);
+    path.push('=');
+    path.push_str(&hive_escape(value));
+    path.push('/');
 }
 
 fn partitions(folders: &[&str]) -> Result<Vec<(String, String)>, String> {
@@ -171,7 +176,7 @@ pub fn column_names(header: &[String], taken: &[String]) -> Vec<String> {
 
 /// The source's name for use in an output key. Query engines ignore files that begin with `_` or `.`, and Hadoop
 /// paths break on some punctuation: both would lose rows silently.
-fn stem(file: &str) -> String {
+pub(crate) fn stem(file: &str) -> String {
     const COMPRESSION: [&str; 7] = [".gz", ".gzip", ".zst", ".zstd", ".bz2", ".xz", ".zip"];
     const DATA: [&str; 6] = [".csv", ".tsv", ".txt", ".tab", ".psv", ".dat"];
     let mut name = file;

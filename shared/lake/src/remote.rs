@@ -8,11 +8,13 @@ use std::{
 
 use cleanzone_storage::{Location, ObjectReader, ObjectStore, Pin, Staged, WriteOptions};
 use cleanzone_tabular::Source;
+use tokio::task::JoinSet;
 
 use crate::{
     Error,
-    bridge::{BlockingReader, BlockingUpload, Bridge},
+    bridge::{BlockingReader, BlockingUpload, Bridge, Finishing},
     convert::io_error,
+    partition::MAX_KEY,
     sink::{FileKind, Files},
 };
 
@@ -39,24 +41,31 @@ impl Source for ObjectSource {
 #[derive(Clone, Debug)]
 pub(crate) struct OutputKeys {
     pub(crate) bucket: String,
-    /// `<db>/<table>/[k=v/…]<stem>-<digits>`.
-    pub(crate) data: String,
-    /// `_rejected/<db>/<table>/[k=v/…]<stem>-<digits>`.
-    pub(crate) rejected: String,
+    /// `<db>/<table>/[k=v/…]`, the folders being those of the source's key.
+    pub(crate) folder: String,
+    /// `<stem>-<digits>`.
+    pub(crate) name: String,
 }
 
 impl OutputKeys {
-    pub(crate) fn location(&self, kind: FileKind) -> Location {
+    pub(crate) fn location(&self, kind: &FileKind) -> Location {
+        let Self { folder, name, .. } = self;
         let key = match kind {
-            FileKind::Data(0) => format!("{}.parquet", self.data),
-            FileKind::Data(n) => format!("{}-{n:05}.parquet", self.data),
-            FileKind::Rejected => format!("{}.csv", self.rejected),
+            FileKind::Data { partition, number: 0 } => format!("{folder}{}{name}.parquet", partition.path),
+            FileKind::Data { partition, number } => format!("{folder}{}{name}-{number:05}.parquet", partition.path),
+            FileKind::Rejected => format!("_rejected/{folder}{name}.csv"),
         };
         Location::new(&self.bucket, key)
     }
+
+    /// Bytes that are left for the folders of a partition.
+    pub(crate) fn folder_bytes(&self) -> usize {
+        const NUMBERED: usize = "-00001.parquet".len();
+        MAX_KEY.saturating_sub(self.folder.len() + self.name.len() + NUMBERED)
+    }
 }
 
-/// Objects that are complete but not visible, in order.
+/// Objects that are complete but not visible, by partition.
 pub(crate) type StagedList = Vec<(FileKind, Box<dyn Staged>)>;
 
 pub(crate) fn without_kinds(staged: StagedList) -> Vec<Box<dyn Staged>> {
@@ -65,20 +74,37 @@ pub(crate) fn without_kinds(staged: StagedList) -> Vec<Box<dyn Staged>> {
 
 /// Uploads of one conversion.
 pub(crate) struct StagedFiles {
-    pub(crate) bridge: Bridge,
-    pub(crate) store: Arc<dyn ObjectStore>,
-    pub(crate) keys: OutputKeys,
+    bridge: Bridge,
+    store: Arc<dyn ObjectStore>,
+    keys: OutputKeys,
     /// User metadata of every object.
-    pub(crate) metadata: BTreeMap<String, String>,
-    pub(crate) staged: StagedList,
+    metadata: BTreeMap<String, String>,
+    finishing: Finishing<FileKind>,
+    staged: StagedList,
+}
+
+impl StagedFiles {
+    pub(crate) fn new(
+        bridge: Bridge,
+        store: Arc<dyn ObjectStore>,
+        keys: OutputKeys,
+        metadata: BTreeMap<String, String>,
+    ) -> Self {
+        let finishing = Finishing::new(bridge.clone());
+        Self { bridge, store, keys, metadata, finishing, staged: Vec::new() }
+    }
+
+    pub(crate) fn into_staged(self) -> StagedList {
+        self.staged
+    }
 }
 
 impl Files for StagedFiles {
     type File = BlockingUpload;
 
-    fn create(&mut self, kind: FileKind) -> Result<BlockingUpload, Error> {
+    fn create(&mut self, kind: &FileKind) -> Result<BlockingUpload, Error> {
         let content_type = match kind {
-            FileKind::Data(_) => "application/vnd.apache.parquet",
+            FileKind::Data { .. } => "application/vnd.apache.parquet",
             FileKind::Rejected => "text/csv",
         };
         let options = WriteOptions { content_type: Some(content_type), metadata: self.metadata.clone() };
@@ -87,23 +113,44 @@ impl Files for StagedFiles {
     }
 
     fn close(&mut self, kind: FileKind, file: BlockingUpload) -> Result<(), Error> {
-        self.staged.push((kind, file.finish()?));
+        self.finishing.begin(kind, file, &mut self.staged)
+    }
+
+    fn complete(&mut self) -> Result<(), Error> {
+        while let Some(finished) = self.finishing.next() {
+            self.staged.push(finished?);
+        }
+        self.staged.sort_by(|(a, _), (b, _)| a.cmp(b));
         Ok(())
     }
 
     fn discard(&mut self) -> Result<(), Error> {
+        while let Some(finished) = self.finishing.next() {
+            // What failed has freed what it held.
+            self.staged.extend(finished.ok());
+        }
         let staged = std::mem::take(&mut self.staged);
         self.bridge.wait_always(abort_all(without_kinds(staged)));
         Ok(())
     }
 }
 
+/// Uploads that are aborted at once.
+const ABORTING: usize = 16;
+
 /// Gives up objects that are complete but not visible.
 pub(crate) async fn abort_all(files: Vec<Box<dyn Staged>>) {
+    let mut tasks = JoinSet::new();
     for file in files {
-        // What cannot be freed now is freed by the bucket's lifecycle rule for incomplete uploads.
-        if let Err(error) = file.abort().await {
-            tracing::warn!(error = %cleanzone_error::chain(&error), "an upload could not be aborted");
+        if tasks.len() == ABORTING {
+            tasks.join_next().await;
         }
+        tasks.spawn(async move {
+            // What cannot be freed now is freed by the bucket's lifecycle rule for incomplete uploads.
+            if let Err(error) = file.abort().await {
+                tracing::warn!(error = %cleanzone_error::chain(&error), "an upload could not be aborted");
+            }
+        });
     }
+    while tasks.join_next().await.is_some() {}
 }

@@ -40,6 +40,72 @@ pub struct Settings {
     pub layout: Layout,
     /// How the source is read.
     pub read: cleanzone_tabular::Options,
+    /// What the rows are parted by, after the Hive folders of the source's key.
+    pub partition_by: Vec<PartitionBy>,
+    /// Columns that are added to those of the file.
+    pub context: Context,
+}
+
+/// A partition key whose values come from the rows.
+///
+/// Text stands in the path as it is, escaped as Hive does; whole numbers, decimals and booleans as they are printed;
+/// dates as `YYYY-MM-DD`. Null, the empty text, and Hive's own word for null become
+/// `__HIVE_DEFAULT_PARTITION__`, as in Hive, and are null when they are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionBy {
+    /// The name of the key, as a table has it.
+    pub name: String,
+    /// The column that gives the values, by its name in the table. `ingested_at`, where the file has no such column,
+    /// is when the source was stored.
+    pub column: String,
+    /// What the value is made of.
+    pub transform: Transform,
+    /// The type of the key in a new table.
+    pub hive_type: String,
+}
+
+/// What a partition value is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transform {
+    /// The value itself. The column leaves the file.
+    #[default]
+    Identity,
+    /// The year of a date or timestamp, `2026`. The column stays in the file, here and in those below.
+    Year,
+    /// The month of the year, `1` to `12`.
+    Month,
+    /// The day, as a date.
+    Day,
+    /// The hour of the day, `0` to `23`; that of a date is 0.
+    Hour,
+}
+
+impl Transform {
+    /// The Hive type of what it makes; `None` where that depends on the column.
+    pub fn hive_type(self) -> Option<&'static str> {
+        match self {
+            Self::Identity => None,
+            Self::Year | Self::Month | Self::Hour => Some("int"),
+            Self::Day => Some("date"),
+        }
+    }
+}
+
+/// Columns that are added to those of the file, after them: the same value in every row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Context {
+    /// The name of a timestamp: when the source was stored. It does not depend on when the source is converted, so
+    /// that a further conversion writes the same bytes.
+    pub ingested_at: Option<String>,
+    /// The name of a text: the source's address, `s3://bucket/key`.
+    pub source_key: Option<String>,
+}
+
+impl Context {
+    /// The names of the columns.
+    pub fn names(&self) -> impl Iterator<Item = &String> {
+        self.ingested_at.iter().chain(&self.source_key)
+    }
 }
 
 /// How Parquet files are laid out.
@@ -54,6 +120,11 @@ pub struct Layout {
     pub max_file_bytes: u64,
     /// Threads that encode.
     pub threads: usize,
+    /// Bytes of rows that wait in memory until their partitions can be written (64 MiB). What is more goes to a file
+    /// in the temporary folder.
+    pub partition_buffer_bytes: usize,
+    /// The most partitions that one source may have rows in (20,000).
+    pub max_partitions: usize,
 }
 
 impl Layout {
@@ -74,6 +145,8 @@ impl Default for Layout {
             row_group_bytes: 16 << 20,
             max_file_bytes: 512 << 20,
             threads: std::thread::available_parallelism().map_or(1, Into::into),
+            partition_buffer_bytes: 64 << 20,
+            max_partitions: 20_000,
         }
     }
 }

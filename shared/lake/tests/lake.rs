@@ -15,7 +15,7 @@ use bytes::Bytes;
 use cleanzone_catalog::{Catalog, MemoryCatalog, TableName};
 use cleanzone_error::{ErrorName, Fault as _};
 use cleanzone_events::ObjectCreated;
-use cleanzone_lake::{Lake, Layout, Mode, Report, Settings, Status};
+use cleanzone_lake::{Context, Lake, Layout, Mode, Report, Settings, Status};
 use cleanzone_storage::{Call, Error as StorageError, Fault, Location, MemoryStore};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tokio::time::{Duration, Instant};
@@ -37,6 +37,8 @@ impl World {
             mode: Mode::Replace,
             layout: Layout { threads: 1, ..Layout::default() },
             read: cleanzone_tabular::Options { threads: 1, ..Default::default() },
+            partition_by: Vec::new(),
+            context: Context::default(),
         };
         Self { store, catalog: Arc::new(MemoryCatalog::default()), settings }
     }

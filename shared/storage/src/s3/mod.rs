@@ -10,6 +10,7 @@ use aws_sdk_s3::{
     types::{Delete, ObjectIdentifier},
 };
 use bytes::{Bytes, BytesMut};
+use tokio::sync::Semaphore;
 
 use self::{
     failure::{Action, by_code, failure, unexpected},
@@ -41,10 +42,14 @@ pub struct S3Options {
     /// `range_size` bytes.
     pub ranges: usize,
     /// Bytes of the first thousand parts of an upload (8 MiB, at least 5 MiB); each further thousand is twice as
-    /// large, so that 10,000 parts reach beyond 5 TiB. An object of at most one part is written in one request.
+    /// large, so that 10,000 parts reach beyond 5 TiB. An object of at most one part is
+    /// written in one request, as far as [`S3Options::kept`] goes.
     pub part_size: usize,
     /// Parts under way, at most (3). An upload holds up to one more than this many times `part_size` bytes.
     pub parts: usize,
+    /// Bytes of small objects that wait in memory to be published in one request each, at most (32 MiB), over all
+    /// uploads. Beyond it they are sent as multipart uploads of one part, which costs two requests more.
+    pub kept: usize,
     /// Bytes of the largest object that is copied in one request (5 GiB, more than which S3 refuses); a larger one is
     /// copied in parts.
     pub largest_copy: u64,
@@ -60,6 +65,7 @@ impl Default for S3Options {
             ranges: 4,
             part_size: 8 * 1024 * 1024,
             parts: 3,
+            kept: 32 * 1024 * 1024,
             largest_copy: 5 * 1024 * MIB,
             retry: Retry::default(),
         }
@@ -98,6 +104,8 @@ pub struct S3Store {
 struct Shared {
     client: Client,
     options: S3Options,
+    /// Bytes of small objects that may still be kept in memory.
+    room: Semaphore,
 }
 
 impl S3Store {
@@ -115,7 +123,8 @@ impl S3Store {
         // S3's checksums cover whole objects or parts; a range cannot be held against them.
         let config =
             client.config().to_builder().response_checksum_validation(ResponseChecksumValidation::WhenRequired);
-        Self { shared: Arc::new(Shared { client: Client::from_conf(config.build()), options }) }
+        let room = Semaphore::new(options.kept.min(Semaphore::MAX_PERMITS));
+        Self { shared: Arc::new(Shared { client: Client::from_conf(config.build()), options, room }) }
     }
 }
 

@@ -227,6 +227,17 @@ impl S3Upload {
         }
     }
 
+    /// The object as it is kept until it is published; `None` where it is not small, or there is no room.
+    fn keep(&mut self) -> Option<Kept> {
+        if self.multipart.is_some() {
+            return None;
+        }
+        let bytes = self.buffer.len();
+        self.shared.room.try_acquire_many(u32::try_from(bytes).ok()?).ok()?.forget();
+        self.buffer.shrink_to_fit();
+        Some(Kept { shared: Arc::clone(&self.shared), body: mem::take(&mut self.buffer).into(), bytes })
+    }
+
     fn begin(&mut self) -> Result<()> {
         if mem::replace(&mut self.incomplete, true) {
             return Err(Error::Unavailable(self.at.clone(), "an earlier part could not be written".into()));
@@ -245,8 +256,8 @@ impl Upload for S3Upload {
 
     async fn finish(mut self: Box<Self>) -> Result<Box<dyn Staged>> {
         self.begin()?;
-        let content = if self.multipart.is_none() {
-            Content::Whole(mem::take(&mut self.buffer).into())
+        let content = if let Some(kept) = self.keep() {
+            Content::Whole(kept)
         } else {
             let outcome = self.add_rest().await;
             self.settle(outcome).await?;
@@ -266,9 +277,23 @@ impl Upload for S3Upload {
 #[derive(Debug)]
 enum Content {
     /// Still here; written in one request.
-    Whole(Bytes),
+    Whole(Kept),
     /// In S3 already.
     Parts(Vec<CompletedPart>),
+}
+
+/// A small object in memory, which has its share of [`S3Options::kept`](super::S3Options::kept).
+#[derive(Debug)]
+struct Kept {
+    shared: Arc<Shared>,
+    body: Bytes,
+    bytes: usize,
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.shared.room.add_permits(self.bytes);
+    }
 }
 
 #[derive(Debug)]
@@ -323,7 +348,7 @@ impl Staged for S3Staged {
 
     async fn publish(&mut self, when: &Precondition) -> Result<String> {
         match &self.content {
-            Content::Whole(body) => self.shared.put(&self.at, body.clone(), when, &self.options, &self.write_id).await,
+            Content::Whole(kept) => self.shared.put(&self.at, kept.body.clone(), when, &self.options, &self.write_id).await,
             Content::Parts(parts) => {
                 let etag = self.complete(parts.clone(), when).await?;
                 if let Some(multipart) = &mut self.multipart {
