@@ -87,7 +87,7 @@ mod tests {
 
     use cleanzone_catalog::MemoryCatalog;
     use cleanzone_events::Reply;
-    use cleanzone_lake::{Layout, Mode, Settings};
+    use cleanzone_lake::{Layout, Mode, Settings, Statistics};
     use cleanzone_runtime::{Handler, PerObject, faults::Faults, metrics::Metrics, notify::MemoryNotifier};
     use cleanzone_storage::{Call, Error as StorageError, Fault, Location, MemoryStore};
     use tokio::time::{Duration, Instant};
@@ -107,6 +107,7 @@ mod tests {
             let settings = Settings {
                 clean_bucket: "clean".into(),
                 mode: Mode::Replace,
+                statistics: Statistics::Off,
                 layout: Layout { threads: 1, ..Layout::default() },
                 read: cleanzone_tabular::Options { threads: 1, ..Default::default() },
             };

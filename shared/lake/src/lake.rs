@@ -16,13 +16,15 @@ use crate::{
     bridge::Bridge,
     convert::{Converted, Target, convert},
     naming::Naming,
+    overwrite::{Overwrite, folder},
     planner::TablePlanner,
-    publish::{COMMIT, Publication, Published, Under, remove},
-    record::{Record, Version, commit_id, digits},
+    publish::{COMMIT, FEW, Objects, Outgoing, Publication, Published, Under, Unrivalled, abort_rest, each, show},
+    record::{Claimant, Record, Version, commit_id, digits},
     remote::{ObjectSource, OutputKeys, StagedFiles, StagedList, abort_all, without_kinds},
     report::{Report, SourceReport, Status},
-    settings::{Mode, Settings},
+    settings::{Mode, Settings, Statistics},
     sink::{FileKind, NoEvidence},
+    statistics::{Book, Counts, Figures, Ledger},
 };
 
 /// For how long a table that others write to is tried.
@@ -141,27 +143,116 @@ impl Lake {
                 }
             }
         };
+        let parts = parts(&converted, &staged);
         let report =
             names.report(&begin.source, converted, &staged, committed.as_ref().map(in_words).unwrap_or_default());
+        let record = Record {
+            format: Record::FORMAT,
+            version: begin.version.clone(),
+            commit: names.commit.clone(),
+            outputs: staged.iter().map(|(_, file)| file.location().key.clone()).collect(),
+            stale: Vec::new(),
+            removed: Vec::new(),
+            complete: false,
+            ledger: Ledger::default(),
+            report,
+        };
+        match self.settings.mode {
+            Mode::Replace | Mode::Append => self.publish(begin, &names, record, parts, staged, deadline).await,
+            Mode::OverwritePartitions => self.overwrite(begin, &names, record, parts, staged, deadline).await,
+        }
+    }
+
+    /// Publishes what takes the place of the source's own earlier versions, or of nothing.
+    async fn publish(
+        &self,
+        begin: Beginning,
+        names: &Names,
+        mut record: Record,
+        parts: BTreeMap<String, Counts>,
+        staged: StagedList,
+        deadline: Option<Instant>,
+    ) -> Result<Report, Error> {
+        let report = record.report.clone();
+        let book = self.book(names);
+        if book.is_some() {
+            record.ledger = Ledger::new(parts);
+        }
         let publication = Publication {
             store: self.store.clone(),
             bucket: self.settings.clean_bucket.clone(),
             record_at: names.record_at.clone(),
-            record: Record {
-                format: Record::FORMAT,
-                version: begin.version,
-                commit: names.commit.clone(),
-                outputs: staged.iter().map(|(kind, _)| names.keys.location(*kind).key).collect(),
-                stale: Vec::new(),
-                removed: Vec::new(),
-                report: report.clone(),
-            },
+            record,
+            book,
             deadline,
         };
-        Ok(match publication.run(begin.record, begin.first, without_kinds(staged)).await? {
-            Published::Done => report,
-            Published::Superseded => superseded(at, naming, "a newer version of the object was faster"),
+        match publication.run(begin.record, begin.first, without_kinds(staged)).await? {
+            Published::Done(figures) => {
+                self.record_statistics(names, figures.as_ref()).await?;
+                Ok(report)
+            }
+            Published::Superseded => {
+                Ok(superseded(&names.source, &names.naming, "a newer version of the object was faster"))
+            }
+        }
+    }
+
+    /// Publishes what takes over whole partitions.
+    async fn overwrite(
+        &self,
+        begin: Beginning,
+        names: &Names,
+        mut record: Record,
+        parts: BTreeMap<String, Counts>,
+        staged: StagedList,
+        deadline: Option<Instant>,
+    ) -> Result<Report, Error> {
+        let (data, rejected): (StagedList, StagedList) =
+            staged.into_iter().partition(|(kind, _)| matches!(kind, FileKind::Data(_)));
+        // No other file has a say in these.
+        let mut rejected: Vec<_> =
+            without_kinds(rejected).into_iter().map(|file| Outgoing::new(file, Under::Looked(None))).collect();
+        let overwrite = self.overwriting(&begin, names);
+        let taken = overwrite.run(without_kinds(data), &parts, deadline).await;
+        let done = in_time(deadline, async {
+            let taken = taken?;
+            show(&*self.store, &names.commit, &mut rejected, &Unrivalled).await?;
+            let entries = taken.ledgers.iter().flat_map(|held| &held.ledger().pending);
+            let figures = match self.book(names) {
+                Some(book) => book.enter(&*self.store, entries).await?,
+                None => None,
+            };
+            self.record_statistics(names, figures.as_ref()).await?;
+            overwrite.settle(taken.ledgers).await?;
+            record.report.give_up(&self.settings.clean_bucket, &taken.superseded, &parts);
+            record.complete = true;
+            let over = begin.record.as_ref().map(|(_, etag)| etag.as_str());
+            match record.save(&*self.store, &names.record_at, over).await {
+                // A twin of ours, told by the same event, has come to the same end.
+                Err(Error::Storage(StorageError::Precondition(_))) => Ok(()),
+                other => other.map(drop),
+            }
         })
+        .await;
+        abort_rest(rejected).await;
+        done.map(|()| record.report)
+    }
+
+    fn overwriting(&self, begin: &Beginning, names: &Names) -> Overwrite {
+        Overwrite {
+            store: self.store.clone(),
+            bucket: self.settings.clean_bucket.clone(),
+            claimant: Claimant::new(&names.source, &begin.version),
+            commit: names.commit.clone(),
+            counts: self.settings.statistics != Statistics::Off,
+        }
+    }
+
+    fn book(&self, names: &Names) -> Option<Book> {
+        match self.settings.statistics {
+            Statistics::Off => None,
+            Statistics::Counts => Some(Book::new(&self.settings.clean_bucket, &names.table)),
+        }
     }
 
     /// Opens the source and, at the same time, looks up all that is known of it; `None` where the version that the
@@ -190,7 +281,7 @@ impl Lake {
                 };
                 tokio::join!(open, lookup, known)
             }
-            Mode::Append => {
+            Mode::Append | Mode::OverwritePartitions => {
                 let (reader, table) = tokio::join!(open, lookup);
                 let known = match &reader {
                     Ok(reader) => {
@@ -214,7 +305,7 @@ impl Lake {
     }
 
     fn names(&self, source: Location, naming: Naming, table: TableName, version: &Version) -> Names {
-        let digits = digits(&source, (self.settings.mode == Mode::Append).then_some(version));
+        let digits = digits(&source, (self.settings.mode != Mode::Replace).then_some(version));
         Names {
             keys: self.output_keys(&naming, &table, &digits),
             record_at: Record::location(&self.settings.clean_bucket, &digits),
@@ -232,8 +323,9 @@ impl Lake {
 
     /// The report, where the record shows that there is nothing left to do.
     async fn settled(&self, record: &Record, begin: &Beginning, names: &Names) -> Result<Option<Report>, Error> {
+        let bucket = &self.settings.clean_bucket;
         if record.version.is_newer_than(&begin.version) {
-            remove(&*self.store, &self.settings.clean_bucket, &record.removed, &names.commit).await?;
+            Objects { bucket, keys: &record.removed, commit: &names.commit }.remove(&*self.store).await?;
             return Ok(Some(superseded(&names.source, &names.naming, "a newer version of the object is in the table")));
         }
         if !record.version.is_same(&begin.version) || record.commit != names.commit || !record.stale.is_empty() {
@@ -243,17 +335,58 @@ impl Lake {
         if begin.table.is_none() && !record.report.content.columns.is_empty() {
             return Ok(None);
         }
-        for key in &record.outputs {
-            let meta = match &begin.first {
-                Under::Looked(first) if *key == names.keys.location(FileKind::Data(0)).key => first.clone(),
-                _ => self.store.head(&Location::new(&self.settings.clean_bucket, key)).await?,
-            };
-            if meta.is_none_or(|meta| meta.metadata.get(COMMIT) != Some(&names.commit)) {
-                return Ok(None);
-            }
+        if self.settings.statistics != Statistics::Off && !record.ledger.pending.is_empty() {
+            return Ok(None);
         }
-        let reason = "this version of the object has been converted before";
-        Ok(Some(Report { status: Status::Unchanged, reason: Some(reason.to_owned()), ..record.report.clone() }))
+        let is_settled = match self.settings.mode {
+            Mode::Replace | Mode::Append => {
+                // Of many, the record says that they were published; it is not taken at its word altogether.
+                let looked_for = record.outputs.len().min(FEW);
+                (record.complete || record.outputs.len() == looked_for)
+                    && self.are_visible(&record.outputs[..looked_for], begin, names).await?
+            }
+            Mode::OverwritePartitions => {
+                let (rejected, data): (Vec<String>, Vec<String>) =
+                    record.outputs.iter().cloned().partition(|key| key.starts_with("_rejected/"));
+                record.complete
+                    && self.are_visible(&rejected, begin, names).await?
+                    && self.overwriting(begin, names).is_settled(&data).await?
+            }
+        };
+        if !is_settled {
+            return Ok(None);
+        }
+        let mut report = record.report.clone();
+        if report.status != Status::Superseded {
+            report.status = Status::Unchanged;
+            report.reason = Some("this version of the object has been converted before".to_owned());
+        }
+        Ok(Some(report))
+    }
+
+    /// Whether these objects of the conversion are there.
+    async fn are_visible(&self, keys: &[String], begin: &Beginning, names: &Names) -> Result<bool, Error> {
+        let is_visible = |key: &String| {
+            let at = Location::new(&self.settings.clean_bucket, key);
+            let known = match &begin.first {
+                Under::Looked(first) if at == names.keys.location(FileKind::Data(0)) => Some(first.clone()),
+                _ => None,
+            };
+            async move {
+                let meta = match known {
+                    Some(meta) => meta,
+                    None => self.store.head(&at).await?,
+                };
+                Ok(meta.is_some_and(|meta| meta.metadata.get(COMMIT) == Some(&names.commit)))
+            }
+        };
+        Ok(each(keys, is_visible).await?.into_iter().all(|visible| visible))
+    }
+
+    /// Tells the catalog how much the table holds.
+    #[allow(clippy::unused_async, reason = "X")]
+    async fn record_statistics(&self, _names: &Names, _figures: Option<&Figures>) -> Result<(), Error> {
+        Ok(())
     }
 
     /// Converts the source into files that are complete but not visible.
@@ -407,6 +540,21 @@ pub(crate) async fn in_time<T>(
         Some(deadline) => tokio::time::timeout_at(deadline, work).await.map_err(|_| Error::Unanswered)?,
         None => work.await,
     }
+}
+
+/// What the files of a conversion amount to in each folder of the clean bucket.
+fn parts(converted: &Converted, staged: &StagedList) -> BTreeMap<String, Counts> {
+    let mut parts: BTreeMap<String, Counts> = BTreeMap::new();
+    for (kind, file) in staged {
+        if matches!(kind, FileKind::Data(_)) {
+            let part = parts.entry(folder(&file.location().key).to_owned()).or_default();
+            *part += Counts { rows: 0, files: 1, bytes: file.size() };
+        }
+    }
+    if let Some(mut only) = parts.first_entry() {
+        only.get_mut().rows = converted.content.rows;
+    }
+    parts
 }
 
 fn source_report(at: &Location) -> SourceReport {

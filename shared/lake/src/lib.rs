@@ -7,10 +7,12 @@
 
 mod bridge;
 mod convert;
+mod document;
 mod error;
 mod lake;
 mod local;
 mod naming;
+mod overwrite;
 mod planner;
 mod publish;
 mod quarantine;
@@ -19,6 +21,7 @@ mod remote;
 mod report;
 mod settings;
 mod sink;
+mod statistics;
 
 pub use error::Error;
 pub use lake::Lake;
@@ -26,4 +29,5 @@ pub use local::{Progress, convert_file, inspect_file};
 pub use naming::{Naming, column_names, sanitise};
 pub use quarantine::Quarantine;
 pub use report::{ColumnReport, Content, Report, SourceReport, Status};
-pub use settings::{Compression, Layout, Mode, Settings};
+pub use settings::{Compression, Layout, Mode, Settings, Statistics};
+pub use statistics::{Counts, Figures};

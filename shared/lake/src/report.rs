@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::statistics::Counts;
+
 /// What became of one source object. Holds names and numbers, never a value from the file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -20,6 +22,9 @@ pub struct Report {
     pub paths: Vec<String>,
     /// The partition values of each partition folder written to, as AWS SDK for pandas returns them.
     pub partitions_values: BTreeMap<String, Vec<String>>,
+    /// The partition folders that hold the rows of a newer file instead; only where files overwrite partitions.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub superseded_partitions: Vec<String>,
     /// Rows and columns.
     #[serde(flatten)]
     pub content: Content,
@@ -32,6 +37,23 @@ pub struct Report {
     pub bytes_out: u64,
     /// From the event's arrival to the commit, in milliseconds.
     pub duration_ms: u64,
+}
+
+impl Report {
+    /// Takes out what lies in folders of `bucket` that hold the rows of a newer file; `parts` says how much that was.
+    pub(crate) fn give_up(&mut self, bucket: &str, folders: &[String], parts: &BTreeMap<String, Counts>) {
+        for folder in folders {
+            let location = format!("s3://{bucket}/{folder}");
+            self.paths.retain(|path| path.strip_prefix(&location).is_none_or(|name| name.contains('/')));
+            self.partitions_values.remove(&location);
+            self.bytes_out -= parts.get(folder).map_or(0, |part| part.bytes).min(self.bytes_out);
+            self.superseded_partitions.push(location);
+        }
+        if !folders.is_empty() && self.paths.is_empty() {
+            self.status = Status::Superseded;
+            self.reason = Some("newer files hold all its partitions".to_owned());
+        }
+    }
 }
 
 /// What became of a source object.

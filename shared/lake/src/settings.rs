@@ -10,7 +10,39 @@ pub enum Mode {
     Replace,
     /// It adds its rows.
     Append,
+    /// It takes over the partitions that it has rows in, whichever file wrote what is in them; the others stay. A table
+    /// without partitions is one. Of two files for a partition, the one that S3 stored later wins, in whatever order
+    /// they arrive. As `overwrite_partitions` of AWS SDK for pandas
+    /// (<https://aws-sdk-pandas.readthedocs.io/en/stable/stubs/awswrangler.s3.to_parquet.html>).
+    OverwritePartitions,
 }
+
+/// Which numbers the lake keeps of its tables and partitions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Statistics {
+    /// None.
+    #[default]
+    Off,
+    /// Rows, files and bytes. Costs two small requests for each partition written to, and as many for the table.
+    Counts,
+}
+
+impl FromStr for Statistics {
+    type Err = UnknownStatistics;
+
+    fn from_str(text: &str) -> Result<Self, UnknownStatistics> {
+        match text.to_ascii_lowercase().as_str() {
+            "off" => Ok(Self::Off),
+            "counts" => Ok(Self::Counts),
+            _ => Err(UnknownStatistics),
+        }
+    }
+}
+
+/// Neither `off` nor `counts`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected off or counts")]
+pub struct UnknownStatistics;
 
 impl FromStr for Mode {
     type Err = UnknownMode;
@@ -19,14 +51,15 @@ impl FromStr for Mode {
         match text.to_ascii_lowercase().as_str() {
             "replace" => Ok(Self::Replace),
             "append" => Ok(Self::Append),
+            "overwrite_partitions" => Ok(Self::OverwritePartitions),
             _ => Err(UnknownMode),
         }
     }
 }
 
-/// Neither `replace` nor `append`.
+/// None of [`Mode`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected replace or append")]
+#[error("expected replace, append or overwrite_partitions")]
 pub struct UnknownMode;
 
 /// How objects are converted.
@@ -36,6 +69,8 @@ pub struct Settings {
     pub clean_bucket: String,
     /// What a new upload under a known source key means.
     pub mode: Mode,
+    /// Which numbers are kept of tables and partitions.
+    pub statistics: Statistics,
     /// How the files are laid out.
     pub layout: Layout,
     /// How the source is read.

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use cleanzone_catalog::{Catalog, MemoryCatalog, TableName};
 use cleanzone_error::{ErrorName, Fault as _};
 use cleanzone_events::ObjectCreated;
-use cleanzone_lake::{Lake, Layout, Mode, Report, Settings, Status};
+use cleanzone_lake::{Lake, Layout, Mode, Report, Settings, Statistics, Status};
 use cleanzone_storage::{Call, Error as StorageError, Fault, Location, MemoryStore};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tokio::time::{Duration, Instant};
@@ -35,6 +35,7 @@ impl World {
         let settings = Settings {
             clean_bucket: "clean".into(),
             mode: Mode::Replace,
+            statistics: Statistics::Off,
             layout: Layout { threads: 1, ..Layout::default() },
             read: cleanzone_tabular::Options { threads: 1, ..Default::default() },
         };
