@@ -269,7 +269,8 @@ impl State {
         let Some(seed) = &mut self.pauses else { return 0 };
         *seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (*seed ^ (*seed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        (mixed ^ (mixed >> 27)) >> 61
+        // Mostly short ones, and now and then one in which others do all their work.
+        [0, 0, 0, 1, 2, 5, 30, 300][usize::try_from((mixed ^ (mixed >> 27)) >> 61).unwrap_or(0)]
     }
 
     fn next(&mut self) -> u64 {
