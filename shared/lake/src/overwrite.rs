@@ -288,3 +288,181 @@ impl Claim for PartitionClaim<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use cleanzone_storage::{MemoryStore, WriteOptions};
+
+    use super::*;
+    use crate::{publish::COMMIT, record::Version};
+
+    /// A file with rows for some partitions, two objects in each.
+    #[derive(Clone, Debug)]
+    struct File {
+        name: &'static str,
+        stored: u64,
+        partitions: Vec<u32>,
+    }
+
+    impl File {
+        fn overwrite(&self, store: &MemoryStore) -> Overwrite {
+            let version = Version { id: None, etag: self.name.into(), last_modified: self.stored, sequencer: None };
+            Overwrite {
+                store: Arc::new(store.clone()),
+                bucket: "clean".into(),
+                claimant: Claimant::new(&Location::new("landing", self.name), &version),
+                commit: format!("commit of {}", self.name),
+                counts: false,
+            }
+        }
+
+        fn keys(&self) -> Vec<String> {
+            let of = |p: &u32| [0, 1].map(|n| format!("db/t/p={p}/{}-{n}.parquet", self.name));
+            self.partitions.iter().flat_map(of).collect()
+        }
+
+        async fn run(&self, store: &MemoryStore) -> Result<Taken, Error> {
+            let overwrite = self.overwrite(store);
+            let metadata = BTreeMap::from([(COMMIT.to_owned(), overwrite.commit.clone())]);
+            let options = WriteOptions { metadata, ..WriteOptions::default() };
+            let mut staged = Vec::new();
+            for key in self.keys() {
+                let mut upload = store.upload(&Location::new("clean", &key), &options).await?;
+                upload.write(key.into_bytes().into()).await?;
+                staged.push(upload.finish().await?);
+            }
+            overwrite.run(staged, &BTreeMap::new(), None).await
+        }
+    }
+
+    /// What lies in a partition, by the names of the files.
+    fn shown(store: &MemoryStore, partition: u32) -> BTreeSet<String> {
+        let folder = format!("db/t/p={partition}/");
+        let keys = store.keys("clean").into_iter();
+        keys.filter_map(|key| Some(key.strip_prefix(&folder)?.to_owned())).collect()
+    }
+
+    fn objects(file: &str) -> BTreeSet<String> {
+        [0, 1].map(|n| format!("{file}-{n}.parquet")).into()
+    }
+
+    fn files(seed: u64) -> Vec<File> {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let names = ["a", "b", "c", "d"];
+        let mut files: Vec<File> = names
+            .into_iter()
+            .map(|name| File { name, stored: rng.u64(1..4), partitions: (0..6).filter(|_| rng.bool()).collect() })
+            .collect();
+        rng.shuffle(&mut files);
+        files
+    }
+
+    /// The newest of the files that have rows for a partition.
+    fn newest(files: &[File], partition: u32) -> Option<&'static str> {
+        let candidates = files.iter().filter(|file| file.partitions.contains(&partition));
+        candidates.max_by_key(|file| (file.stored, file.name)).map(|file| file.name)
+    }
+
+    #[tokio::test]
+    async fn only_what_holds_rows_of_the_partition_is_swept() {
+        let store = MemoryStore::new(["clean"]);
+        for key in
+            ["db/t/p=1/pandas.parquet", "db/t/p=1/_SUCCESS", "db/t/p=1/.crc", "db/t/p=1/q=2/x", "db/t/p=12/x", "db/t/x"]
+        {
+            store.insert(&Location::new("clean", key), "x");
+        }
+        File { name: "a", stored: 1, partitions: vec![1] }.run(&store).await.unwrap();
+        let mut expected = objects("a");
+        expected.extend(["_SUCCESS", ".crc", "q=2/x"].map(str::to_owned));
+        assert_eq!((shown(&store, 1), shown(&store, 12)), (expected, BTreeSet::from(["x".to_owned()])));
+        assert!(store.keys("clean").contains(&"db/t/x".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn each_partition_holds_the_newest_file_that_has_rows_for_it_whatever_the_order() {
+        for seed in 0..40 {
+            let store = MemoryStore::new(["clean"]);
+            let files = files(seed);
+            for (i, file) in files.iter().enumerate() {
+                let taken = file.run(&store).await.unwrap();
+                let superseded: BTreeSet<_> = taken.superseded.into_iter().collect();
+                let lost = |p: &&u32| newest(&files[..=i], **p) != Some(file.name);
+                let expected = file.partitions.iter().filter(lost).map(|p| format!("db/t/p={p}/")).collect();
+                assert_eq!(superseded, expected, "{seed}");
+            }
+            for partition in 0..6 {
+                let expected = newest(&files, partition).map(objects).unwrap_or_default();
+                assert_eq!(shown(&store, partition), expected, "{seed}");
+            }
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn files_at_work_at_once_share_out_the_partitions_and_hide_none() {
+        for seed in 0..60 {
+            let store = MemoryStore::new(["clean"]).with_pauses(seed);
+            for partition in 0..6 {
+                store.insert(&Location::new("clean", format!("db/t/p={partition}/old.parquet")), "old");
+            }
+            let files = files(seed);
+            let all: Vec<_> = files
+                .iter()
+                .chain(&files)
+                .map(|file| {
+                    let (file, store) = (file.clone(), store.clone());
+                    tokio::spawn(async move { file.run(&store).await.map(drop) })
+                })
+                .collect();
+            while !all.iter().all(tokio::task::JoinHandle::is_finished) {
+                for partition in 0..6 {
+                    let now = shown(&store, partition);
+                    let whole = files.iter().any(|file| objects(file.name).is_subset(&now));
+                    assert!(whole || now.contains("old.parquet"), "{seed} {partition}: {now:?}");
+                }
+                tokio::task::yield_now().await;
+            }
+            for task in all {
+                task.await.unwrap().unwrap();
+            }
+            for partition in 0..6 {
+                let old = BTreeSet::from(["old.parquet".to_owned()]);
+                let expected = newest(&files, partition).map_or(old, objects);
+                assert_eq!(shown(&store, partition), expected, "{seed} {partition}");
+            }
+            for file in &files {
+                assert!(file.overwrite(&store).is_settled(&file.keys()).await.unwrap(), "{seed}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn after_a_crash_at_any_call_each_partition_is_at_before_or_after_and_a_rerun_completes_it() {
+        let old = File { name: "z", stored: 1, partitions: vec![0, 1, 2] };
+        let newer = File { name: "n", stored: 9, partitions: vec![2] };
+        let file = File { name: "a", stored: 5, partitions: vec![1, 2, 3] };
+        let begin = async || {
+            let store = MemoryStore::new(["clean"]);
+            for file in [&old, &newer] {
+                file.run(&store).await.unwrap();
+            }
+            store
+        };
+        let clean = begin().await;
+        let before = clean.all_calls();
+        file.run(&clean).await.unwrap();
+        for (calls, effect) in (0..clean.all_calls() - before).flat_map(|n| [(n, false), (n, true)]) {
+            let store = begin().await;
+            store.crash_after(calls, effect);
+            let _ = file.run(&store).await;
+            store.revive();
+            let one = shown(&store, 1);
+            assert!(objects("z").is_subset(&one) || objects("a").is_subset(&one), "{calls} {effect}: {one:?}");
+            assert_eq!((shown(&store, 0), shown(&store, 2)), (objects("z"), objects("n")), "{calls} {effect}");
+            file.run(&store).await.unwrap();
+            assert_eq!(store.snapshot("clean"), clean.snapshot("clean"), "{calls} {effect}");
+            assert!(file.overwrite(&store).is_settled(&file.keys()).await.unwrap());
+        }
+    }
+}
