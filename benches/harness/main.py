@@ -11,6 +11,7 @@ from pathlib import Path
 import terminal
 
 from harness import buckets, files
+from harness.many import many
 from harness.process import FailedError
 from harness.tools import GB, MB, ROOT, WORK, Programs, install_peers, lineitem, packed
 from harness.zones import open_zones
@@ -22,6 +23,7 @@ class Settings:
     runs: int
     input_mb: int
     keys: int
+    many: int
     starts: int
     parts: set[str]
 
@@ -34,6 +36,7 @@ class Settings:
             runs=int(os.environ.get("RUNS") or (2 if quick else 5)),
             input_mb=int(os.environ.get("INPUT_MB") or (20 if quick else 200)),
             keys=10 if quick else 50,
+            many=int(os.environ.get("FILES") or (1000 if quick else 10_000)),
             starts=5 if quick else 20,
             parts=set(parts.split(",")),
         )
@@ -46,8 +49,8 @@ def run() -> None:
     if unknown := settings.parts - PARTS.keys():
         raise terminal.fail(f"ONLY={','.join(sorted(unknown))}: expected some of {','.join(PARTS)}")
     terminal.title("cleanzone", "measured beside its peers")
-    install_peers()
-    programs = Programs.build(function=bool(settings.parts & {"size", "lake", "big"}))
+    install_peers(needed=bool(settings.parts - {"size", "many"}))
+    programs = Programs.build(function=bool(settings.parts & {"size", "lake", "big", "many"}))
     buckets.LOG.unlink(missing_ok=True)
     load = os.getloadavg()[0]
     print(f"\n  {_cpu()}, {os.cpu_count()} cores, load {load:.1f}\n")
@@ -106,7 +109,12 @@ def _big(programs: Programs, _: Settings) -> dict:
     return figures
 
 
-PARTS = {"size": _size, "files": _files, "inputs": _inputs, "lake": _lake, "big": _big}
+def _many(programs: Programs, settings: Settings) -> dict:
+    with open_zones() as zones:
+        return many(programs, zones, settings.many)
+
+
+PARTS = {"size": _size, "files": _files, "inputs": _inputs, "lake": _lake, "big": _big, "many": _many}
 
 
 def _cpu() -> str:

@@ -60,15 +60,17 @@ impl ObjectHandler for CsvToParquet {
 
 /// What was done just now; an earlier conversion, of which the report of a repeated event tells, was counted then.
 fn measures(report: &Report) -> Measures {
+    let stale_rules = report.stale_rules;
     match report.status {
         Status::Converted => Measures {
             rows: Some(report.content.rows),
             rejected_rows: Some(report.content.rejected),
             bytes_in: Some(report.content.bytes_in),
             bytes_out: Some(report.bytes_out),
-            ..Measures::default()
+            skipped: false,
+            stale_rules,
         },
-        Status::Unchanged | Status::Superseded => Measures { skipped: true, ..Measures::default() },
+        Status::Unchanged | Status::Superseded => Measures { skipped: true, stale_rules, ..Measures::default() },
     }
 }
 
@@ -87,7 +89,7 @@ mod tests {
 
     use cleanzone_catalog::MemoryCatalog;
     use cleanzone_events::Reply;
-    use cleanzone_lake::{Context, Layout, Mode, Settings};
+    use cleanzone_lake::{Layout, Settings};
     use cleanzone_runtime::{Handler, PerObject, faults::Faults, metrics::Metrics, notify::MemoryNotifier};
     use cleanzone_storage::{Call, Error as StorageError, Fault, Location, MemoryStore};
     use tokio::time::{Duration, Instant};
@@ -106,11 +108,9 @@ mod tests {
             let store = MemoryStore::new(["landing", "clean"]);
             let settings = Settings {
                 clean_bucket: "clean".into(),
-                mode: Mode::Replace,
                 layout: Layout { threads: 1, ..Layout::default() },
                 read: cleanzone_tabular::Options { threads: 1, ..Default::default() },
-                partition_by: Vec::new(),
-                context: Context::default(),
+                ..Settings::default()
             };
             let lake = Lake::new(Arc::new(store.clone()), Arc::new(MemoryCatalog::default()), settings);
             let function = CsvToParquet::new(lake, Some(Quarantine::new(Arc::new(store.clone()))));

@@ -7,7 +7,7 @@ mod settings;
 use std::sync::Arc;
 
 use cleanzone_catalog::GlueCatalog;
-use cleanzone_lake::{Lake, Quarantine};
+use cleanzone_lake::{Lake, Quarantine, Rulebook};
 use cleanzone_runtime::{Error, PerObject, aws, run, settings::Env};
 use cleanzone_storage::{S3Options, S3Store};
 
@@ -23,7 +23,12 @@ async fn main() -> Result<(), Error> {
         let store = Arc::new(S3Store::new(aws::s3(&aws), S3Options::default()));
         let catalog = Arc::new(GlueCatalog::new(aws_sdk_glue::Client::new(&aws)));
         let quarantine = quarantines.then(|| Quarantine::new(store.clone()));
-        let function = CsvToParquet::new(Lake::new(store, catalog, settings), quarantine);
+        let rulebook = match env.optional("LAKE_CONFIG")? {
+            Some(config) => Rulebook::new(&config, store.clone(), Some(&settings.clean_bucket), true)?,
+            None => Rulebook::conventions(),
+        };
+        let lake = Lake::new(store, catalog, settings).following(rulebook);
+        let function = CsvToParquet::new(lake, quarantine);
         Ok(PerObject::from_env(function, &env, &aws)?)
     })
     .await

@@ -1,7 +1,7 @@
 //! What the template sets.
 
 use cleanzone_events::Failure;
-use cleanzone_lake::{Context, Layout, Settings};
+use cleanzone_lake::{Layout, Settings};
 use cleanzone_runtime::settings::Env;
 
 /// Reads `CLEAN_BUCKET`, `WRITE_MODE`, `OUTPUT_COMPRESSION`, `BAD_ROWS` and `MAX_REJECTED_RATIO`.
@@ -19,11 +19,10 @@ pub(crate) fn from(env: &Env) -> Result<Settings, Failure> {
     }
     Ok(Settings {
         clean_bucket: env.required("CLEAN_BUCKET", "the bucket that tables are written to")?,
-        mode: env.parsed("WRITE_MODE", "replace or append")?.unwrap_or_default(),
+        mode: env.parsed("WRITE_MODE", "replace, append or overwrite_partitions")?.unwrap_or_default(),
         layout,
         read,
-        partition_by: Vec::new(),
-        context: Context::default(),
+        ..Settings::default()
     })
 }
 
@@ -47,7 +46,7 @@ mod tests {
     fn a_wrong_setting_says_what_is_expected() {
         let failure = from(&Env::of([("CLEAN_BUCKET", "clean"), ("WRITE_MODE", "merge")])).unwrap_err();
         assert_eq!(failure.name, ErrorName::InvalidSettings);
-        assert!(failure.message.contains("replace or append"), "{}", failure.message);
+        assert!(failure.message.contains("replace, append or overwrite_partitions"), "{}", failure.message);
         assert!(from(&Env::of([])).is_err());
         assert!(from(&Env::of([("CLEAN_BUCKET", "clean"), ("BAD_ROWS", "drop")])).is_err());
     }

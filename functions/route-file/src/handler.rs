@@ -83,14 +83,18 @@ impl ObjectHandler for RouteFile {
         let read = timeout_at(invocation.deadline, async { join(self.head(object), self.rulebook.current()).await });
         let (read, current) = read.await.map_err(|_| out_of_time())?;
         let current = current.map_err(|error| Failure::of(&error))?;
-        let rules = current.rules.find(&object.bucket, &object.key);
+        let rules = current.rules.find(&object.bucket, &object.key).dataset;
         let (head, meta) = match read {
             Ok(read) => read,
             // As csv-to-parquet has it: what has taken its place has an event of its own.
             Err(StorageError::Changed(_)) => {
                 let reason = "the object was overwritten after this event; the newer one has its own";
                 let measures = Measures { skipped: true, ..Measures::default() };
-                return Ok(Done { report: Routing::unseen(object, &rules, reason).to_value(), measures, refused: None });
+                return Ok(Done {
+                    report: Routing::unseen(object, &rules, reason).to_value(),
+                    measures,
+                    refused: None,
+                });
             }
             Err(error) => return Err(Failure::of(&error)),
         };
@@ -114,7 +118,7 @@ impl ObjectHandler for RouteFile {
 
     async fn table(&self, object: &ObjectCreated) -> Option<(String, String)> {
         let current = self.rulebook.current().await.unwrap_or_default();
-        Naming::dataset(&object.key, &current.rules.find(&object.bucket, &object.key))
+        Naming::dataset(&object.key, &current.rules.find(&object.bucket, &object.key).dataset)
     }
 
     fn passes_over(&self, object: &ObjectCreated) -> Option<Value> {

@@ -174,11 +174,8 @@ impl<T: Send + 'static> Finishing<T> {
         let rest = file.gathered.split().freeze();
         let cancelled = self.bridge.cancelled.clone();
         let finish = async move {
-            let written = if rest.is_empty() {
-                Ok(())
-            } else {
-                unless_cancelled(cancelled.clone(), upload.write(rest)).await
-            };
+            let written =
+                if rest.is_empty() { Ok(()) } else { unless_cancelled(cancelled.clone(), upload.write(rest)).await };
             let staged = match written {
                 Ok(()) => unless_cancelled(cancelled, upload.finish()).await,
                 Err(error) => {

@@ -4,7 +4,7 @@ use std::io;
 
 use arrow::{datatypes::DataType, error::ArrowError};
 use cleanzone_catalog::hive_type;
-use cleanzone_tabular::{self as tabular, Planner, Source};
+use cleanzone_tabular::{self as tabular, Origin, Planner, Source};
 
 use crate::{
     Error,
@@ -46,6 +46,8 @@ pub(crate) struct TableColumn {
     pub(crate) name: String,
     /// `Null` where no value gives evidence of a type.
     pub(crate) data_type: DataType,
+    /// The name as it stands in the file; `None` where it does not come from there as it is.
+    pub(crate) in_file: Option<String>,
 }
 
 /// Converts a source. After an error, nothing that `files` holds is worth anything; it is discarded.
@@ -66,7 +68,11 @@ pub(crate) fn convert<F: Files>(
         let mut columns: Vec<_> = report
             .columns
             .into_iter()
-            .map(|column| TableColumn { name: column.name, data_type: column.data_type })
+            .map(|column| TableColumn {
+                name: column.name,
+                data_type: column.data_type,
+                in_file: Some(column.source_name).filter(|_| column.origin == Origin::File),
+            })
             .collect();
         if !columns.is_empty() {
             retain(&mut content.columns, &written.parted_by);
@@ -74,7 +80,7 @@ pub(crate) fn convert<F: Files>(
             for (name, data_type) in provenance.columns() {
                 let hive_type = hive_type(&data_type).unwrap_or_default();
                 content.columns.push(ColumnReport { name: name.to_owned(), hive_type, ..ColumnReport::default() });
-                columns.push(TableColumn { name: name.to_owned(), data_type });
+                columns.push(TableColumn { name: name.to_owned(), data_type, in_file: None });
             }
         }
         let bytes = written.files.iter().map(|file| file.bytes).sum();
@@ -116,6 +122,9 @@ pub(crate) fn content(report: &tabular::Report) -> Content {
         rejected: report.rejected,
         rejected_by_reason: report.rejected_by_reason.iter().map(|(why, rows)| ((*why).to_owned(), *rows)).collect(),
         rescued: report.rescued,
+        nulled: report.nulled,
+        duplicates: report.duplicates,
+        dropped: report.dropped.clone(),
         padded: report.padded,
         columns: columns.collect(),
         bytes_in: report.bytes_in,

@@ -3,10 +3,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use arrow::datatypes::DataType;
 use bytes::Bytes;
 use cleanzone_catalog::{
-    Catalog, Commit, Committed, Committer, Error as CatalogError, Evolution, FileColumn, FileSchema, Partition,
-    PartitionKey, Table, TableName,
+    Catalog, Commit, Committed, Committer, Error as CatalogError, FileColumn, FileSchema, Numbers, Partition,
+    PartitionKey, Statistics as CatalogStatistics, Table, TableName, data_type,
 };
 use cleanzone_events::ObjectCreated;
+use cleanzone_rules::{Applied, Dataset};
 use cleanzone_storage::{
     Error as StorageError, Location, ObjectMeta, ObjectReader, ObjectStore, Pin, Precondition, WriteOptions,
 };
@@ -17,15 +18,19 @@ use crate::{
     bridge::Bridge,
     context::Provenance,
     convert::{Converted, Target, convert},
-    naming::Naming,
-    partition::{Partitioning, check_names, taken_names},
+    naming::{Naming, folder_values, sanitise},
+    overwrite::Overwrite,
+    partition::{Partitioning, check_names},
     planner::TablePlanner,
-    publish::{COMMIT, Publication, Published, Under, remove},
-    record::{Record, Version, commit_id, digits},
+    publish::{COMMIT, FEW, Objects, Outgoing, Publication, Published, Under, Unrivalled, abort_rest, each, show},
+    record::{Claimant, Record, Version, commit_id, digits},
     remote::{ObjectSource, OutputKeys, StagedFiles, StagedList, abort_all, without_kinds},
     report::{Report, SourceReport, Status},
-    settings::{Context, Mode, Settings},
+    rulebook::Rulebook,
+    rules::is_deidentified,
+    settings::{Mode, Settings, Statistics},
     sink::{FileKind, NoEvidence},
+    statistics::{Book, Counts, Figures, Ledger},
 };
 
 /// For how long a table that others write to is tried.
@@ -42,6 +47,7 @@ const TRIES: u32 = 5;
 pub struct Lake {
     store: Arc<dyn ObjectStore>,
     committer: Arc<Committer>,
+    rulebook: Arc<Rulebook>,
     settings: Settings,
 }
 
@@ -68,7 +74,20 @@ struct Names {
 impl Lake {
     /// A lake over a store and a catalog.
     pub fn new(store: Arc<dyn ObjectStore>, catalog: Arc<dyn Catalog>, settings: Settings) -> Self {
-        Self { store, committer: Arc::new(Committer::new(catalog)), settings }
+        let (committer, rulebook) = (Committer::new(catalog), Rulebook::conventions());
+        Self { store, committer: Arc::new(committer), rulebook: Arc::new(rulebook), settings }
+    }
+
+    /// The same, under the rules of a `lake.toml`. What they do not say, the settings do.
+    #[must_use]
+    pub fn following(self, rulebook: Rulebook) -> Self {
+        Self { rulebook: Arc::new(rulebook), ..self }
+    }
+
+    /// The database and the table that an object belongs to, if to any.
+    pub async fn table(&self, source: &ObjectCreated) -> Option<(String, String)> {
+        let current = self.rulebook.current().await.unwrap_or_default();
+        Naming::dataset(&source.key, &current.rules.find(&source.bucket, &source.key).dataset)
     }
 
     /// Converts one object: typed Parquet under a key that depends only on what it was made from, committed to the
@@ -79,16 +98,19 @@ impl Lake {
     /// interrupted; a further call for the same object completes it.
     pub async fn convert(&self, source: &ObjectCreated, deadline: Option<Instant>) -> Result<Report, Error> {
         let begun = Instant::now();
-        let naming = Naming::from_key(&source.key)?;
         let at = Location::new(&source.bucket, &source.key);
         if source.bucket == self.settings.clean_bucket {
             return Err(Error::Recursive(at));
         }
+        let current = in_time(deadline, self.rulebook.current()).await?;
+        let Applied { dataset, rule } = current.rules.find(&source.bucket, &source.key);
+        let naming = Naming::with(&source.key, dataset.database.as_deref(), dataset.table.as_deref())?;
+        let lake = Self { settings: self.settings.under(Arc::new(dataset)), ..self.clone() };
         let work = async {
             let mut tries = 0;
             loop {
                 tries += 1;
-                match self.attempt(source, &at, &naming, deadline).await {
+                match lake.attempt(source, &at, &naming, deadline).await {
                     Err(error) if tries < TRIES && is_contention(&error) => {
                         tracing::info!(error = %error, tries, "converting anew");
                         tokio::time::sleep(Duration::from_millis(20 << tries)).await;
@@ -102,6 +124,8 @@ impl Lake {
             Some(deadline) => tokio::time::timeout_at(deadline + GRACE, work).await.map_err(|_| Error::Deadline)??,
             None => work.await?,
         };
+        report.rule_line = rule.map(|rule| rule.line);
+        report.stale_rules = current.broken.is_some();
         report.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         Ok(report)
     }
@@ -122,6 +146,9 @@ impl Lake {
                 "the object was overwritten after this event; the newer one has its own",
             ));
         };
+        if self.settings.dataset.declares_pii() && !is_deidentified(&begin.source) {
+            return Err(Error::PersonalData(at.clone()));
+        }
         let names = self.names(at.clone(), naming.clone(), table, &begin.version);
         if let Some((record, _)) = &begin.record
             && let Some(report) = in_time(deadline, self.settled(record, &begin, &names)).await?
@@ -146,27 +173,116 @@ impl Lake {
                 }
             }
         };
+        let parts = parts(&converted, &names.keys);
         let report =
             names.report(&begin.source, converted, &staged, committed.as_ref().map(in_words).unwrap_or_default());
+        let record = Record {
+            format: Record::FORMAT,
+            version: begin.version.clone(),
+            commit: names.commit.clone(),
+            outputs: staged.iter().map(|(_, file)| file.location().key.clone()).collect(),
+            stale: Vec::new(),
+            removed: Vec::new(),
+            complete: false,
+            ledger: Ledger::default(),
+            report,
+        };
+        match self.settings.mode {
+            Mode::Replace | Mode::Append => self.publish(begin, &names, record, parts, staged, deadline).await,
+            Mode::OverwritePartitions => self.overwrite(begin, &names, record, parts, staged, deadline).await,
+        }
+    }
+
+    /// Publishes what takes the place of the source's own earlier versions, or of nothing.
+    async fn publish(
+        &self,
+        begin: Beginning,
+        names: &Names,
+        mut record: Record,
+        parts: BTreeMap<String, Counts>,
+        staged: StagedList,
+        deadline: Option<Instant>,
+    ) -> Result<Report, Error> {
+        let report = record.report.clone();
+        let book = self.book(names);
+        if book.is_some() {
+            record.ledger = Ledger::new(parts);
+        }
         let publication = Publication {
             store: self.store.clone(),
             bucket: self.settings.clean_bucket.clone(),
             record_at: names.record_at.clone(),
-            record: Record {
-                format: Record::FORMAT,
-                version: begin.version,
-                commit: names.commit.clone(),
-                outputs: staged.iter().map(|(kind, _)| names.keys.location(kind).key).collect(),
-                stale: Vec::new(),
-                removed: Vec::new(),
-                report: report.clone(),
-            },
+            record,
+            book,
             deadline,
         };
-        Ok(match publication.run(begin.record, begin.first, without_kinds(staged)).await? {
-            Published::Done => report,
-            Published::Superseded => superseded(at, naming, "a newer version of the object was faster"),
+        match publication.run(begin.record, begin.first, without_kinds(staged)).await? {
+            Published::Done(figures) => {
+                self.record_statistics(names, figures.as_ref()).await?;
+                Ok(report)
+            }
+            Published::Superseded => {
+                Ok(superseded(&names.source, &names.naming, "a newer version of the object was faster"))
+            }
+        }
+    }
+
+    /// Publishes what takes over whole partitions.
+    async fn overwrite(
+        &self,
+        begin: Beginning,
+        names: &Names,
+        mut record: Record,
+        parts: BTreeMap<String, Counts>,
+        staged: StagedList,
+        deadline: Option<Instant>,
+    ) -> Result<Report, Error> {
+        let (data, rejected): (StagedList, StagedList) =
+            staged.into_iter().partition(|(kind, _)| matches!(kind, FileKind::Data { .. }));
+        // No other file has a say in these.
+        let mut rejected: Vec<_> =
+            without_kinds(rejected).into_iter().map(|file| Outgoing::new(file, Under::Looked(None))).collect();
+        let overwrite = self.overwriting(&begin, names);
+        let taken = overwrite.run(without_kinds(data), &parts, deadline).await;
+        let done = in_time(deadline, async {
+            let taken = taken?;
+            show(&*self.store, &names.commit, &mut rejected, &Unrivalled).await?;
+            let entries = taken.ledgers.iter().flat_map(|held| &held.ledger().pending);
+            let figures = match self.book(names) {
+                Some(book) => book.enter(&*self.store, entries).await?,
+                None => None,
+            };
+            self.record_statistics(names, figures.as_ref()).await?;
+            overwrite.settle(taken.ledgers).await?;
+            record.report.give_up(&self.settings.clean_bucket, &taken.superseded, &parts);
+            record.complete = true;
+            let over = begin.record.as_ref().map(|(_, etag)| etag.as_str());
+            match record.save(&*self.store, &names.record_at, over).await {
+                // A twin of ours, told by the same event, has come to the same end.
+                Err(Error::Storage(StorageError::Precondition(_))) => Ok(()),
+                other => other.map(drop),
+            }
         })
+        .await;
+        abort_rest(rejected).await;
+        done.map(|()| record.report)
+    }
+
+    fn overwriting(&self, begin: &Beginning, names: &Names) -> Overwrite {
+        Overwrite {
+            store: self.store.clone(),
+            bucket: self.settings.clean_bucket.clone(),
+            claimant: Claimant::new(&names.source, &begin.version),
+            commit: names.commit.clone(),
+            counts: self.settings.statistics != Statistics::Off,
+        }
+    }
+
+    fn book(&self, names: &Names) -> Option<Book> {
+        match self.settings.statistics {
+            Statistics::Off => None,
+            Statistics::Counts => Some(Book::new(&self.settings.clean_bucket, &names.table)),
+        }
     }
 
     /// Opens the source and, at the same time, looks up all that is known of it; `None` where the version that the
@@ -199,7 +315,7 @@ impl Lake {
                 };
                 tokio::join!(open, lookup, known)
             }
-            Mode::Append => {
+            Mode::Append | Mode::OverwritePartitions => {
                 let (reader, table) = tokio::join!(open, lookup);
                 let known = match &reader {
                     Ok(reader) => {
@@ -223,7 +339,7 @@ impl Lake {
     }
 
     fn names(&self, source: Location, naming: Naming, table: TableName, version: &Version) -> Names {
-        let digits = digits(&source, (self.settings.mode == Mode::Append).then_some(version));
+        let digits = digits(&source, (self.settings.mode != Mode::Replace).then_some(version));
         Names {
             keys: self.output_keys(&naming, &table, &digits),
             record_at: Record::location(&self.settings.clean_bucket, &digits),
@@ -244,18 +360,19 @@ impl Lake {
 
     /// What shapes the output, beside the source.
     fn shape(&self, table: &TableName) -> String {
-        let Settings { layout, partition_by, context, .. } = &self.settings;
-        let mut shape = format!("{table} {:?}", layout.compression);
-        if !partition_by.is_empty() || *context != Context::default() {
-            shape += &format!(" {partition_by:?} {context:?}");
+        let Settings { layout, read, evolution, dataset, .. } = &self.settings;
+        let mut shape = format!("{table} {:?} {:?} {evolution:?}", layout.compression, read.bad_rows);
+        if **dataset != Dataset::default() {
+            shape += &format!(" {dataset:?}");
         }
         shape
     }
 
     /// The report, where the record shows that there is nothing left to do.
     async fn settled(&self, record: &Record, begin: &Beginning, names: &Names) -> Result<Option<Report>, Error> {
+        let bucket = &self.settings.clean_bucket;
         if record.version.is_newer_than(&begin.version) {
-            remove(&*self.store, &self.settings.clean_bucket, &record.removed, &names.commit).await?;
+            Objects { bucket, keys: &record.removed, commit: &names.commit }.remove(&*self.store).await?;
             return Ok(Some(superseded(&names.source, &names.naming, "a newer version of the object is in the table")));
         }
         if !record.version.is_same(&begin.version) || record.commit != names.commit || !record.stale.is_empty() {
@@ -265,17 +382,60 @@ impl Lake {
         if begin.table.is_none() && !record.report.content.columns.is_empty() {
             return Ok(None);
         }
-        for key in &record.outputs {
-            let meta = match &begin.first {
-                Under::Looked(first) if *key == names.keys.location(&FileKind::first()).key => first.clone(),
-                _ => self.store.head(&Location::new(&self.settings.clean_bucket, key)).await?,
-            };
-            if meta.is_none_or(|meta| meta.metadata.get(COMMIT) != Some(&names.commit)) {
-                return Ok(None);
-            }
+        if self.settings.statistics != Statistics::Off && !record.ledger.pending.is_empty() {
+            return Ok(None);
         }
-        let reason = "this version of the object has been converted before";
-        Ok(Some(Report { status: Status::Unchanged, reason: Some(reason.to_owned()), ..record.report.clone() }))
+        let is_settled = match self.settings.mode {
+            Mode::Replace | Mode::Append => {
+                // Of many, the record says that they were published; it is not taken at its word altogether.
+                let looked_for = record.outputs.len().min(FEW);
+                (record.complete || record.outputs.len() == looked_for)
+                    && self.are_visible(&record.outputs[..looked_for], begin, names).await?
+            }
+            Mode::OverwritePartitions => {
+                let (rejected, data): (Vec<String>, Vec<String>) =
+                    record.outputs.iter().cloned().partition(|key| key.starts_with("_rejected/"));
+                record.complete
+                    && self.are_visible(&rejected, begin, names).await?
+                    && self.overwriting(begin, names).is_settled(&data).await?
+            }
+        };
+        if !is_settled {
+            return Ok(None);
+        }
+        let mut report = record.report.clone();
+        if report.status != Status::Superseded {
+            report.status = Status::Unchanged;
+            report.reason = Some("this version of the object has been converted before".to_owned());
+        }
+        Ok(Some(report))
+    }
+
+    /// Whether these objects of the conversion are there.
+    async fn are_visible(&self, keys: &[String], begin: &Beginning, names: &Names) -> Result<bool, Error> {
+        let is_visible = |key: &String| {
+            let at = Location::new(&self.settings.clean_bucket, key);
+            let known = match &begin.first {
+                Under::Looked(first) if at == names.keys.location(&FileKind::first()) => Some(first.clone()),
+                _ => None,
+            };
+            async move {
+                let meta = match known {
+                    Some(meta) => meta,
+                    None => self.store.head(&at).await?,
+                };
+                Ok(meta.is_some_and(|meta| meta.metadata.get(COMMIT) == Some(&names.commit)))
+            }
+        };
+        Ok(each(keys, is_visible).await?.into_iter().all(|visible| visible))
+    }
+
+    /// Tells the catalog how much the table holds.
+    async fn record_statistics(&self, names: &Names, figures: Option<&Figures>) -> Result<(), Error> {
+        let Some(figures) = figures else { return Ok(()) };
+        let statistics = names.statistics(figures);
+        self.committer.record_statistics(&names.table, &statistics, PATIENCE).await?;
+        Ok(())
     }
 
     /// Converts the source into files that are complete but not visible.
@@ -298,10 +458,12 @@ impl Lake {
         let mut files = StagedFiles::new(bridge, self.store.clone(), names.keys.clone(), metadata);
         let Settings { partition_by, context, .. } = &self.settings;
         let folders = names.naming.partitions.iter().map(|(name, _)| name);
-        check_names(folders.clone(), partition_by, context.names())?;
+        check_names(folders.clone(), partition_by, context.names().chain(self.settings.read.added()))?;
         let planner = TablePlanner {
-            partition_keys: folders.chain(taken_names(partition_by)).chain(context.names()).cloned().collect(),
+            name: names.table.clone(),
             table: begin.table.clone(),
+            folders: folders.cloned().collect(),
+            settings: self.settings.clone(),
         };
         let options = self.settings.read.clone();
         let target = Target {
@@ -360,27 +522,60 @@ impl Lake {
         if converted.columns.iter().any(|column| !has(&column.name)) {
             self.may_write(names).await?;
         }
-        let columns = converted.columns.iter().map(|column| {
-            let evident = column.data_type != DataType::Null;
-            FileColumn::new(&column.name, evident.then(|| column.data_type.clone()))
-        });
-        let folders = names.naming.partitions.iter().map(|(name, _)| PartitionKey::new(name));
-        let derived = self.settings.partition_by.iter().map(|key| PartitionKey { name: key.name.clone(), hive_type: key.hive_type.clone() });
-        let keys = folders.chain(derived).collect();
+        let columns = self.columns(converted, begin.table.is_none());
+        let partition_keys = names.partition_keys(&self.settings);
         let partitions: Vec<Partition> = names.partitions(converted).collect();
         let left = deadline.map_or(PATIENCE, |d| d.saturating_duration_since(Instant::now()));
         let commit = Commit {
             name: &names.table,
             location: &names.table_location(),
-            file: &FileSchema { columns: columns.collect(), partition_keys: keys },
+            file: &FileSchema { columns, partition_keys },
             evolution: self.settings.evolution,
-            parameters: BTreeMap::new(),
+            parameters: self.settings.dataset.projection_properties(),
             partitions: &partitions,
             compression: self.settings.layout.compression_name(),
             seen: begin.table.clone(),
             patience: left.min(PATIENCE),
         };
         Ok(Some(self.committer.commit(commit).await?))
+    }
+
+    /// What the file brings to its table. A new table gets all columns that are declared, also those that its first
+    /// file lacks.
+    fn columns(&self, converted: &Converted, is_new: bool) -> Vec<FileColumn> {
+        let dataset = &self.settings.dataset;
+        let mut columns: Vec<FileColumn> = converted
+            .columns
+            .iter()
+            .map(|column| {
+                let rule = column.in_file.as_ref().and_then(|name| dataset.column(name));
+                FileColumn {
+                    declared: rule.and_then(|rule| rule.data_type).map(|declared| declared.to_string()),
+                    comment: rule.and_then(|rule| rule.comment.clone()),
+                    always: column.in_file.is_none(),
+                    ..FileColumn::new(
+                        &column.name,
+                        Some(column.data_type.clone()).filter(|found| *found != DataType::Null),
+                    )
+                }
+            })
+            .collect();
+        for rule in dataset.columns.values().filter(|rule| is_new && !rule.drop) {
+            let name = rule.rename.clone().unwrap_or_else(|| sanitise(&rule.name));
+            let is_there = columns.iter().any(|column| column.name == name);
+            let is_key = self.settings.partition_by.iter().any(|by| by.name == name || by.column == name);
+            if let Some(declared) = rule.data_type.map(|declared| declared.to_string())
+                && !is_there
+                && !is_key
+            {
+                columns.push(FileColumn {
+                    declared: Some(declared.clone()),
+                    comment: rule.comment.clone(),
+                    ..FileColumn::new(name, data_type(&declared))
+                });
+            }
+        }
+        columns
     }
 }
 
@@ -414,6 +609,29 @@ impl Names {
         }
     }
 
+    /// What the table and its partitions hold, as the catalog has it.
+    fn statistics(&self, figures: &Figures) -> CatalogStatistics {
+        let numbers = |counts: &Counts| Numbers { rows: counts.rows, files: counts.files, bytes: counts.bytes };
+        let root = format!("{}/{}/", self.table.database, self.table.table);
+        let values = |folder: &str| folder.strip_prefix(&root).and_then(folder_values).filter(|v| !v.is_empty());
+        CatalogStatistics {
+            table: Some(numbers(&figures.table)),
+            partitions: figures
+                .partitions
+                .iter()
+                .filter_map(|(folder, counts)| Some((values(folder)?, numbers(counts))))
+                .collect(),
+        }
+    }
+
+    /// The folders of the source's key, then what its rows are parted by.
+    fn partition_keys(&self, settings: &Settings) -> Vec<PartitionKey> {
+        let folders = self.naming.partitions.iter().map(|(name, _)| PartitionKey::new(name));
+        let derived = settings.partition_by.iter();
+        let derived = derived.map(|by| PartitionKey { name: by.name.clone(), hive_type: by.hive_type.clone() });
+        folders.chain(derived).collect()
+    }
+
     fn table_location(&self) -> String {
         format!("s3://{}/{}/{}/", self.keys.bucket, self.table.database, self.table.table)
     }
@@ -421,11 +639,16 @@ impl Names {
     /// The partitions that there are rows in; none in a table without partition keys.
     fn partitions(&self, converted: &Converted) -> impl Iterator<Item = Partition> {
         let folder = format!("s3://{}/{}", self.keys.bucket, self.keys.folder);
-        converted.files.iter().filter(|file| file.number == 0).map(move |file| {
-            let folders = self.naming.partitions.iter().map(|(_, value)| value);
-            let values = folders.chain(&file.partition.values).cloned().collect();
-            Partition { values, location: format!("{folder}{}", file.partition.path) }
-        }).filter(|partition: &Partition| !partition.values.is_empty())
+        converted
+            .files
+            .iter()
+            .filter(|file| file.number == 0)
+            .map(move |file| {
+                let folders = self.naming.partitions.iter().map(|(_, value)| value);
+                let values = folders.chain(&file.partition.values).cloned().collect();
+                Partition { values, location: format!("{folder}{}", file.partition.path) }
+            })
+            .filter(|partition: &Partition| !partition.values.is_empty())
     }
 }
 
@@ -438,6 +661,16 @@ pub(crate) async fn in_time<T>(
         Some(deadline) => tokio::time::timeout_at(deadline, work).await.map_err(|_| Error::Unanswered)?,
         None => work.await,
     }
+}
+
+/// What the files of a conversion amount to in each folder of the clean bucket.
+fn parts(converted: &Converted, keys: &OutputKeys) -> BTreeMap<String, Counts> {
+    let mut parts: BTreeMap<String, Counts> = BTreeMap::new();
+    for file in &converted.files {
+        let folder = format!("{}{}", keys.folder, file.partition.path);
+        *parts.entry(folder).or_default() += Counts { rows: file.rows, files: 1, bytes: file.bytes };
+    }
+    parts
 }
 
 fn source_report(at: &Location) -> SourceReport {

@@ -17,10 +17,10 @@ use crate::{
     context::Provenance,
     convert::{Target, convert},
     naming::stem,
-    partition::{MAX_KEY, PartitionValues, Partitioning, check_names, taken_names},
+    partition::{MAX_KEY, PartitionValues, Partitioning, check_names},
     planner::TablePlanner,
     report::Content,
-    settings::{Context, Layout, PartitionBy},
+    settings::{Layout, Settings},
     sink::{FileKind, Files, NoEvidence},
 };
 
@@ -35,19 +35,6 @@ impl Progress {
     }
 }
 
-/// How local files are converted.
-#[derive(Clone, Debug, Default)]
-pub struct LocalSettings {
-    /// How the file is read.
-    pub read: tabular::Options,
-    /// How the Parquet files are laid out. Only where rows are parted is more than one file written.
-    pub layout: Layout,
-    /// What the rows are parted by.
-    pub partition_by: Vec<PartitionBy>,
-    /// Columns that are added: when the file was changed, and its path.
-    pub context: Context,
-}
-
 /// Converts a local file into one Parquet file, which appears only when it is complete. Rejected rows go to
 /// `<output stem>.rejected.csv` beside it. Returns what was in the file and the size of the output.
 ///
@@ -60,11 +47,11 @@ pub struct LocalSettings {
 pub fn convert_file(
     input: &Path,
     output: &Path,
-    settings: &LocalSettings,
+    settings: &Settings,
     progress: &Progress,
 ) -> Result<(Content, u64), Error> {
-    let LocalSettings { read, layout, partition_by, context } = settings;
-    check_names([].into_iter(), partition_by, context.names())?;
+    let Settings { read, layout, partition_by, context, .. } = settings;
+    check_names([].into_iter(), partition_by, context.names().chain(read.added()))?;
     let mut source = FileSource { path: input.to_owned(), progress: progress.clone() };
     let stem = input.file_name().map(|name| stem(&name.to_string_lossy())).unwrap_or_default();
     let parts = !partition_by.is_empty();
@@ -83,10 +70,7 @@ pub fn convert_file(
             address: input.to_string_lossy().into_owned(),
         },
     };
-    let planner = TablePlanner {
-        partition_keys: taken_names(partition_by).chain(context.names()).cloned().collect(),
-        table: None,
-    };
+    let planner = TablePlanner::without_table(settings.clone());
     let converted = convert(&mut source, &mut files, &planner, read, target)?;
     files.publish()?;
     Ok((converted.content, converted.bytes))
@@ -94,7 +78,8 @@ pub fn convert_file(
 
 /// When a file was changed, in microseconds since 1970.
 fn changed(path: &Path) -> Result<i64, Error> {
-    let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified()).map_err(file_error("read", path))?;
+    let modified =
+        std::fs::metadata(path).and_then(|metadata| metadata.modified()).map_err(file_error("read", path))?;
     let since = modified.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Ok(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
@@ -105,7 +90,7 @@ fn changed(path: &Path) -> Result<i64, Error> {
 /// [`Error::Read`] and [`Error::File`], as a conversion.
 pub fn inspect_file(input: &Path, options: &tabular::Options) -> Result<tabular::Inspection, Error> {
     let mut source = FileSource { path: input.to_owned(), progress: Progress::default() };
-    let planner = TablePlanner { partition_keys: Vec::new(), table: None };
+    let planner = TablePlanner::without_table(Settings::default());
     tabular::inspect(&mut source, &planner, options).map_err(Error::read)
 }
 

@@ -8,7 +8,7 @@
 use std::{collections::HashSet, fmt::Write as _};
 
 use cleanzone_rules::Dataset;
-use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+pub use cleanzone_rules::sanitise;
 
 use crate::Error;
 
@@ -123,22 +123,6 @@ fn partitions(folders: &[&str]) -> Result<Vec<(String, String)>, String> {
         .collect()
 }
 
-/// A name as Athena accepts it: accents folded, lower case, each run of anything but letters and digits one `_`.
-pub fn sanitise(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    let mut gap = false;
-    for c in name.nfd().filter(|c| !is_combining_mark(*c)) {
-        if c.is_ascii_alphanumeric() || c == '_' {
-            out.push(c.to_ascii_lowercase());
-            gap = false;
-        } else if !gap {
-            out.push('_');
-            gap = true;
-        }
-    }
-    out
-}
-
 /// Column names for a header: sanitised, `column_3` for an empty third one, unique among themselves and against
 /// `taken` (the partition keys), a second `a` becoming `a_1`.
 pub fn column_names(header: &[String], taken: &[String]) -> Vec<String> {
@@ -211,6 +195,12 @@ fn hive_escape(value: &str) -> String {
         }
     }
     out
+}
+
+/// The values in partition folders such as `a=1/b=2/`.
+pub(crate) fn folder_values(path: &str) -> Option<Vec<String>> {
+    let folders = path.split_terminator('/');
+    folders.map(|folder| folder.split_once('=').and_then(|(_, value)| hive_unescape(value).ok())).collect()
 }
 
 fn hive_unescape(value: &str) -> Result<String, String> {

@@ -47,11 +47,6 @@ pub(crate) fn check_names<'a>(
     Ok(())
 }
 
-/// Names that no column of the file may keep: those of keys that are not the column itself.
-pub(crate) fn taken_names(by: &[PartitionBy]) -> impl Iterator<Item = &String> {
-    by.iter().filter(|key| key.transform != Transform::Identity || key.name != key.column).map(|key| &key.name)
-}
-
 /// One partition: what the rows in it have in common.
 #[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct PartitionValues {

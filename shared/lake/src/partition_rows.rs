@@ -220,8 +220,7 @@ mod tests {
 
     #[test]
     fn the_bytes_of_a_row_are_those_of_its_values() {
-        let schema =
-            Schema::new(vec![Field::new("n", DataType::Int64, true), Field::new("t", DataType::Utf8, true)]);
+        let schema = Schema::new(vec![Field::new("n", DataType::Int64, true), Field::new("t", DataType::Utf8, true)]);
         let texts = StringArray::from(vec![Some("abc"), None, Some("")]);
         let numbers = Int64Array::from(vec![1, 2, 3]);
         let batch = RecordBatch::try_new(Arc::new(schema), vec![Arc::new(numbers), Arc::new(texts)]).unwrap();

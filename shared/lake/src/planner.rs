@@ -7,12 +7,7 @@ use cleanzone_catalog::{Reading, Table, TableName, Wanted, data_type, expect};
 use cleanzone_rules::Column as Rule;
 use cleanzone_tabular::{ColumnPlan, Header, Misfit, Planner, RESCUED, Role, SinkError};
 
-use crate::{
-    Error, Settings, Transform,
-    naming::column_names,
-    rules::cleanse,
-    settings::Evolution,
-};
+use crate::{Error, Settings, Transform, naming::column_names, rules::cleanse, settings::Evolution};
 
 /// Names columns as the rules and the table do, and makes the table's types the contract.
 #[derive(Debug)]
@@ -44,6 +39,11 @@ impl Planner for TablePlanner {
 }
 
 impl TablePlanner {
+    /// For a file that becomes no part of a table.
+    pub(crate) fn without_table(settings: Settings) -> Self {
+        Self { name: TableName::new("", "file"), table: None, folders: Vec::new(), settings }
+    }
+
     /// The names of columns in the table, without those that are dropped.
     fn names(&self, in_file: &[String], rules: &[Option<&Rule>]) -> Vec<String> {
         let taken: Vec<String> = self.folders.iter().chain(self.made()).cloned().collect();
@@ -121,12 +121,10 @@ impl TablePlanner {
             }
         }
         let ours = |plan: &ColumnPlan| plan.role == Role::Keep && self.key(&plan.name).is_none();
-        let wanted: Vec<Wanted> = plans
-            .iter()
-            .filter(|plan| ours(plan))
-            .map(|plan| Wanted::new(&plan.name, plan.declared.clone()))
-            .collect();
-        let mut readings = expect(&self.name, self.table.as_ref(), &wanted, self.evolution())?.into_iter();
+        let wanted: Vec<Wanted> =
+            plans.iter().filter(|plan| ours(plan)).map(|plan| Wanted::new(&plan.name, plan.declared.clone())).collect();
+        let readings = expect(&self.name, self.table.as_ref(), &wanted, self.evolution()).map_err(Error::Catalog)?;
+        let mut readings = readings.into_iter();
         for plan in plans.iter_mut().filter(|plan| ours(plan)) {
             match readings.next() {
                 Some(Reading::As(found)) => plan.declared = Some(found),
@@ -135,6 +133,7 @@ impl TablePlanner {
                     plan.role = Role::Rescue;
                     plan.declared = None;
                 }
+                Some(Reading::Infer) | None if self.is_closed() => plan.role = Role::Drop,
                 Some(Reading::Infer) | None => plan.declared = None,
             }
         }
@@ -152,6 +151,12 @@ impl TablePlanner {
         let by = by.filter(|by| by.transform == Transform::Identity).find(|by| by.column == name)?;
         let keys = self.table.iter().flat_map(|table| &table.partition_keys);
         Some(keys.filter(|key| key.is_called(&by.name)).find_map(|key| data_type(&key.hive_type)))
+    }
+
+    /// Whether a table that is still to be made has no columns but those that are declared.
+    fn is_closed(&self) -> bool {
+        let declares = || self.settings.dataset.columns.values().any(|column| column.data_type.is_some());
+        self.table.is_none() && self.evolution() == Evolution::Fixed && declares()
     }
 
     fn evolution(&self) -> Evolution {

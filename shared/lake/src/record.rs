@@ -6,11 +6,11 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use cleanzone_events::Sequencer;
-use cleanzone_storage::{Location, ObjectMeta, ObjectStore, Precondition, WriteOptions};
+use cleanzone_storage::{Location, ObjectMeta, ObjectStore};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{Error, report::Report};
+use crate::{Error, document, report::Report, statistics::Ledger};
 
 /// One version of one source object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,7 +71,8 @@ pub(crate) fn commit_id(source: &Location, version: &Version, shape: &str) -> St
     hash(&[&source.bucket, &source.key, &version.identity(), shape])
 }
 
-fn hash(parts: &[&str]) -> String {
+/// 16 hex digits.
+pub(crate) fn hash(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
         // The length before each part keeps ("a", "bc") and ("ab", "c") apart.
@@ -80,6 +81,43 @@ fn hash(parts: &[&str]) -> String {
     }
     let digest = hash.finalize();
     format!("{:016x}", digest.iter().take(8).fold(0_u64, |digits, byte| digits << 8 | u64::from(*byte)))
+}
+
+/// A version of a source object, among those of all sources.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Claimant {
+    pub(crate) bucket: String,
+    pub(crate) key: String,
+    pub(crate) version: Version,
+}
+
+impl Claimant {
+    pub(crate) fn new(source: &Location, version: &Version) -> Self {
+        Self { bucket: source.bucket.clone(), key: source.key.clone(), version: version.clone() }
+    }
+
+    /// Sequencers say nothing of two keys: between them decides when S3 stored the object, in seconds, and where that is
+    /// the same, any order, as long as everybody keeps to it.
+    pub(crate) fn is_newer_than(&self, other: &Self) -> bool {
+        if self.is_same(other) {
+            return false;
+        }
+        let (ours, theirs) = (&self.version, &other.version);
+        let same_source = (&self.bucket, &self.key) == (&other.bucket, &other.key);
+        match (&ours.sequencer, &theirs.sequencer) {
+            (Some(a), Some(b)) if same_source && a != b => a > b,
+            _ => {
+                let order =
+                    |of: &Self| (of.version.last_modified, of.bucket.clone(), of.key.clone(), of.version.identity());
+                order(self) > order(other)
+            }
+        }
+    }
+
+    /// The same version of the same source.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        (&self.bucket, &self.key) == (&other.bucket, &other.key) && self.version.is_same(&other.version)
+    }
 }
 
 /// What the lake remembers of a source object.
@@ -97,11 +135,18 @@ pub(crate) struct Record {
     /// Keys of objects of earlier versions that were removed. One of these that comes late, or comes back after a
     /// crash, looks here for what it may have left.
     pub(crate) removed: Vec<String>,
+    /// Everything was published. Only written where it saves looking for many objects, or with something else.
+    #[serde(default)]
+    pub(crate) complete: bool,
+    /// What of it the statistics know.
+    #[serde(default, skip_serializing_if = "Ledger::is_empty")]
+    pub(crate) ledger: Ledger,
     pub(crate) report: Report,
 }
 
 impl Record {
-    pub(crate) const FORMAT: u32 = 1;
+    /// 2: may be compressed; `complete` and `ledger`.
+    pub(crate) const FORMAT: u32 = 2;
 
     pub(crate) fn location(clean_bucket: &str, digits: &str) -> Location {
         Location::new(clean_bucket, format!("_cleanzone/commits/{digits}.json"))
@@ -109,22 +154,17 @@ impl Record {
 
     /// The record and its entity tag.
     pub(crate) async fn load(store: &dyn ObjectStore, at: &Location) -> Result<Option<(Self, String)>, Error> {
-        let Some((bytes, meta)) = store.get(at).await? else { return Ok(None) };
-        let record = serde_json::from_slice(&bytes).map_err(|e| Error::Record(at.clone(), e))?;
-        Ok(Some((record, meta.etag)))
+        document::load(store, at).await
     }
 
     /// Writes the record over the one with this entity tag, or where there is none; returns the new entity tag.
-    pub(crate) async fn store(
+    pub(crate) async fn save(
         &self,
         store: &dyn ObjectStore,
         at: &Location,
         over: Option<&str>,
     ) -> Result<String, Error> {
-        let body = serde_json::to_vec(self).map_err(|e| Error::Record(at.clone(), e))?;
-        let when = over.map_or(Precondition::Absent, |etag| Precondition::Matches(etag.to_owned()));
-        let options = WriteOptions { content_type: Some("application/json"), ..WriteOptions::default() };
-        Ok(store.put(at, body.into(), &when, &options).await?)
+        document::save(store, at, self, over).await
     }
 }
 
@@ -154,6 +194,18 @@ mod tests {
         assert!(version(Some("v"), "a", 1, Some("1")).is_same(&version(Some("v"), "a", 1, None)));
         assert!(!version(Some("v"), "a", 1, None).is_same(&version(Some("w"), "a", 1, None)));
         assert!(!version(None, "a", 1, None).is_same(&version(None, "a", 2, None)));
+    }
+
+    #[test]
+    fn between_two_sources_the_clock_decides_and_then_the_key() {
+        let of = |key: &str, version| Claimant::new(&Location::new("b", key), &version);
+        let early = of("z", version(None, "a", 5, Some("FF")));
+        let late = of("a", version(None, "b", 6, Some("01")));
+        assert!(late.is_newer_than(&early) && !early.is_newer_than(&late));
+        let twin = of("b", version(None, "b", 6, None));
+        assert!(twin.is_newer_than(&late) && !late.is_newer_than(&twin));
+        let next = of("z", version(None, "c", 4, Some("100")));
+        assert!(next.is_newer_than(&early) && !early.is_newer_than(&next) && !next.is_newer_than(&next));
     }
 
     #[test]

@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::statistics::Counts;
+
 /// What became of one source object. Holds names and numbers, never a value from the file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -16,10 +18,19 @@ pub struct Report {
     pub database: String,
     /// The table.
     pub table: String,
+    /// The line of `lake.toml` in which the rules of its dataset begin.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rule_line: Option<usize>,
+    /// Whether the newest `lake.toml` is broken, and an earlier one was followed.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub stale_rules: bool,
     /// The Parquet objects, as `s3://` URIs.
     pub paths: Vec<String>,
     /// The partition values of each partition folder written to, as AWS SDK for pandas returns them.
     pub partitions_values: BTreeMap<String, Vec<String>>,
+    /// The partition folders that hold the rows of a newer file instead; only where files overwrite partitions.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub superseded_partitions: Vec<String>,
     /// Rows and columns.
     #[serde(flatten)]
     pub content: Content,
@@ -32,6 +43,23 @@ pub struct Report {
     pub bytes_out: u64,
     /// From the event's arrival to the commit, in milliseconds.
     pub duration_ms: u64,
+}
+
+impl Report {
+    /// Takes out what lies in folders of `bucket` that hold the rows of a newer file; `parts` says how much that was.
+    pub(crate) fn give_up(&mut self, bucket: &str, folders: &[String], parts: &BTreeMap<String, Counts>) {
+        for folder in folders {
+            let location = format!("s3://{bucket}/{folder}");
+            self.paths.retain(|path| path.strip_prefix(&location).is_none_or(|name| name.contains('/')));
+            self.partitions_values.remove(&location);
+            self.bytes_out -= parts.get(folder).map_or(0, |part| part.bytes).min(self.bytes_out);
+            self.superseded_partitions.push(location);
+        }
+        if !folders.is_empty() && self.paths.is_empty() {
+            self.status = Status::Superseded;
+            self.reason = Some("newer files hold all its partitions".to_owned());
+        }
+    }
 }
 
 /// What became of a source object.
@@ -76,6 +104,15 @@ pub struct Content {
     pub rejected_by_reason: BTreeMap<String, u64>,
     /// Rows that were kept with what did not fit in the column `_rescued`.
     pub rescued: u64,
+    /// Values that did not fit their column and are null instead, where the rules want that.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub nulled: u64,
+    /// Rows that repeat an earlier one of the file, where the rules look for them.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub duplicates: u64,
+    /// Columns of the file that were left out, by their names in it.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub dropped: Vec<String>,
     /// Rows that had too few fields and were filled with nulls.
     pub padded: u64,
     /// The columns.
@@ -89,6 +126,11 @@ pub struct Content {
     pub wrong_sequences: u64,
     /// How often the source was read: 1, or 2 where a sample of it suggested other types than all of it.
     pub passes: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A column as it was written.

@@ -73,10 +73,14 @@ impl Rulebook {
         let Some(rest) = config.strip_prefix("s3://") else { return Ok(Self::of(Place::File(config.into()))) };
         let at = match rest.split_once('/') {
             Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() => Location::new(bucket, key),
-            _ => return Err(Error::Config(format!("LAKE_CONFIG is {config:?}: expected s3://<bucket>/<key>, or a path"))),
+            _ => {
+                return Err(Error::Config(format!(
+                    "LAKE_CONFIG is {config:?}: expected s3://<bucket>/<key>, or a path"
+                )));
+            }
         };
-        let copy = clean_bucket
-            .map(|bucket| Copy { at: Location::new(bucket, "_cleanzone/lake.last-good.toml"), writes });
+        let copy =
+            clean_bucket.map(|bucket| Copy { at: Location::new(bucket, "_cleanzone/lake.last-good.toml"), writes });
         Ok(Self::of(Place::Object { store, at, copy }))
     }
 
@@ -164,14 +168,13 @@ impl Place {
             Self::Nowhere => Ok(None),
             Self::File(path) => {
                 let version = self.version().await?.unwrap_or_default();
-                let text = std::fs::read(path)
-                    .map_err(|source| Error::File { action: "read", path: path.clone(), source })?;
+                let text =
+                    std::fs::read(path).map_err(|source| Error::File { action: "read", path: path.clone(), source })?;
                 Ok(Some((String::from_utf8_lossy(&text).into_owned(), version)))
             }
-            Self::Object { store, at, .. } => Ok(store
-                .get(at)
-                .await?
-                .map(|(bytes, meta)| (String::from_utf8_lossy(&bytes).into_owned(), meta.etag))),
+            Self::Object { store, at, .. } => {
+                Ok(store.get(at).await?.map(|(bytes, meta)| (String::from_utf8_lossy(&bytes).into_owned(), meta.etag)))
+            }
         }
     }
 
@@ -217,7 +220,7 @@ mod tests {
 
     async fn appends(book: &Rulebook) -> (bool, bool) {
         let current = book.current().await.unwrap();
-        let dataset = current.rules.find("landing", "a/b/c.csv");
+        let dataset = current.rules.find("landing", "a/b/c.csv").dataset;
         (dataset.mode == Some(cleanzone_rules::Mode::Append), current.broken.is_some())
     }
 

@@ -44,8 +44,7 @@ impl Settings {
         if let Some(statistics) = dataset.statistics {
             settings.statistics = match statistics {
                 rules::Statistics::Off => Statistics::Off,
-                rules::Statistics::Counts => Statistics::Counts,
-                rules::Statistics::Columns => Statistics::Columns,
+                rules::Statistics::Counts | rules::Statistics::Columns => Statistics::Counts,
             };
         }
         let layout = &mut settings.layout;

@@ -1,6 +1,8 @@
-use std::str::FromStr;
+use std::{str::FromStr, sync::Arc};
 
+pub use cleanzone_catalog::Evolution;
 pub use cleanzone_columnar::Compression;
+use cleanzone_rules::Dataset;
 
 /// What a new upload under a known source key means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -10,7 +12,39 @@ pub enum Mode {
     Replace,
     /// It adds its rows.
     Append,
+    /// It takes over the partitions that it has rows in, whichever file wrote what is in them; the others stay. A table
+    /// without partitions is one. Of two files for a partition, the one that S3 stored later wins, in whatever order
+    /// they arrive. As `overwrite_partitions` of AWS SDK for pandas
+    /// (<https://aws-sdk-pandas.readthedocs.io/en/stable/stubs/awswrangler.s3.to_parquet.html>).
+    OverwritePartitions,
 }
+
+/// Which numbers the lake keeps of its tables and partitions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Statistics {
+    /// None.
+    #[default]
+    Off,
+    /// Rows, files and bytes. Costs two small requests for each partition written to, and as many for the table.
+    Counts,
+}
+
+impl FromStr for Statistics {
+    type Err = UnknownStatistics;
+
+    fn from_str(text: &str) -> Result<Self, UnknownStatistics> {
+        match text.to_ascii_lowercase().as_str() {
+            "off" => Ok(Self::Off),
+            "counts" => Ok(Self::Counts),
+            _ => Err(UnknownStatistics),
+        }
+    }
+}
+
+/// Neither `off` nor `counts`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected off or counts")]
+pub struct UnknownStatistics;
 
 impl FromStr for Mode {
     type Err = UnknownMode;
@@ -19,23 +53,26 @@ impl FromStr for Mode {
         match text.to_ascii_lowercase().as_str() {
             "replace" => Ok(Self::Replace),
             "append" => Ok(Self::Append),
+            "overwrite_partitions" => Ok(Self::OverwritePartitions),
             _ => Err(UnknownMode),
         }
     }
 }
 
-/// Neither `replace` nor `append`.
+/// None of [`Mode`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected replace or append")]
+#[error("expected replace, append or overwrite_partitions")]
 pub struct UnknownMode;
 
 /// How objects are converted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// The bucket that tables are written to.
     pub clean_bucket: String,
     /// What a new upload under a known source key means.
     pub mode: Mode,
+    /// Which numbers are kept of tables and partitions.
+    pub statistics: Statistics,
     /// How the files are laid out.
     pub layout: Layout,
     /// How the source is read.
@@ -44,6 +81,10 @@ pub struct Settings {
     pub partition_by: Vec<PartitionBy>,
     /// Columns that are added to those of the file.
     pub context: Context,
+    /// What becomes of columns that the table lacks.
+    pub evolution: Evolution,
+    /// The rules of the dataset: what they say of columns holds as they say it, all else is in the fields above.
+    pub dataset: Arc<Dataset>,
 }
 
 /// A partition key whose values come from the rows.

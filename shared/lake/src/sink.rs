@@ -445,11 +445,7 @@ impl<W: Write + Send> PartitionFile<W> {
         Ok(())
     }
 
-    fn open<F: Files<File = W>>(
-        &mut self,
-        outlet: &Outlet,
-        files: &mut F,
-    ) -> Result<&mut columnar::Writer<W>, Error> {
+    fn open<F: Files<File = W>>(&mut self, outlet: &Outlet, files: &mut F) -> Result<&mut columnar::Writer<W>, Error> {
         let writer = if let Some(writer) = self.writer.take() {
             writer
         } else {

@@ -100,9 +100,15 @@ impl Spill {
         let begin = self.buffer.len();
         let body = begin + Header::BYTES;
         self.buffer.resize(body + snap::raw::max_compress_len(self.plain.len()), 0);
-        let packed = self.encoder.compress(&self.plain, &mut self.buffer[body..]).map_err(|e| broken(&e.to_string()))?;
+        let packed =
+            self.encoder.compress(&self.plain, &mut self.buffer[body..]).map_err(|e| broken(&e.to_string()))?;
         self.buffer.truncate(body + packed);
-        let header = Header { previous: self.last[at], packed: short(packed)?, unpacked: short(self.plain.len())?, rows: short(rows.num_rows())? };
+        let header = Header {
+            previous: self.last[at],
+            packed: short(packed)?,
+            unpacked: short(self.plain.len())?,
+            rows: short(rows.num_rows())?,
+        };
         let mut bytes = Vec::with_capacity(Header::BYTES);
         header.write(&mut bytes);
         self.buffer[begin..body].copy_from_slice(&bytes);
@@ -141,7 +147,6 @@ impl Spill {
             _ => Error::Spill { action: "write", folder, source },
         }
     }
-
 }
 
 /// A temporary file of rows that is complete.
@@ -255,7 +260,8 @@ fn decode(bytes: &[u8], schema: &SchemaRef, rows: usize) -> Result<RecordBatch, 
     };
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {
-        let nulls = if take(1)? == [1] { Some(NullBuffer::new(decode_bits(take(rows.div_ceil(8))?, rows))) } else { None };
+        let nulls =
+            if take(1)? == [1] { Some(NullBuffer::new(decode_bits(take(rows.div_ceil(8))?, rows))) } else { None };
         columns.push(match field.data_type() {
             DataType::Boolean => {
                 let values = decode_bits(take(rows.div_ceil(8))?, rows);
@@ -323,8 +329,15 @@ mod tests {
     fn row() -> impl Strategy<Value = Row> {
         let number = prop::option::of(-99_i128..99);
         let text = prop::option::of("\\PC{0,9}");
-        (any::<Option<bool>>(), any::<Option<i8>>(), any::<Option<i64>>(), prop::option::of(-1e9..1e9),
-            any::<Option<i32>>(), number, text)
+        (
+            any::<Option<bool>>(),
+            any::<Option<i8>>(),
+            any::<Option<i64>>(),
+            prop::option::of(-1e9..1e9),
+            any::<Option<i32>>(),
+            number,
+            text,
+        )
     }
 
     proptest! {

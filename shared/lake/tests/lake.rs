@@ -2,111 +2,21 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use bytes::Bytes;
 use cleanzone_catalog::{Catalog, MemoryCatalog, TableName};
 use cleanzone_error::{ErrorName, Fault as _};
 use cleanzone_events::ObjectCreated;
-use cleanzone_lake::{Context, Lake, Layout, Mode, Report, Settings, Status};
+use cleanzone_lake::{Lake, Mode, Report, Status};
 use cleanzone_storage::{Call, Error as StorageError, Fault, Location, MemoryStore};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tokio::time::{Duration, Instant};
 
-struct World {
-    store: MemoryStore,
-    catalog: Arc<MemoryCatalog>,
-    settings: Settings,
-}
+use crate::world::{World, names, values};
 
-impl World {
-    fn new() -> Self {
-        Self::with(MemoryStore::new(["landing", "clean"]))
-    }
-
-    fn with(store: MemoryStore) -> Self {
-        let settings = Settings {
-            clean_bucket: "clean".into(),
-            mode: Mode::Replace,
-            layout: Layout { threads: 1, ..Layout::default() },
-            read: cleanzone_tabular::Options { threads: 1, ..Default::default() },
-            partition_by: Vec::new(),
-            context: Context::default(),
-        };
-        Self { store, catalog: Arc::new(MemoryCatalog::default()), settings }
-    }
-
-    fn lake(&self) -> Lake {
-        Lake::new(Arc::new(self.store.clone()), self.catalog.clone(), self.settings.clone())
-    }
-
-    /// Puts an object there and returns the event that S3 would send.
-    fn land(&self, key: &str, body: impl Into<Bytes>, sequencer: u32) -> ObjectCreated {
-        let meta = self.store.insert(&Location::new("landing", key), body);
-        ObjectCreated {
-            bucket: "landing".into(),
-            key: key.into(),
-            version_id: meta.version,
-            etag: Some(meta.etag),
-            size: Some(meta.size),
-            sequencer: Some(format!("{sequencer:016X}").parse().unwrap()),
-            event_time: None,
-        }
-    }
-
-    /// Every row of a table, as text by column, from all its visible Parquet objects.
-    fn rows(&self, table: &str) -> Vec<BTreeMap<String, String>> {
-        let keys = self.store.keys("clean");
-        let files = keys.iter().filter(|k| k.starts_with(table) && k.ends_with(".parquet"));
-        let mut rows = Vec::new();
-        for key in files {
-            let body = self.store.content(&Location::new("clean", key)).unwrap();
-            for batch in ParquetRecordBatchReaderBuilder::try_new(body).unwrap().build().unwrap() {
-                rows.extend(texts(&batch.unwrap()));
-            }
-        }
-        rows
-    }
-
-    async fn columns(&self, database: &str, table: &str) -> Vec<(String, String)> {
-        let table = self.catalog.table(&TableName::new(database, table)).await.unwrap().unwrap();
-        table.columns.into_iter().map(|c| (c.name, c.hive_type)).collect()
-    }
-
-    /// Nothing of a failed conversion may stay.
-    fn assert_untouched(&self) {
-        assert_eq!(self.store.keys("clean"), Vec::<String>::new());
-        assert_eq!(self.store.pending_uploads(), 0);
-    }
-}
-
-fn texts(batch: &RecordBatch) -> Vec<BTreeMap<String, String>> {
-    let columns: Vec<_> =
-        batch.columns().iter().map(|c| arrow::compute::cast(c, &arrow::datatypes::DataType::Utf8).unwrap()).collect();
-    (0..batch.num_rows())
-        .map(|row| {
-            let cells = batch.schema_ref().fields().iter().zip(&columns).filter(|(_, c)| c.is_valid(row));
-            cells.map(|(f, c)| (f.name().clone(), c.as_string::<i32>().value(row).to_owned())).collect()
-        })
-        .collect()
-}
-
-fn values(rows: &[BTreeMap<String, String>], column: &str) -> Vec<String> {
-    let mut values: Vec<_> = rows.iter().filter_map(|r| r.get(column).cloned()).collect();
-    values.sort();
-    values
-}
-
-fn names(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    pairs.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).collect()
-}
+mod world;
 
 const BOOK: &str = "name,favorite_num\nGareth,23\nTracy,28\nChris,16\nEmma,14\n";
 

@@ -162,7 +162,7 @@ fn advice(name: ErrorName) -> &'static str {
         ErrorName::SchemaConflict => {
             "Upload a file whose columns fit the table, or upload it as another table; lake.toml can rename, declare and \
              drop columns."
-        },
+        }
         ErrorName::PiiNotTokenized => {
             "Upload the file to the bucket of the PII stack, which replaces personal data and sends it on; and remove it \
              here. If its columns hold none, take `pii` off them in lake.toml."

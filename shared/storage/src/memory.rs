@@ -103,9 +103,21 @@ struct State {
     buckets: BTreeMap<String, BTreeMap<String, Vec<Version>>>,
     faults: BTreeMap<Call, VecDeque<Fault>>,
     calls: BTreeMap<Call, u64>,
+    crash: Option<Crash>,
+    /// Where pauses are made, what the next one depends on.
+    pauses: Option<u64>,
     /// Versions and writes are numbered by it.
     counter: u64,
     pending_uploads: usize,
+}
+
+/// The end of the caller's life.
+#[derive(Debug)]
+struct Crash {
+    /// Calls until then.
+    left: u64,
+    /// Whether the last one takes effect.
+    effect: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -156,9 +168,39 @@ impl MemoryStore {
         keys.filter(|(_, versions)| latest(versions).is_some()).map(|(key, _)| key.clone()).collect()
     }
 
+    /// All objects in a bucket at one moment, past faults and counts.
+    pub fn snapshot(&self, bucket: &str) -> BTreeMap<String, Bytes> {
+        let state = self.lock();
+        let objects = state.buckets.get(bucket).into_iter().flatten();
+        objects.filter_map(|(key, versions)| Some((key.clone(), latest(versions)?.body.clone()?))).collect()
+    }
+
     /// Decides what becomes of the next call of this kind that nothing is decided for yet.
     pub fn inject(&self, call: Call, fault: Fault) {
         self.lock().faults.entry(call).or_default().push_back(fault);
+    }
+
+    /// Lets `calls` more calls of any kind pass, as if the caller then died: all further ones fail, and of these only the
+    /// first one takes effect, if `effect` says so. Until [`revive`](Self::revive).
+    pub fn crash_after(&self, calls: u64, effect: bool) {
+        self.lock().crash = Some(Crash { left: calls, effect });
+    }
+
+    /// Lets calls pass again.
+    pub fn revive(&self) {
+        self.lock().crash = None;
+    }
+
+    /// Lets each call give way to other tasks, a random number of times before it acts, so that callers interleave.
+    #[must_use]
+    pub fn with_pauses(self, seed: u64) -> Self {
+        self.lock().pauses = Some(seed);
+        self
+    }
+
+    /// How many calls of any kind there have been.
+    pub fn all_calls(&self) -> u64 {
+        self.lock().calls.values().sum()
     }
 
     /// How many calls of this kind there have been.
@@ -177,12 +219,19 @@ impl MemoryStore {
     }
 
     /// One call: counted, with the fault that is decided for it.
-    fn call<T>(&self, call: Call, act: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
-        let fault = {
+    async fn call<T>(&self, call: Call, act: impl FnOnce(&mut State) -> Result<T> + Send) -> Result<T> {
+        let pauses = self.lock().next_pause();
+        for _ in 0..pauses {
+            tokio::task::yield_now().await;
+        }
+        let (fault, crash) = {
             let mut state = self.lock();
             *state.calls.entry(call).or_default() += 1;
-            state.faults.get_mut(&call).and_then(VecDeque::pop_front)
+            (state.faults.get_mut(&call).and_then(VecDeque::pop_front), state.next_crash())
         };
+        if crash == Some(false) {
+            return Err(crashed());
+        }
         let lost = match fault {
             Some(Fault::Before(error)) => return Err(error),
             Some(Fault::After(error)) => Some(error),
@@ -192,12 +241,38 @@ impl MemoryStore {
             }
             Some(Fault::Pass) | None => None,
         };
+        let lost = if crash.is_some() { Some(crashed()) } else { lost };
         let done = act(&mut self.lock())?;
         lost.map_or(Ok(done), Err)
     }
 }
 
+fn crashed() -> Error {
+    Error::Unavailable(Location::new("", ""), "the caller has crashed, as the test wants".into())
+}
+
 impl State {
+    /// Whether the caller is dead, and if so, whether this call takes effect all the same.
+    fn next_crash(&mut self) -> Option<bool> {
+        let crash = self.crash.as_mut()?;
+        match crash.left.checked_sub(1) {
+            Some(left) => {
+                crash.left = left;
+                None
+            }
+            None => Some(mem::take(&mut crash.effect)),
+        }
+    }
+
+    /// `SplitMix64`.
+    fn next_pause(&mut self) -> u64 {
+        let Some(seed) = &mut self.pauses else { return 0 };
+        *seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (*seed ^ (*seed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        // Mostly short ones, and now and then one in which others do all their work.
+        [0, 0, 0, 1, 2, 5, 30, 300][usize::try_from((mixed ^ (mixed >> 27)) >> 61).unwrap_or(0)]
+    }
+
     fn next(&mut self) -> u64 {
         self.counter += 1;
         self.counter
@@ -298,11 +373,11 @@ fn etag(body: &[u8]) -> String {
 #[async_trait]
 impl ObjectStore for MemoryStore {
     async fn head(&self, at: &Location) -> Result<Option<ObjectMeta>> {
-        self.call(Call::Head, |state| Ok(state.latest(at).map(|v| v.meta.clone())))
+        self.call(Call::Head, |state| Ok(state.latest(at).map(|v| v.meta.clone()))).await
     }
 
     async fn open(&self, at: &Location, pin: &Pin) -> Result<Box<dyn ObjectReader>> {
-        let (body, meta) = self.call(Call::Open, |state| state.find(at, pin))?;
+        let (body, meta) = self.call(Call::Open, |state| state.find(at, pin)).await?;
         let pin = Pin { version: pin.version.clone(), etag: Some(meta.etag.clone()) };
         Ok(Box::new(MemoryReader { store: self.clone(), at: at.clone(), pin, meta, body, position: 0 }))
     }
@@ -312,6 +387,7 @@ impl ObjectStore for MemoryStore {
             Err(Error::NotFound(_)) => Ok(None),
             found => found.map(Some),
         })
+        .await
     }
 
     async fn put(&self, at: &Location, body: Bytes, when: &Precondition, options: &WriteOptions) -> Result<String> {
@@ -319,6 +395,7 @@ impl ObjectStore for MemoryStore {
             let write = state.next();
             state.write_if(at, body, write, when, options, self.versioned)
         })
+        .await
     }
 
     async fn copy(
@@ -334,14 +411,17 @@ impl ObjectStore for MemoryStore {
             let write = state.next();
             state.write_if(to, body, write, when, options, self.versioned)
         })
+        .await
     }
 
     async fn upload(&self, at: &Location, options: &WriteOptions) -> Result<Box<dyn Upload>> {
-        let write = self.call(Call::Upload, |state| {
-            state.bucket(&at.bucket)?;
-            state.pending_uploads += 1;
-            Ok(state.next())
-        })?;
+        let write = self
+            .call(Call::Upload, |state| {
+                state.bucket(&at.bucket)?;
+                state.pending_uploads += 1;
+                Ok(state.next())
+            })
+            .await?;
         let body = BytesMut::new();
         Ok(Box::new(MemoryUpload { store: self.clone(), at: at.clone(), options: options.clone(), write, body }))
     }
@@ -354,6 +434,7 @@ impl ObjectStore for MemoryStore {
             }
             Ok(())
         })
+        .await
     }
 
     async fn delete_if(&self, at: &Location, etag: &str) -> Result<()> {
@@ -366,14 +447,17 @@ impl ObjectStore for MemoryStore {
             }
             Ok(())
         })
+        .await
     }
 
     async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<(String, ObjectMeta)>> {
         self.call(Call::List, |state| {
             let objects = state.bucket(bucket)?.range(prefix.to_owned()..);
             let found = objects.take_while(|(key, _)| key.starts_with(prefix));
-            Ok(found.filter_map(|(key, versions)| Some((key.clone(), latest(versions)?.meta.clone()))).collect())
+            let listed = |meta: &ObjectMeta| ObjectMeta { version: None, metadata: BTreeMap::new(), ..meta.clone() };
+            Ok(found.filter_map(|(key, versions)| Some((key.clone(), listed(&latest(versions)?.meta)))).collect())
         })
+        .await
     }
 }
 
@@ -395,15 +479,18 @@ impl ObjectReader for MemoryReader {
 
     async fn next(&mut self) -> Result<Option<Bytes>> {
         let range = self.position..self.body.len().min(self.position + RANGE);
-        let chunk = self.store.call(Call::Read, |state| {
-            if range.is_empty() {
-                return Ok(None);
-            }
-            if range.start > 0 {
-                state.find(&self.at, &self.pin).map_err(|_| Error::Changed(self.at.clone()))?;
-            }
-            Ok(Some(self.body.slice(range.clone())))
-        })?;
+        let chunk = self
+            .store
+            .call(Call::Read, |state| {
+                if range.is_empty() {
+                    return Ok(None);
+                }
+                if range.start > 0 {
+                    state.find(&self.at, &self.pin).map_err(|_| Error::Changed(self.at.clone()))?;
+                }
+                Ok(Some(self.body.slice(range.clone())))
+            })
+            .await?;
         self.position = range.end;
         Ok(chunk)
     }
@@ -421,23 +508,27 @@ struct MemoryUpload {
 #[async_trait]
 impl Upload for MemoryUpload {
     async fn write(&mut self, bytes: Bytes) -> Result<()> {
-        self.store.call(Call::Write, |_| {
-            self.body.extend_from_slice(&bytes);
-            Ok(())
-        })
+        self.store
+            .call(Call::Write, |_| {
+                self.body.extend_from_slice(&bytes);
+                Ok(())
+            })
+            .await
     }
 
     async fn finish(self: Box<Self>) -> Result<Box<dyn Staged>> {
-        self.store.call(Call::Finish, |_| Ok(()))?;
+        self.store.call(Call::Finish, |_| Ok(())).await?;
         let Self { store, at, options, write, body } = *self;
         Ok(Box::new(MemoryStaged { store, at, options, write, body: body.freeze(), pending: true }))
     }
 
     async fn abort(self: Box<Self>) -> Result<()> {
-        self.store.call(Call::Abort, |state| {
-            state.pending_uploads -= 1;
-            Ok(())
-        })
+        self.store
+            .call(Call::Abort, |state| {
+                state.pending_uploads -= 1;
+                Ok(())
+            })
+            .await
     }
 }
 
@@ -462,18 +553,22 @@ impl Staged for MemoryStaged {
     }
 
     async fn publish(&mut self, when: &Precondition) -> Result<String> {
-        self.store.call(Call::Publish, |state| {
-            let body = self.body.clone();
-            let etag = state.write_if(&self.at, body, self.write, when, &self.options, self.store.versioned)?;
-            state.pending_uploads -= usize::from(mem::take(&mut self.pending));
-            Ok(etag)
-        })
+        self.store
+            .call(Call::Publish, |state| {
+                let body = self.body.clone();
+                let etag = state.write_if(&self.at, body, self.write, when, &self.options, self.store.versioned)?;
+                state.pending_uploads -= usize::from(mem::take(&mut self.pending));
+                Ok(etag)
+            })
+            .await
     }
 
     async fn abort(self: Box<Self>) -> Result<()> {
-        self.store.call(Call::Abort, |state| {
-            state.pending_uploads -= usize::from(self.pending);
-            Ok(())
-        })
+        self.store
+            .call(Call::Abort, |state| {
+                state.pending_uploads -= usize::from(self.pending);
+                Ok(())
+            })
+            .await
     }
 }

@@ -56,7 +56,8 @@ pub trait ObjectStore: Send + Sync + fmt::Debug {
     /// [`Error::Precondition`] where it has another.
     async fn delete_if(&self, at: &Location, etag: &str) -> Result<()>;
 
-    /// Keys in `bucket` that begin with `prefix`, in order. For tests and maintenance, not for the data path.
+    /// Keys in `bucket` that begin with `prefix`, in order; without user metadata, which a listing does not tell. Costs a
+    /// request for each thousand keys.
     async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<(String, ObjectMeta)>>;
 }
 

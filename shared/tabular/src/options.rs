@@ -56,6 +56,17 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// The names of the columns that the reader adds to those of the file, but for what is rescued and siblings.
+    pub fn added(&self) -> impl Iterator<Item = &String> {
+        let flag = self.duplicates.as_ref().and_then(|duplicates| match &duplicates.action {
+            DuplicateAction::Flag(column) => Some(column),
+            DuplicateAction::Drop => None,
+        });
+        self.row_number.iter().chain(flag)
+    }
+}
+
 /// What becomes of a row that does not fit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BadRows {

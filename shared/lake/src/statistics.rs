@@ -1,0 +1,311 @@
+//! How much a table and its partitions hold, kept up to date commit by commit.
+//!
+//! The truth are small documents under `_cleanzone/statistics/<database>/<table>/`: `table.json`, and one for each
+//! partition, named by a hash of its folder. Each is changed by compare-and-swap, and knows the commits that it has
+//! counted last, so that a redelivery never counts twice. What a commit changes is decided when it claims its place,
+//! and kept there until it has been entered: whoever comes next, the redelivery or a newer version, enters it.
+//!
+//! They count what has been committed since they were switched on, by this lake. A file that was committed before is
+//! neither in them nor taken away from them when it is replaced.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
+use cleanzone_catalog::TableName;
+use cleanzone_storage::{Error as StorageError, Location, ObjectStore};
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, document, publish::each, record::hash};
+
+/// Changes that a document remembers, at least; at least four times as many as it has just learnt.
+const REMEMBERED: usize = 64;
+/// Tries to change a document that others change as well.
+const TRIES: u32 = 24;
+/// The longest pause between two of them, in milliseconds.
+const LONGEST_PAUSE: u64 = 500;
+
+/// How much there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Rows.
+    pub rows: u64,
+    /// Parquet files.
+    pub files: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.files += other.files;
+        self.bytes += other.bytes;
+    }
+}
+
+/// What a table holds, and those of its partitions that have just changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// The whole table.
+    pub table: Counts,
+    /// Partitions by their folder in the clean bucket, with a trailing slash.
+    pub partitions: BTreeMap<String, Counts>,
+}
+
+/// How much more there is, or less.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Change {
+    rows: i64,
+    files: i64,
+    bytes: i64,
+}
+
+impl Change {
+    fn between(old: Counts, new: Counts) -> Self {
+        let change = |old: u64, new: u64| new.cast_signed().wrapping_sub(old.cast_signed());
+        Self {
+            rows: change(old.rows, new.rows),
+            files: change(old.files, new.files),
+            bytes: change(old.bytes, new.bytes),
+        }
+    }
+
+    fn apply(self, to: &mut Counts) {
+        to.rows = to.rows.saturating_add_signed(self.rows);
+        to.files = to.files.saturating_add_signed(self.files);
+        to.bytes = to.bytes.saturating_add_signed(self.bytes);
+    }
+
+    fn add(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.files += other.files;
+        self.bytes += other.bytes;
+    }
+}
+
+/// What one commit changes in the folders of a table: entered as a whole, once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    id: String,
+    changes: BTreeMap<String, Change>,
+}
+
+/// What the holder of a place has to do with the statistics.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ledger {
+    /// What its objects amount to in each folder.
+    pub(crate) parts: BTreeMap<String, Counts>,
+    /// What has still to be entered: by its own commit, and by those before it that did not come to it.
+    pub(crate) pending: Vec<Entry>,
+}
+
+impl Ledger {
+    pub(crate) fn new(parts: BTreeMap<String, Counts>) -> Self {
+        Self { parts, pending: Vec::new() }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.parts.is_empty() && self.pending.is_empty()
+    }
+
+    /// Takes the place of another one. `id` tells this change of the place from all others.
+    pub(crate) fn follow(&mut self, before: Option<&Self>, id: &str) {
+        self.pending = before.map_or_else(Vec::new, |before| before.pending.clone());
+        let mut changes: BTreeMap<String, Change> =
+            self.parts.iter().map(|(folder, new)| (folder.clone(), Change::between(Counts::default(), *new))).collect();
+        for (folder, old) in before.iter().flat_map(|before| &before.parts) {
+            changes.entry(folder.clone()).or_default().add(Change::between(*old, Counts::default()));
+        }
+        changes.retain(|_, change| *change != Change::default());
+        if !changes.is_empty() {
+            self.pending.push(Entry { id: id.to_owned(), changes });
+        }
+    }
+
+    /// Notes that everything has been entered; whether there was anything.
+    pub(crate) fn settle(&mut self) -> bool {
+        !std::mem::take(&mut self.pending).is_empty()
+    }
+}
+
+/// A document of statistics.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Total {
+    /// The folder that it is about.
+    folder: String,
+    #[serde(flatten)]
+    counts: Counts,
+    /// The entries that it has learnt last, the latest one last.
+    entries: VecDeque<String>,
+}
+
+impl Total {
+    /// Learns what it does not know yet; whether that was anything.
+    fn learn(&mut self, changes: &[(&str, Change)]) -> bool {
+        let before = self.entries.len();
+        for (id, change) in changes {
+            if !self.entries.iter().any(|known| known == id) {
+                change.apply(&mut self.counts);
+                self.entries.push_back((*id).to_owned());
+            }
+        }
+        let learnt = self.entries.len() > before;
+        let kept = REMEMBERED.max(4 * changes.len());
+        self.entries.drain(..self.entries.len().saturating_sub(kept));
+        learnt
+    }
+}
+
+/// The statistics of one table.
+#[derive(Clone, Debug)]
+pub(crate) struct Book {
+    bucket: String,
+    table: TableName,
+}
+
+impl Book {
+    pub(crate) fn new(bucket: &str, table: &TableName) -> Self {
+        Self { bucket: bucket.to_owned(), table: table.clone() }
+    }
+
+    /// Enters what has not been entered yet; `None` where there is nothing to enter.
+    pub(crate) async fn enter(
+        &self,
+        store: &dyn ObjectStore,
+        entries: impl IntoIterator<Item = &Entry>,
+    ) -> Result<Option<Figures>, Error> {
+        let root = format!("{}/{}/", self.table.database, self.table.table);
+        let mut folders: BTreeMap<&str, Vec<(&str, Change)>> = BTreeMap::new();
+        let mut whole = Vec::new();
+        for entry in entries {
+            let mut sum = Change::default();
+            for (folder, change) in &entry.changes {
+                sum.add(*change);
+                if *folder != root {
+                    folders.entry(folder).or_default().push((&entry.id, *change));
+                }
+            }
+            whole.push((entry.id.as_str(), sum));
+        }
+        if whole.is_empty() {
+            return Ok(None);
+        }
+        let learn = async |(folder, changes): (&str, Vec<(&str, Change)>)| {
+            Ok((folder.to_owned(), self.learn(store, folder, &hash(&[folder]), &changes).await?))
+        };
+        let partitions = each(folders, learn).await?.into_iter().collect();
+        let table = self.learn(store, &root, "table", &whole).await?;
+        Ok(Some(Figures { table, partitions }))
+    }
+
+    async fn learn(
+        &self,
+        store: &dyn ObjectStore,
+        folder: &str,
+        name: &str,
+        changes: &[(&str, Change)],
+    ) -> Result<Counts, Error> {
+        let TableName { database, table } = &self.table;
+        let at = Location::new(&self.bucket, format!("_cleanzone/statistics/{database}/{table}/{name}.json"));
+        for tries in 0..TRIES {
+            let found = document::load::<Total>(store, &at).await?;
+            let (mut total, etag) = found.map_or_else(Default::default, |(total, etag)| (total, Some(etag)));
+            folder.clone_into(&mut total.folder);
+            if !total.learn(changes) {
+                return Ok(total.counts);
+            }
+            match document::save(store, &at, &total, etag.as_deref()).await {
+                Ok(_) => return Ok(total.counts),
+                Err(Error::Storage(StorageError::Precondition(_) | StorageError::Conflict(_))) => {}
+                Err(error) => return Err(error),
+            }
+            let pause = fastrand::u64(0..(8 << tries.min(8)).min(LONGEST_PAUSE));
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
+        Err(Error::Contention(at.to_string(), TRIES))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn counts(rows: u64) -> Counts {
+        Counts { rows, files: u64::from(rows > 0), bytes: rows * 10 }
+    }
+
+    fn ledger(parts: &[(&str, u64)]) -> Ledger {
+        Ledger::new(parts.iter().map(|(folder, rows)| ((*folder).to_owned(), counts(*rows))).collect())
+    }
+
+    fn enter(total: &mut BTreeMap<String, Total>, ledger: &Ledger) {
+        for entry in &ledger.pending {
+            for (folder, change) in &entry.changes {
+                total.entry(folder.clone()).or_default().learn(&[(&entry.id, *change)]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_replacement_takes_away_what_it_replaces() {
+        let mut first = ledger(&[("a/", 5), ("b/", 7)]);
+        first.follow(None, "1");
+        let mut second = ledger(&[("b/", 9), ("c/", 1)]);
+        second.follow(Some(&first), "2");
+        let mut totals = BTreeMap::new();
+        enter(&mut totals, &second);
+        let found: Vec<_> = totals.iter().map(|(folder, total)| (folder.as_str(), total.counts)).collect();
+        assert_eq!(found, [("a/", counts(0)), ("b/", counts(9)), ("c/", counts(1))]);
+    }
+
+    #[test]
+    fn what_is_entered_twice_counts_once() {
+        let mut ledger = ledger(&[("a/", 5)]);
+        ledger.follow(None, "1");
+        let mut totals = BTreeMap::new();
+        enter(&mut totals, &ledger);
+        enter(&mut totals, &ledger);
+        assert_eq!(totals["a/"].counts, counts(5));
+        assert!(ledger.settle() && !ledger.settle());
+    }
+
+    #[test]
+    fn a_document_remembers_a_bounded_number_of_entries() {
+        let mut total = Total::default();
+        for i in 0..1_000 {
+            total.learn(&[(&i.to_string(), Change { rows: 1, files: 1, bytes: 10 })]);
+        }
+        assert_eq!((total.counts.rows, total.entries.len()), (1_000, REMEMBERED));
+        assert_eq!(total.entries.back().map(String::as_str), Some("999"));
+    }
+
+    proptest! {
+        #[test]
+        fn whoever_enters_and_however_often_the_last_one_is_what_counts(
+            steps in prop::collection::vec((prop::collection::btree_map("[a-c]/", 0_u64..9, 0..3), any::<bool>(), any::<bool>()), 1..20)
+        ) {
+            let mut totals = BTreeMap::new();
+            let mut place: Option<Ledger> = None;
+            for (i, (parts, enters, says_so)) in steps.iter().enumerate() {
+                let mut next = Ledger::new(parts.iter().map(|(f, rows)| (f.clone(), counts(*rows))).collect());
+                next.follow(place.as_ref(), &i.to_string());
+                if *enters {
+                    enter(&mut totals, &next);
+                    if *says_so {
+                        next.settle();
+                    }
+                }
+                place = Some(next);
+            }
+            let last = place.unwrap();
+            enter(&mut totals, &last);
+            for (folder, total) in &totals {
+                prop_assert_eq!(total.counts, last.parts.get(folder).copied().unwrap_or_default());
+            }
+        }
+    }
+}
