@@ -24,6 +24,7 @@ class Settings:
     keys: int
     starts: int
     parts: set[str]
+    quick: bool
 
     @classmethod
     def from_environment(cls) -> "Settings":
@@ -36,6 +37,7 @@ class Settings:
             keys=10 if quick else 50,
             starts=5 if quick else 20,
             parts=set(parts.split(",")),
+            quick=quick,
         )
 
 
@@ -47,7 +49,9 @@ def run() -> None:
         raise terminal.fail(f"ONLY={','.join(sorted(unknown))}: expected some of {','.join(PARTS)}")
     terminal.title("cleanzone", "measured beside its peers")
     install_peers()
-    programs = Programs.build(function=bool(settings.parts & {"size", "lake", "big"}))
+    programs = Programs.build(
+        function=bool(settings.parts & {"size", "lake", "big"}), partitions="partitions" in settings.parts
+    )
     buckets.LOG.unlink(missing_ok=True)
     load = os.getloadavg()[0]
     print(f"\n  {_cpu()}, {os.cpu_count()} cores, load {load:.1f}\n")
@@ -106,7 +110,24 @@ def _big(programs: Programs, _: Settings) -> dict:
     return figures
 
 
-PARTS = {"size": _size, "files": _files, "inputs": _inputs, "lake": _lake, "big": _big}
+def _partitions(programs: Programs, settings: Settings) -> dict:
+    """One file with rows in 5,000 partitions, and beside it the same file unparted."""
+    size = 100 * MB if settings.quick else GB
+    with open_zones() as zones:
+        return {
+            title: buckets.partitions(programs, zones, "orders", size, columns)
+            for title, columns in {"unparted": [], "5,000 partitions": ["shop"], "2 partitions": ["express"]}.items()
+        }
+
+
+PARTS = {
+    "size": _size,
+    "files": _files,
+    "inputs": _inputs,
+    "lake": _lake,
+    "big": _big,
+    "partitions": _partitions,
+}
 
 
 def _cpu() -> str:
