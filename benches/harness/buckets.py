@@ -7,9 +7,9 @@ from pathlib import Path
 import terminal
 
 from harness.function import Function
-from harness.process import FailedError
+from harness.process import FailedError, measured
 from harness.tools import GB, MB, PYTHON, ROOT, WORK, Programs
-from harness.zones import Zones
+from harness.zones import LANDING, Zones
 
 TEST_CSV = b"name,favorite_num\nGareth,23\nTracy,28\nChris,16\nEmma,14\n"
 LOG = WORK / "function.log"
@@ -107,6 +107,22 @@ def peak(programs: Programs, zones: Zones, kind: str, size: int) -> dict:
         source.unlink(missing_ok=True)
         zones.empty("cleanzone/big")
     return figures
+
+
+def partitions(programs: Programs, zones: Zones, kind: str, size: int, columns: list[str]) -> dict:
+    """What a made-up text of this size costs, partitioned by these columns, in a process of its own."""
+    by = f"by {', '.join(columns)}" if columns else "unparted"
+    source, folder = programs.made_up(kind, size), "cleanzone/parted"
+    with terminal.Step(f"{size // MB} MB of {kind}, {by}, S3 to S3") as step:
+        zones.upload(f"{folder}/{kind}.csv", source)
+        command = [programs.partitions, LANDING, f"{folder}/{kind}.csv", *columns]
+        cost = measured(command, zones.environment)
+        files = zones.files(folder)
+        step.text += f": {len(files)} files, peak {cost.peak:.0f} MiB, {cost.wall:.1f} s, CPU {cost.cpu:.1f} s"
+    zones.forget(*folder.split("/"))
+    zones.empty(folder)
+    figures = {"files": len(files), "out_bytes": sum(files)}
+    return figures | {"peak_mib": cost.peak, "wall_s": cost.wall, "cpu_s": cost.cpu}
 
 
 def _written(zones: Zones, folder: str, count: int | None = None) -> int:

@@ -26,6 +26,7 @@ class Settings:
     many: int
     starts: int
     parts: set[str]
+    quick: bool
 
     @classmethod
     def from_environment(cls) -> "Settings":
@@ -39,6 +40,7 @@ class Settings:
             many=int(os.environ.get("FILES") or (1000 if quick else 10_000)),
             starts=5 if quick else 20,
             parts=set(parts.split(",")),
+            quick=quick,
         )
 
 
@@ -49,8 +51,10 @@ def run() -> None:
     if unknown := settings.parts - PARTS.keys():
         raise terminal.fail(f"ONLY={','.join(sorted(unknown))}: expected some of {','.join(PARTS)}")
     terminal.title("cleanzone", "measured beside its peers")
-    install_peers(needed=bool(settings.parts - {"size", "many"}))
-    programs = Programs.build(function=bool(settings.parts & {"size", "lake", "big", "many"}))
+    install_peers(needed=bool(settings.parts - {"size", "many", "partitions"}))
+    programs = Programs.build(
+        function=bool(settings.parts & {"size", "lake", "big", "many"}), partitions="partitions" in settings.parts
+    )
     buckets.LOG.unlink(missing_ok=True)
     load = os.getloadavg()[0]
     print(f"\n  {_cpu()}, {os.cpu_count()} cores, load {load:.1f}\n")
@@ -114,7 +118,25 @@ def _many(programs: Programs, settings: Settings) -> dict:
         return many(programs, zones, settings.many)
 
 
-PARTS = {"size": _size, "files": _files, "inputs": _inputs, "lake": _lake, "big": _big, "many": _many}
+def _partitions(programs: Programs, settings: Settings) -> dict:
+    """One file with rows in 5,000 partitions, and beside it the same file unparted."""
+    size = 100 * MB if settings.quick else GB
+    with open_zones() as zones:
+        return {
+            title: buckets.partitions(programs, zones, "orders", size, columns)
+            for title, columns in {"unparted": [], "5,000 partitions": ["shop"], "2 partitions": ["express"]}.items()
+        }
+
+
+PARTS = {
+    "size": _size,
+    "files": _files,
+    "inputs": _inputs,
+    "lake": _lake,
+    "big": _big,
+    "many": _many,
+    "partitions": _partitions,
+}
 
 
 def _cpu() -> str:

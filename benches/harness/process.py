@@ -21,13 +21,13 @@ class Cost:
     peak: float  # MiB of resident memory
 
 
-def measured(command: list) -> Cost:
+def measured(command: list, environment: dict[str, str] | None = None) -> Cost:
     """Runs a program to its end. Its standard output is not looked at.
 
     A small process stands in between: Linux counts into a program's peak what its parent held when it forked.
     """
     between = [sys.executable, "-I", "-S", __file__, *map(str, command)]
-    done = subprocess.run(between, capture_output=True, check=False)
+    done = subprocess.run(between, env=environment, capture_output=True, check=False)
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines()
         raise FailedError(lines[-1] if lines else f"exit status {done.returncode}")

@@ -27,20 +27,26 @@ class Programs:
     cleanzone: Path
     generate: Path
     bootstrap: Path
+    partitions: Path
 
     @classmethod
-    def build(cls, function: bool) -> "Programs":
-        given = {name: os.environ.get(name.upper()) for name in ("cleanzone", "generate", "bootstrap")}
+    def build(cls, function: bool, partitions: bool) -> "Programs":
+        names = ("cleanzone", "generate", "bootstrap", "partitions")
+        given = {name: os.environ.get(name.upper()) for name in names}
         packages = {"cleanzone": "cleanzone", "generate": "cleanzone-benches"}
         wanted = [f"--package={package}" for name, package in packages.items() if not given[name]]
         if wanted:
             _quietly("Building the command line", ["cargo", "build", "--release", "--locked", *wanted])
         if function and not given["bootstrap"]:
             _quietly("Building the function", ["make", "build", f"ARCH={_ARCHITECTURE}"])
+        if partitions and not given["partitions"]:
+            command = ["cargo", "build", "--release", "--locked", "--package=cleanzone-benches", "--features=lake"]
+            _quietly("Building the conversion into partitions", [*command, "--bin=partitions"])
         return cls(
             Path(given["cleanzone"] or _TARGET / "release/cleanzone").absolute(),
             Path(given["generate"] or _TARGET / "release/generate").absolute(),
             Path(given["bootstrap"] or _TARGET / "lambda/csv-to-parquet/bootstrap").absolute(),
+            Path(given["partitions"] or _TARGET / "release/partitions").absolute(),
         )
 
     def convert(self, source: Path, target: Path, *flags: str) -> list:

@@ -26,7 +26,7 @@ def open_zones() -> Iterator["Zones"]:
         s3 = lake.client("s3")
         for bucket in (LANDING, CLEAN):
             s3.create_bucket(Bucket=bucket)
-        yield Zones(s3, lake.client_environment | {"AWS_REGION": REGION, "CLEAN_BUCKET": CLEAN})
+        yield Zones(s3, lake.client("glue"), lake.client_environment | {"AWS_REGION": REGION, "CLEAN_BUCKET": CLEAN})
     finally:
         lake.stop()
         shutil.rmtree(lake.folder, ignore_errors=True)
@@ -35,6 +35,7 @@ def open_zones() -> Iterator["Zones"]:
 @dataclass(frozen=True)
 class Zones:
     s3: Any
+    glue: Any
     # What a function needs to know of them.
     environment: dict[str, str]
 
@@ -81,6 +82,10 @@ class Zones:
         for bucket in (LANDING, CLEAN):
             for found in self._objects(bucket, folder):
                 self.s3.delete_object(Bucket=bucket, Key=found["Key"])
+
+    def forget(self, database: str, table: str) -> None:
+        """Removes a table from the catalog."""
+        self.glue.delete_table(DatabaseName=database, Name=table)
 
     def _objects(self, bucket: str, folder: str) -> list[dict]:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{folder}/")

@@ -19,10 +19,12 @@ pub enum Kind {
     Wide,
     /// Dates and timestamps in four layouts.
     Dates,
+    /// Orders of 5,000 shops in no order, to be partitioned by shop.
+    Orders,
 }
 
 /// All of them.
-pub const KINDS: [Kind; 4] = [Kind::Numeric, Kind::Reviews, Kind::Wide, Kind::Dates];
+pub const KINDS: [Kind; 5] = [Kind::Numeric, Kind::Reviews, Kind::Wide, Kind::Dates, Kind::Orders];
 
 impl Kind {
     /// Its name, as the command line knows it.
@@ -32,6 +34,7 @@ impl Kind {
             Self::Reviews => "reviews",
             Self::Wide => "wide",
             Self::Dates => "dates",
+            Self::Orders => "orders",
         }
     }
 }
@@ -76,6 +79,8 @@ pub fn text(kind: Kind, bytes: usize) -> Vec<u8> {
 
 /// Columns of [`Kind::Wide`].
 const WIDE: usize = 1000;
+/// Shops of [`Kind::Orders`].
+const SHOPS: u32 = 5000;
 /// Different words; few of them make up most of a text, as in any language.
 const WORDS: usize = 4000;
 
@@ -95,6 +100,7 @@ impl Text {
             }
             Kind::Wide => "",
             Kind::Dates => "id,day,created_at,received_at,day_in_europe",
+            Kind::Orders => "id,shop,ordered_at,customer,product,quantity,price,express,note",
         };
         self.row.push_str(names);
         if kind == Kind::Wide {
@@ -111,6 +117,7 @@ impl Text {
             Kind::Reviews => self.review(number),
             Kind::Wide => self.wide(number),
             Kind::Dates => self.dates(number),
+            Kind::Orders => self.order(number),
         }
         self.row.push('\n');
     }
@@ -198,6 +205,16 @@ impl Text {
         let _ = write!(row, "{}T{hour:02}:{minute:02}:{second:02}.{:03}Z,", Day(day + 2), rng.u16(..1000));
         let (year, month, day) = Day(day).civil();
         let _ = write!(row, "{day:02}.{month:02}.{year}");
+    }
+
+    fn order(&mut self, number: u64) {
+        let Self { rng, row, .. } = self;
+        let (shop, customer, product) = (rng.u32(..SHOPS), rng.u32(..2_000_000), rng.u32(..30_000));
+        let (day, hour, minute, second) = (19_000 + rng.i64(0..700), rng.u8(..24), rng.u8(..60), rng.u8(..60));
+        let _ = write!(row, "{number},shop-{shop:04},{} {hour:02}:{minute:02}:{second:02},", Day(day));
+        let (quantity, price, express) = (rng.u32(1..9), rng.u32(100..99_999), rng.u32(..5) == 0);
+        let _ = write!(row, "{customer},P{product:06},{quantity},{}.{:02},{express},", price / 100, price % 100);
+        self.prose(0..8);
     }
 
     /// Words of two to five syllables, some with letters beyond ASCII.

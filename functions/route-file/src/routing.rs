@@ -86,7 +86,7 @@ impl Routing {
         match skip {
             Skip::FolderMarker { bucket, key } => {
                 let marker = ObjectCreated { bucket: bucket.clone(), key: key.clone(), ..ObjectCreated::default() };
-                Self { size: Some(0), ..Self::unseen(&marker, &reason) }
+                Self { size: Some(0), ..Self::unseen(&marker, &Dataset::default(), &reason) }
             }
             _ => Self { reason, agrees: true, ..Self::default() },
         }

@@ -252,7 +252,7 @@ mod tests {
     }
 
     fn partitioner(keys: Vec<PartitionBy>) -> Result<(Partitioner, Vec<usize>), Error> {
-        let settings = Partitioning { by: keys, most: 10, folder_bytes: 60 };
+        let settings = Partitioning { by: keys, most: 10, folder_bytes: 90 };
         let provenance = Provenance { ingested_at: 1_709_251_199_999_999, ..Provenance::default() };
         let batch = batch();
         let schema = batch.schema();
