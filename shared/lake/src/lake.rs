@@ -24,7 +24,7 @@ use crate::{
     report::{Report, SourceReport, Status},
     settings::{Mode, Settings, Statistics},
     sink::{FileKind, NoEvidence},
-    statistics::{Book, Counts, Figures, Ledger},
+    statistics::{Book, Counts, Ledger},
 };
 
 /// For how long a table that others write to is tried.
@@ -187,10 +187,7 @@ impl Lake {
             deadline,
         };
         match publication.run(begin.record, begin.first, without_kinds(staged)).await? {
-            Published::Done(figures) => {
-                self.record_statistics(names, figures.as_ref()).await?;
-                Ok(report)
-            }
+            Published::Done(figures) => Ok(Report { holds: figures, ..report }),
             Published::Superseded => {
                 Ok(superseded(&names.source, &names.naming, "a newer version of the object was faster"))
             }
@@ -222,20 +219,20 @@ impl Lake {
                 Some(book) => book.enter(&*self.store, entries).await?,
                 None => None,
             };
-            self.record_statistics(names, figures.as_ref()).await?;
             overwrite.settle(taken.ledgers).await?;
             record.report.give_up(&self.settings.clean_bucket, &taken.superseded, &parts);
             record.complete = true;
             let over = begin.record.as_ref().map(|(_, etag)| etag.as_str());
             match record.save(&*self.store, &names.record_at, over).await {
                 // A twin of ours, told by the same event, has come to the same end.
-                Err(Error::Storage(StorageError::Precondition(_))) => Ok(()),
-                other => other.map(drop),
+                Err(Error::Storage(StorageError::Precondition(_))) => {}
+                other => drop(other?),
             }
+            Ok(figures)
         })
         .await;
         abort_rest(rejected).await;
-        done.map(|()| record.report)
+        done.map(|holds| Report { holds, ..record.report })
     }
 
     fn overwriting(&self, begin: &Beginning, names: &Names) -> Overwrite {
@@ -381,12 +378,6 @@ impl Lake {
             }
         };
         Ok(each(keys, is_visible).await?.into_iter().all(|visible| visible))
-    }
-
-    /// Tells the catalog how much the table holds.
-    #[allow(clippy::unused_async, reason = "X")]
-    async fn record_statistics(&self, _names: &Names, _figures: Option<&Figures>) -> Result<(), Error> {
-        Ok(())
     }
 
     /// Converts the source into files that are complete but not visible.
