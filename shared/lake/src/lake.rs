@@ -219,7 +219,7 @@ impl Lake {
         match publication.run(begin.record, begin.first, without_kinds(staged)).await? {
             Published::Done(figures) => {
                 self.record_statistics(names, figures.as_ref()).await?;
-                Ok(report)
+                Ok(Report { holds: figures, ..report })
             }
             Published::Superseded => {
                 Ok(superseded(&names.source, &names.naming, "a newer version of the object was faster"))
@@ -259,13 +259,14 @@ impl Lake {
             let over = begin.record.as_ref().map(|(_, etag)| etag.as_str());
             match record.save(&*self.store, &names.record_at, over).await {
                 // A twin of ours, told by the same event, has come to the same end.
-                Err(Error::Storage(StorageError::Precondition(_))) => Ok(()),
-                other => other.map(drop),
+                Err(Error::Storage(StorageError::Precondition(_))) => {}
+                other => drop(other?),
             }
+            Ok(figures)
         })
         .await;
         abort_rest(rejected).await;
-        done.map(|()| record.report)
+        done.map(|holds| Report { holds, ..record.report })
     }
 
     fn overwriting(&self, begin: &Beginning, names: &Names) -> Overwrite {

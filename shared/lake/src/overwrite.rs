@@ -28,13 +28,10 @@ use tokio::time::Instant;
 use crate::{
     Error, document,
     lake::in_time,
-    publish::{Claim, Objects, Outgoing, TRIES, Under, abort_rest, delete, each, show},
+    publish::{Claim, FEW, Objects, Outgoing, TRIES, Under, abort_rest, delete, each, show},
     record::{Claimant, hash},
     statistics::{Counts, Ledger},
 };
-
-/// How many of a file's objects are looked for when its event comes again, where its partitions are still its own.
-const LOOKED_FOR: usize = 16;
 
 /// What the lake remembers of a partition: the newest file with rows for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -235,7 +232,7 @@ impl Overwrite {
         for key in outputs {
             folders.entry(folder(key)).or_default().push(key.clone());
         }
-        let looked_for = folders.iter().take(LOOKED_FOR).map(|(folder, _)| *folder).collect::<Vec<_>>();
+        let few = &outputs[..outputs.len().min(FEW)];
         let settled = each(&folders, async |(folder, keys): (&&str, &Vec<String>)| {
             let at = PartitionRecord::location(&self.bucket, folder);
             let Some((held, _)) = document::load::<PartitionRecord>(&*self.store, &at).await? else { return Ok(false) };
@@ -247,7 +244,9 @@ impl Overwrite {
             if !held.ledger.pending.is_empty() && self.counts {
                 return Ok(false);
             }
-            Ok(!looked_for.contains(folder) || own.visible(&*self.store).await?.len() == keys.len())
+            // Somebody may have removed them, but a sample is enough to notice.
+            let few: Vec<String> = keys.iter().filter(|key| few.contains(key)).cloned().collect();
+            Ok(Objects { keys: &few, ..own }.visible(&*self.store).await?.len() == few.len())
         });
         Ok(settled.await?.into_iter().all(|settled| settled))
     }

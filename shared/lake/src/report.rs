@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::statistics::Counts;
+use crate::statistics::{Counts, Figures};
 
 /// What became of one source object. Holds names and numbers, never a value from the file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -39,6 +39,9 @@ pub struct Report {
     pub rejected_path: Option<String>,
     /// What changed in the catalog, in words; empty where nothing did.
     pub catalog: Vec<String>,
+    /// How much the table and the partitions written to hold now, where statistics are kept.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub holds: Option<Figures>,
     /// Bytes written.
     pub bytes_out: u64,
     /// From the event's arrival to the commit, in milliseconds.

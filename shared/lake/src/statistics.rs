@@ -6,7 +6,8 @@
 //! and kept there until it has been entered: whoever comes next, the redelivery or a newer version, enters it.
 //!
 //! They count what has been committed since they were switched on, by this lake. A file that was committed before is
-//! neither in them nor taken away from them when it is replaced.
+//! neither in them nor taken away from them when it is replaced. Nor is what others put into a partition that is taken
+//! over, or what this lake did in another mode: whoever changes the mode of a dataset has to remove its documents.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -46,7 +47,7 @@ impl std::ops::AddAssign for Counts {
 }
 
 /// What a table holds, and those of its partitions that have just changed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Figures {
     /// The whole table.
     pub table: Counts,

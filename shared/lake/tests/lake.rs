@@ -10,7 +10,7 @@ use std::sync::{
 use cleanzone_catalog::{Catalog, MemoryCatalog, TableName};
 use cleanzone_error::{ErrorName, Fault as _};
 use cleanzone_events::ObjectCreated;
-use cleanzone_lake::{Lake, Mode, Report, Status};
+use cleanzone_lake::{Lake, Mode, Report, Statistics, Status};
 use cleanzone_storage::{Call, Error as StorageError, Fault, Location, MemoryStore};
 use tokio::time::{Duration, Instant};
 
@@ -340,6 +340,70 @@ fn in_a_thread_of_its_own(lake: Lake, event: ObjectCreated) {
         runtime.block_on(lake.convert(&event, None)).unwrap();
     };
     std::thread::spawn(run).join().unwrap();
+}
+
+#[tokio::test]
+async fn a_redelivery_looks_for_few_of_many_objects() {
+    for mode in [Mode::Replace, Mode::Append, Mode::OverwritePartitions] {
+        let mut world = World::new();
+        world.settings.mode = mode;
+        world.settings.layout.max_file_bytes = 1;
+        world.settings.read.block_bytes = 4;
+        let body: String = std::iter::once("n\n".to_owned()).chain((1000..2000).map(|i| format!("{i}\n"))).collect();
+        let event = world.land("db/t/p=1/a.csv", body, 1);
+        let report = world.lake().convert(&event, None).await.unwrap();
+        assert!(report.paths.len() > 500, "{}", report.paths.len());
+        assert_eq!(world.rows("db/t/").len(), 1000);
+        let (heads, writes) = (world.store.calls(Call::Head), world.store.calls(Call::Put));
+        assert_eq!(world.lake().convert(&event, None).await.unwrap().status, Status::Unchanged);
+        let heads = world.store.calls(Call::Head) - heads;
+        assert!(heads <= 20, "{mode:?}: {heads}");
+        assert_eq!(world.store.calls(Call::Put), writes);
+    }
+}
+
+#[tokio::test]
+async fn statistics_follow_what_replaces_what() {
+    for mode in [Mode::Replace, Mode::Append, Mode::OverwritePartitions] {
+        let mut world = World::new();
+        (world.settings.mode, world.settings.statistics) = (mode, Statistics::Counts);
+        let convert = async |key: &str, body: &'static str, sequencer| {
+            let event = world.land(key, body, sequencer);
+            let holds = world.lake().convert(&event, None).await.unwrap().holds;
+            assert!(holds.is_some_and(|holds| holds.table.rows > 0));
+            // What comes again is not counted again.
+            world.lake().convert(&event, None).await.unwrap();
+        };
+        convert("db/t/p=1/a.csv", "n\n1\n2\n3\n", 1).await;
+        convert("db/t/p=2/b.csv", "n\n4\n", 1).await;
+        convert("db/t/p=1/c.csv", "n\n5\n6\n", 1).await;
+        convert("db/t/p=1/a.csv", "n\n7\n", 2).await;
+        let keys = world.store.keys("clean").into_iter().filter(|key| key.starts_with("_cleanzone/statistics/db/t/"));
+        let read = |key: String| {
+            let body = world.store.content(&Location::new("clean", key)).unwrap();
+            let total: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            (total["folder"].as_str().unwrap().to_owned(), total["rows"].as_u64(), total["files"].as_u64())
+        };
+        let mut found: Vec<_> = keys.map(read).collect();
+        found.sort();
+        let (rows, files) = match mode {
+            Mode::Replace => (3, 2),
+            Mode::Append => (6, 3),
+            Mode::OverwritePartitions => (if is_last(&world) { 1 } else { 2 }, 1),
+        };
+        let expected = [("db/t/", rows + 1, files + 1), ("db/t/p=1/", rows, files), ("db/t/p=2/", 1, 1)];
+        assert_eq!(
+            found,
+            expected.map(|(folder, rows, files)| (folder.to_owned(), Some(rows), Some(files))),
+            "{mode:?}"
+        );
+        assert_eq!(world.rows("db/t/p=1/").len() as u64, rows);
+    }
+}
+
+/// Whether the second version of `a.csv` was stored in a later second than `c.csv`; in the same one, the key decides.
+fn is_last(world: &World) -> bool {
+    values(&world.rows("db/t/p=1/"), "n") == ["7"]
 }
 
 #[tokio::test]

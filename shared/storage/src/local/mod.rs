@@ -156,13 +156,24 @@ impl ObjectStore for LocalStore {
         let prefix = prefix.to_owned();
         blocking(&at.clone(), move || {
             let mut found = BTreeMap::new();
-            walk(&folder, "", &mut |key, metadata| {
+            // Whatever begins so lies below the last whole folder of it.
+            let within = prefix.rfind('/').map_or("", |slash| &prefix[..=slash]);
+            let is_folder = |part: &str| !matches!(part, "" | "." | ".." | HIDDEN) && !part.contains('\0');
+            if !within.split_terminator('/').all(is_folder) {
+                return Ok(Vec::new());
+            }
+            let walked = walk(&folder.join(within), within, &mut |key, metadata| {
                 if key.starts_with(&prefix) {
                     found.insert(key, meta(metadata, BTreeMap::new()));
                 }
                 Ok(())
-            })
-            .map_err(|e| not_found(e, &at, Error::NoBucket(at.bucket.clone())))?;
+            });
+            if let Err(error) = walked {
+                let absent = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
+                if !(absent && !within.is_empty() && folder.is_dir()) {
+                    return Err(not_found(error, &at, Error::NoBucket(at.bucket.clone())));
+                }
+            }
             Ok(found.into_iter().collect())
         })
         .await
@@ -180,7 +191,10 @@ fn walk(folder: &Path, prefix: &str, found: &mut dyn FnMut(String, &Metadata) ->
         }
         let key = format!("{prefix}{name}");
         match fs::metadata(entry.path()) {
-            Ok(metadata) if metadata.is_dir() => walk(&entry.path(), &format!("{key}/"), found)?,
+            Ok(metadata) if metadata.is_dir() => match walk(&entry.path(), &format!("{key}/"), found) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                walked => walked?,
+            },
             Ok(metadata) => found(key, &metadata)?,
             // Removed meanwhile.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
