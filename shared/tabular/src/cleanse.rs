@@ -43,10 +43,10 @@ impl Cleanse {
             return None;
         }
         Some(match self.case {
-            Some(Case::Lower) if text.chars().any(|c| !c.is_ascii_lowercase()) => {
+            Some(Case::Lower) if text.bytes().any(|b| b.is_ascii_uppercase() || !b.is_ascii()) => {
                 Cow::Owned(text.to_lowercase().into_bytes())
             }
-            Some(Case::Upper) if text.chars().any(|c| !c.is_ascii_uppercase()) => {
+            Some(Case::Upper) if text.bytes().any(|b| b.is_ascii_lowercase() || !b.is_ascii()) => {
                 Cow::Owned(text.to_uppercase().into_bytes())
             }
             _ => Cow::Borrowed(text.as_bytes()),
