@@ -171,10 +171,11 @@ mod tests {
         }
 
         fn with(faults: Faults, quarantines: bool) -> Self {
-            let store = MemoryStore::new(["landing"]).versioned();
+            let store = MemoryStore::new(["landing", "rules"]).versioned();
             let (notifier, metrics) = (MemoryNotifier::default(), Metrics::kept("route-file"));
             let quarantine = quarantines.then(|| Quarantine::new(Arc::new(store.clone())));
-            let handler = RouteFile::new(Arc::new(store.clone()), quarantine);
+            let rules = Rulebook::new("s3://rules/lake.toml", Arc::new(store.clone()), None, false).unwrap();
+            let handler = RouteFile::new(Arc::new(store.clone()), rules, quarantine);
             let function = PerObject::new(handler, Box::new(notifier.clone()), metrics.clone(), faults);
             Self { store, notifier, metrics, function }
         }
@@ -271,6 +272,31 @@ mod tests {
         world.land("db/t/a.csv", PNG);
         assert_eq!(world.route("db/t/a.csv").await.unwrap()["route"], "reject");
         assert_eq!(world.store.keys("landing"), ["db/t/a.csv"]);
+    }
+
+    #[tokio::test]
+    async fn personal_data_goes_to_quarantine_unless_it_came_through_the_vault() {
+        let world = World::new();
+        let rules = "[[dataset]]\nmatch = \"crm/people/*\"\ntable = \"persons\"\ncolumns.name.pii = \"token\"\n";
+        world.store.insert(&Location::new("rules", "lake.toml"), rules);
+        world.land("crm/people/a.csv", CSV);
+        world.land("crm/people/a.png", PNG);
+        world.land("crm/pets/a.csv", CSV);
+        let people = world.handle(notification(&["crm/people/a.csv"])).await.unwrap();
+        let [answer] = people["results"].as_array().unwrap().as_slice() else { panic!("{people}") };
+        assert_eq!((&answer["route"], &answer["dataset"]), (&json!("quarantine"), &json!("crm.persons")));
+        let notices = world.notifier.notices();
+        assert_eq!(notices[0].failure.name, ErrorName::PiiNotTokenized);
+        assert!(world.store.keys("landing").contains(&"_quarantine/crm/people/a.csv".to_owned()));
+        // Whatever it is: nobody has looked into it for persons.
+        assert_eq!(world.route("crm/people/a.png").await.unwrap()["route"], "quarantine");
+        assert_eq!(world.route("crm/pets/a.csv").await.unwrap()["route"], "convert");
+
+        let metadata = [(cleanzone_lake::DEIDENTIFIED.to_owned(), "true".to_owned())].into();
+        let options = cleanzone_storage::WriteOptions { content_type: None, metadata };
+        let at = Location::new("landing", "crm/people/b.csv");
+        world.store.put(&at, CSV.into(), &cleanzone_storage::Precondition::None, &options).await.unwrap();
+        assert_eq!(world.route("crm/people/b.csv").await.unwrap()["route"], "convert");
     }
 
     #[tokio::test]

@@ -59,9 +59,11 @@ impl Settings {
             layout.row_group_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         }
         layout.max_file_bytes = dataset.max_file_bytes.unwrap_or(layout.max_file_bytes);
-        settings.partition_by = dataset.partition_by.iter().map(|by| partition_by(by, &dataset)).collect();
-        settings.context.ingested_at.clone_from(&dataset.context.ingested_at);
-        settings.context.source_key.clone_from(&dataset.context.source_key);
+        if !dataset.partition_by.is_empty() {
+            settings.partition_by = dataset.partition_by.iter().map(|by| partition_by(by, &dataset)).collect();
+        }
+        or(&mut settings.context.ingested_at, &dataset.context.ingested_at);
+        or(&mut settings.context.source_key, &dataset.context.source_key);
         read_under(&mut settings.read, &dataset);
         settings.dataset = dataset;
         settings
@@ -91,31 +93,40 @@ fn read_under(read: &mut tabular::Options, dataset: &Dataset) {
         };
     }
     read.max_rejected_ratio = dataset.max_rejected_ratio.unwrap_or(read.max_rejected_ratio);
-    read.row_number.clone_from(&dataset.context.source_row);
-    read.duplicates = dataset.duplicates.as_ref().map(|duplicates| tabular::Duplicates {
-        by: duplicates.by.clone(),
-        action: match &duplicates.action {
-            rules::DuplicateAction::Drop => tabular::DuplicateAction::Drop,
-            rules::DuplicateAction::Flag(column) => tabular::DuplicateAction::Flag(column.clone()),
-        },
-    });
+    or(&mut read.row_number, &dataset.context.source_row);
+    if let Some(duplicates) = &dataset.duplicates {
+        read.duplicates = Some(tabular::Duplicates {
+            by: duplicates.by.clone(),
+            action: match &duplicates.action {
+                rules::DuplicateAction::Drop => tabular::DuplicateAction::Drop,
+                rules::DuplicateAction::Flag(column) => tabular::DuplicateAction::Flag(column.clone()),
+            },
+        });
+    }
     let format = &dataset.format;
-    let mark = |mark: Option<Mark>| match mark {
-        None => Setting::Detect,
-        Some(Mark::None) => Setting::Is(None),
+    let mark = |to: &mut Setting<Option<u8>>, mark: Option<Mark>| match mark {
+        None => {}
+        Some(Mark::None) => *to = Setting::Is(None),
         // Parsed as one character of ASCII.
-        Some(Mark::Is(c)) => Setting::Is(u8::try_from(c).ok()),
+        Some(Mark::Is(c)) => *to = Setting::Is(u8::try_from(c).ok()),
     };
-    read.input.charset.clone_from(&format.encoding);
-    read.dialect.delimiter = format.delimiter.as_ref().map(|delimiter| delimiter.as_bytes().to_vec());
-    read.dialect.quote = mark(format.quote);
-    read.dialect.escape = mark(format.escape);
-    read.dialect.comment = mark(format.comment);
-    read.dialect.skip_lines = format.skip_lines;
+    or(&mut read.input.charset, &format.encoding);
+    or(&mut read.dialect.delimiter, &format.delimiter.as_ref().map(|delimiter| delimiter.as_bytes().to_vec()));
+    mark(&mut read.dialect.quote, format.quote);
+    mark(&mut read.dialect.escape, format.escape);
+    mark(&mut read.dialect.comment, format.comment);
+    or(&mut read.dialect.skip_lines, &format.skip_lines);
     // Names that are given are those of a file that has none.
-    read.dialect.header_rows = format.header_rows.or(format.columns.as_ref().map(|_| 0));
-    read.null_markers.clone_from(&format.null);
+    or(&mut read.dialect.header_rows, &format.header_rows.or(format.columns.as_ref().map(|_| 0)));
+    or(&mut read.null_markers, &format.null);
     read.pad_short_rows = format.pad_short_rows.unwrap_or(read.pad_short_rows);
+}
+
+/// Takes over what is given.
+fn or<T: Clone>(setting: &mut Option<T>, given: &Option<T>) {
+    if given.is_some() {
+        setting.clone_from(given);
+    }
 }
 
 /// What is done to the values of a column; `None`: nothing.

@@ -626,7 +626,7 @@ mod tests {
                 Ok(Box::new(self.0.as_bytes()))
             }
         }
-        let planner = crate::planner::TablePlanner { partition_keys: Vec::new(), table: None };
+        let planner = crate::planner::TablePlanner::without_table(crate::Settings::default());
         let options = cleanzone_tabular::Options { threads: 1, ..Default::default() };
         cleanzone_tabular::read(&mut Text(text), &mut Told(&told), &planner, &options).unwrap();
         told.into_inner().unwrap()

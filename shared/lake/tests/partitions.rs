@@ -9,8 +9,7 @@ use cleanzone_catalog::{Catalog, MemoryCatalog, TableName};
 use cleanzone_error::{ErrorName, Fault as _};
 use cleanzone_events::ObjectCreated;
 use cleanzone_lake::{
-    Context, Error, Lake, Layout, LocalSettings, Mode, PartitionBy, Progress, Report, Settings, Status, Transform,
-    convert_file,
+    Context, Error, Lake, Layout, PartitionBy, Progress, Report, Settings, Status, Transform, convert_file,
 };
 use cleanzone_storage::{Call, Error as StorageError, Fault, Location, MemoryStore, ObjectStore as _};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -30,11 +29,10 @@ impl World {
     fn new(partition_by: Vec<PartitionBy>) -> Self {
         let settings = Settings {
             clean_bucket: "clean".into(),
-            mode: Mode::Replace,
             layout: Layout { threads: 1, ..Layout::default() },
             read: cleanzone_tabular::Options { threads: 1, ..Default::default() },
             partition_by,
-            context: Context::default(),
+            ..Settings::default()
         };
         Self { store: MemoryStore::new(["landing", "clean"]), catalog: Arc::new(MemoryCatalog::default()), settings }
     }
@@ -218,7 +216,7 @@ fn a_local_file_becomes_a_folder_of_partitions() {
     let (input, output) = (folder.path().join("orders.csv"), folder.path().join("out"));
     std::fs::write(&input, ORDERS).unwrap();
     let settings =
-        LocalSettings { partition_by: vec![by("country", "country", Transform::Identity)], ..LocalSettings::default() };
+        Settings { partition_by: vec![by("country", "country", Transform::Identity)], ..Settings::default() };
     let (content, bytes) = convert_file(&input, &output, &settings, &Progress::default()).unwrap();
     assert_eq!(content.rows, 5);
     let file = std::fs::read(output.join("country=DE/orders.parquet")).unwrap();

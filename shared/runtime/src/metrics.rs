@@ -239,6 +239,7 @@ mod tests {
             bytes_in: Some(100),
             bytes_out: Some(50),
             skipped: false,
+            stale_rules: false,
         };
         let converted = Measured {
             object: Some(&object),

@@ -36,6 +36,19 @@ impl World {
         Self { store, catalog: Arc::new(MemoryCatalog::default()), settings }
     }
 
+    /// Makes this the `lake.toml`.
+    pub(crate) fn rule(&self, text: &str) {
+        self.store.insert(&Location::new("rules", "lake.toml"), text.to_owned());
+    }
+
+    /// How many records the file of rejected rows has.
+    pub(crate) fn rejected_rows(&self, report: &Report) -> u64 {
+        let Some(path) = &report.rejected_path else { return 0 };
+        let key = path.strip_prefix("s3://clean/").unwrap();
+        let body = self.store.content(&Location::new("clean", key)).unwrap();
+        csv::Reader::from_reader(&*body).records().map(Result::unwrap).count() as u64
+    }
+
     pub(crate) fn lake(&self) -> Lake {
         let store = Arc::new(self.store.clone());
         let rules = Rulebook::new(RULES, store.clone(), Some("clean"), true).unwrap();
