@@ -209,9 +209,9 @@ impl Committer {
                 }
                 (plan, Some(mut table)) => {
                     let (mut added, mut promoted, mut widened) = (Vec::new(), Vec::new(), Vec::new());
-                    let mut changed = false;
+                    let mut is_new = false;
                     if let Plan::Update { columns, added: new, promoted: first, widened: wider, .. } = plan {
-                        changed = true;
+                        is_new = true;
                         (table.columns, added, promoted, widened) = (columns, new, first, wider);
                     }
                     for (parameter, value) in &commit.parameters {
@@ -219,8 +219,8 @@ impl Committer {
                             changes.push(format!("table parameter {parameter} set"));
                         }
                     }
-                    changed |= put_parameters(&mut table.parameters, &commit.parameters);
-                    if !changed {
+                    is_new |= put_parameters(&mut table.parameters, &commit.parameters);
+                    if !is_new {
                         return Ok(Committed::of(table));
                     }
                     match self.catalog.update_table(name, &table).await? {

@@ -54,7 +54,7 @@ pub fn expect(
     evolution: Evolution,
 ) -> Result<Vec<Reading>> {
     let keys = existing.iter().flat_map(|table| &table.partition_keys).map(|key| key.name.to_lowercase()).collect();
-    check_columns(name, keys, columns.iter().map(|column| &*column.name))?;
+    check_columns(name, &keys, columns.iter().map(|column| &*column.name))?;
     if let Some(table) = existing {
         check_format(name, table)?;
     }

@@ -300,13 +300,13 @@ fn check_names(name: &TableName, existing: Option<&Table>, file: &FileSchema) ->
     }
     // The table's own keys too: they give the clearer message where a file has one of them as a column.
     keys.extend(existing.iter().flat_map(|table| &table.partition_keys).map(|key| key.name.to_lowercase()));
-    check_columns(name, keys, file.columns.iter().map(|column| &*column.name))
+    check_columns(name, &keys, file.columns.iter().map(|column| &*column.name))
 }
 
 /// The same for columns beside partition keys, which are in lower case.
 pub(crate) fn check_columns<'a>(
     name: &TableName,
-    keys: HashSet<String>,
+    keys: &HashSet<String>,
     columns: impl Iterator<Item = &'a str>,
 ) -> Result<()> {
     let mut seen = HashSet::new();

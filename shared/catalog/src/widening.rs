@@ -44,8 +44,10 @@ pub(crate) fn holds(wide: &DataType, narrow: &DataType) -> bool {
     match (narrow, wide) {
         (narrow, wide) if narrow == wide => true,
         (Binary, Utf8) => false,
-        (_, Utf8) | (Date32, Timestamp(..)) | (Float32, Float64) => true,
-        (Int8, Int16 | Int32 | Int64 | Float32 | Float64)
+        (_, Utf8)
+        | (Date32, Timestamp(..))
+        | (Float32, Float64)
+        | (Int8, Int16 | Int32 | Int64 | Float32 | Float64)
         | (Int16, Int32 | Int64 | Float32 | Float64)
         | (Int32, Int64 | Float64) => true,
         (Int8 | Int16 | Int32 | Int64, Decimal128(precision, scale)) => {
