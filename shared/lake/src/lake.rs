@@ -244,11 +244,11 @@ impl Lake {
     /// What shapes the output, beside the source.
     fn shape(&self, table: &TableName) -> String {
         let Settings { layout, partition_by, context, .. } = &self.settings;
-        let mut shape = format!("{table} {:?}", layout.compression);
-        if !partition_by.is_empty() || *context != Context::default() {
-            shape += &format!(" {partition_by:?} {context:?}");
+        let shape = format!("{table} {:?}", layout.compression);
+        if partition_by.is_empty() && *context == Context::default() {
+            return shape;
         }
-        shape
+        format!("{shape} {partition_by:?} {context:?}")
     }
 
     /// The report, where the record shows that there is nothing left to do.
@@ -417,11 +417,16 @@ impl Names {
     /// The partitions that there are rows in; none in a table without partition keys.
     fn partitions(&self, converted: &Converted) -> impl Iterator<Item = Partition> {
         let folder = format!("s3://{}/{}", self.keys.bucket, self.keys.folder);
-        converted.files.iter().filter(|file| file.number == 0).map(move |file| {
-            let folders = self.naming.partitions.iter().map(|(_, value)| value);
-            let values = folders.chain(&file.partition.values).cloned().collect();
-            Partition { values, location: format!("{folder}{}", file.partition.path) }
-        }).filter(|partition: &Partition| !partition.values.is_empty())
+        converted
+            .files
+            .iter()
+            .filter(|file| file.number == 0)
+            .map(move |file| {
+                let folders = self.naming.partitions.iter().map(|(_, value)| value);
+                let values = folders.chain(&file.partition.values).cloned().collect();
+                Partition { values, location: format!("{folder}{}", file.partition.path) }
+            })
+            .filter(|partition: &Partition| !partition.values.is_empty())
     }
 }
 

@@ -94,7 +94,8 @@ pub fn convert_file(
 
 /// When a file was changed, in microseconds since 1970.
 fn changed(path: &Path) -> Result<i64, Error> {
-    let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified()).map_err(file_error("read", path))?;
+    let modified =
+        std::fs::metadata(path).and_then(|metadata| metadata.modified()).map_err(file_error("read", path))?;
     let since = modified.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Ok(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
@@ -182,7 +183,12 @@ impl LocalFiles {
         if self.parts && !self.begun {
             std::fs::create_dir_all(temporary(&self.output)).map_err(file_error("write", &self.output))?;
         }
-        std::fs::rename(temporary(&self.output), &self.output).map_err(file_error("write", &self.output))?;
+        if self.begun || self.parts {
+            std::fs::rename(temporary(&self.output), &self.output).map_err(file_error("write", &self.output))?;
+        } else {
+            // A file without columns has no output, and that of an earlier conversion is not its own.
+            remove(&self.output)?;
+        }
         let rejected = self.rejected_path();
         if self.rejected {
             std::fs::rename(temporary(&rejected), &rejected).map_err(file_error("write", &rejected))

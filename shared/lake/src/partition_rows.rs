@@ -196,7 +196,7 @@ mod tests {
             let mut n = 0;
             for partitions in batches {
                 let numbers: Vec<i64> = (n..).take(partitions.len()).collect();
-                n += partitions.len() as i64;
+                n += i64::try_from(partitions.len()).unwrap();
                 for (number, partition) in numbers.iter().zip(&partitions).filter(|(_, p)| **p != NOWHERE) {
                     expected[*partition as usize].push(*number);
                 }
@@ -220,8 +220,7 @@ mod tests {
 
     #[test]
     fn the_bytes_of_a_row_are_those_of_its_values() {
-        let schema =
-            Schema::new(vec![Field::new("n", DataType::Int64, true), Field::new("t", DataType::Utf8, true)]);
+        let schema = Schema::new(vec![Field::new("n", DataType::Int64, true), Field::new("t", DataType::Utf8, true)]);
         let texts = StringArray::from(vec![Some("abc"), None, Some("")]);
         let numbers = Int64Array::from(vec![1, 2, 3]);
         let batch = RecordBatch::try_new(Arc::new(schema), vec![Arc::new(numbers), Arc::new(texts)]).unwrap();

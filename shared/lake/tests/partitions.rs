@@ -71,7 +71,8 @@ impl World {
 
     async fn partitions(&self) -> Vec<(Vec<String>, String)> {
         let page = self.catalog.partitions(&TableName::new("db", "t"), None).await.unwrap();
-        let mut found: Vec<_> = page.partitions.into_iter().map(|p| (p.partition.values, p.partition.location)).collect();
+        let mut found: Vec<_> =
+            page.partitions.into_iter().map(|p| (p.partition.values, p.partition.location)).collect();
         found.sort();
         found
     }
@@ -89,7 +90,8 @@ fn column_of(body: bytes::Bytes, column: &str) -> Vec<String> {
     values
 }
 
-const ORDERS: &str = "id,country,ordered\n1,DE,2026-01-31\n2,\"F/R\",2026-02-01\n3,DE,2026-02-28\n4,,2025-02-01\n5,DE,2026-01-01\n";
+const ORDERS: &str =
+    "id,country,ordered\n1,DE,2026-01-31\n2,\"F/R\",2026-02-01\n3,DE,2026-02-28\n4,,2025-02-01\n5,DE,2026-01-01\n";
 
 #[tokio::test]
 async fn rows_go_into_folders_and_the_catalog_knows_them() {
@@ -109,10 +111,11 @@ async fn rows_go_into_folders_and_the_catalog_knows_them() {
     let names = |columns: &[cleanzone_catalog::Column]| columns.iter().map(|c| c.name.clone()).collect::<Vec<_>>();
     assert_eq!(names(&table.partition_keys), ["region", "country", "year"]);
     assert_eq!(names(&table.columns), ["id", "ordered"]);
-    let expected = [("DE", "DE", "2026"), ("F/R", "F%2FR", "2026"), (null, null, "2025")].map(|(value, folder, year)| {
-        let location = format!("s3://clean/db/t/region=eu/country={folder}/year={year}/");
-        (vec!["eu".to_owned(), value.to_owned(), year.to_owned()], location)
-    });
+    let expected =
+        [("DE", "DE", "2026"), ("F/R", "F%2FR", "2026"), (null, null, "2025")].map(|(value, folder, year)| {
+            let location = format!("s3://clean/db/t/region=eu/country={folder}/year={year}/");
+            (vec!["eu".to_owned(), value.to_owned(), year.to_owned()], location)
+        });
     assert_eq!(world.partitions().await, expected);
     assert_eq!(report.partitions_values.len(), 3);
     assert_eq!(report.partitions_values[&expected[1].1], expected[1].0);
@@ -214,10 +217,8 @@ fn a_local_file_becomes_a_folder_of_partitions() {
     let folder = tempfile::tempdir().unwrap();
     let (input, output) = (folder.path().join("orders.csv"), folder.path().join("out"));
     std::fs::write(&input, ORDERS).unwrap();
-    let settings = LocalSettings {
-        partition_by: vec![by("country", "country", Transform::Identity)],
-        ..LocalSettings::default()
-    };
+    let settings =
+        LocalSettings { partition_by: vec![by("country", "country", Transform::Identity)], ..LocalSettings::default() };
     let (content, bytes) = convert_file(&input, &output, &settings, &Progress::default()).unwrap();
     assert_eq!(content.rows, 5);
     let file = std::fs::read(output.join("country=DE/orders.parquet")).unwrap();

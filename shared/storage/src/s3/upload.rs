@@ -348,7 +348,9 @@ impl Staged for S3Staged {
 
     async fn publish(&mut self, when: &Precondition) -> Result<String> {
         match &self.content {
-            Content::Whole(kept) => self.shared.put(&self.at, kept.body.clone(), when, &self.options, &self.write_id).await,
+            Content::Whole(kept) => {
+                self.shared.put(&self.at, kept.body.clone(), when, &self.options, &self.write_id).await
+            }
             Content::Parts(parts) => {
                 let etag = self.complete(parts.clone(), when).await?;
                 if let Some(multipart) = &mut self.multipart {
