@@ -143,10 +143,13 @@ pub(crate) struct Finishing<T> {
     bytes: u64,
 }
 
+/// A complete upload, and what the caller calls it.
+type Tagged<T> = (T, Box<dyn Staged>);
+
 #[derive(Debug)]
 struct Finished<T> {
     bytes: u64,
-    outcome: Result<(T, Box<dyn Staged>), Error>,
+    outcome: Result<Tagged<T>, Error>,
 }
 
 /// Uploads that are finished at once.
@@ -160,12 +163,7 @@ impl<T: Send + 'static> Finishing<T> {
     }
 
     /// Begins to finish an upload, as soon as there is room. `done` gets those that are finished.
-    pub(crate) fn begin(
-        &mut self,
-        tag: T,
-        mut file: BlockingUpload,
-        done: &mut Vec<(T, Box<dyn Staged>)>,
-    ) -> Result<(), Error> {
+    pub(crate) fn begin(&mut self, tag: T, mut file: BlockingUpload, done: &mut Vec<Tagged<T>>) -> Result<(), Error> {
         let bytes = file.written.min(FINISHING_BYTES);
         while self.tasks.len() >= FINISHING || (self.bytes + bytes > FINISHING_BYTES && !self.tasks.is_empty()) {
             done.extend(self.next().transpose()?);
@@ -191,7 +189,7 @@ impl<T: Send + 'static> Finishing<T> {
     }
 
     /// The next one that is finished; `None` where none is left.
-    pub(crate) fn next(&mut self) -> Option<Result<(T, Box<dyn Staged>), Error>> {
+    pub(crate) fn next(&mut self) -> Option<Result<Tagged<T>, Error>> {
         let joined = self.bridge.runtime.block_on(self.tasks.join_next())?;
         Some(joined.map_err(Error::Task).and_then(|finished| {
             self.bytes -= finished.bytes;

@@ -361,8 +361,9 @@ impl Lake {
 
     /// What shapes the output, beside the source.
     fn shape(&self, table: &TableName) -> String {
-        let Settings { layout, read, evolution, dataset, .. } = &self.settings;
-        let mut shape = format!("{table} {:?} {:?} {evolution:?}", layout.compression, read.bad_rows);
+        let Settings { layout, read, evolution, partition_by, context, dataset, .. } = &self.settings;
+        let (compression, bad_rows) = (layout.compression, read.bad_rows);
+        let mut shape = format!("{table} {compression:?} {bad_rows:?} {evolution:?} {partition_by:?} {context:?}");
         if **dataset != Dataset::default() {
             shape += &format!(" {dataset:?}");
         }

@@ -3,7 +3,8 @@
 //! [`Lake::convert`] is the whole story: the key names the table ([`Naming`]); the source is read once, in bounded
 //! memory, under the table's types; the files are uploaded out of sight, the catalog learns of new columns and
 //! partitions, and only then do the files appear, exactly once, whatever is retried, repeated or reordered.
-//! What cannot be converted is kept in a [`Quarantine`]. [`convert_file`] does the same from one local file to another.
+//! Where [`Settings::partition_by`] says so, each row goes into the partition that its values name, in bounded memory
+//! however many there are. What cannot be converted is kept in a [`Quarantine`]. [`convert_file`] does the same from one local file to another.
 
 mod bridge;
 mod context;

@@ -167,7 +167,12 @@ impl LocalFiles {
         if self.parts && !self.begun {
             std::fs::create_dir_all(temporary(&self.output)).map_err(file_error("write", &self.output))?;
         }
-        std::fs::rename(temporary(&self.output), &self.output).map_err(file_error("write", &self.output))?;
+        if self.begun || self.parts {
+            std::fs::rename(temporary(&self.output), &self.output).map_err(file_error("write", &self.output))?;
+        } else {
+            // A file without columns has no output, and that of an earlier conversion is not its own.
+            remove(&self.output)?;
+        }
         let rejected = self.rejected_path();
         if self.rejected {
             std::fs::rename(temporary(&rejected), &rejected).map_err(file_error("write", &rejected))

@@ -304,22 +304,21 @@ mod tests {
 
     #[test]
     fn too_many_partitions_and_too_long_a_path_are_refused_without_the_value() {
-        let (mut partitioner, _) = partitioner(vec![by("n", "n", Transform::Identity)]).unwrap();
+        let (mut numbered, _) = partitioner(vec![by("n", "n", Transform::Identity)]).unwrap();
         let schema = Arc::new(Schema::new(vec![
             Field::new("c", DataType::Utf8, true),
             Field::new("d", DataType::Utf8, true),
             Field::new("n", DataType::Int64, true),
         ]));
         let rows = |n: i64| {
-            let text: ArrayRef = Arc::new(StringArray::new_null(n.unsigned_abs() as usize));
+            let text: ArrayRef = Arc::new(StringArray::new_null(usize::try_from(n).unwrap()));
             let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..n));
             RecordBatch::try_new(schema.clone(), vec![text.clone(), text, numbers]).unwrap()
         };
-        assert_eq!(partitioner.read(&rows(10)).unwrap(), (0..10).collect::<Vec<_>>());
-        assert!(matches!(partitioner.read(&rows(11)), Err(Error::Limit(_))));
+        assert_eq!(numbered.read(&rows(10)).unwrap(), (0..10).collect::<Vec<_>>());
+        assert!(matches!(numbered.read(&rows(11)), Err(Error::Limit(_))));
 
-        let (mut partitioner, _) =
-            super::tests::partitioner(vec![by("country", "country", Transform::Identity)]).unwrap();
+        let (mut partitioner, _) = partitioner(vec![by("country", "country", Transform::Identity)]).unwrap();
         let long: ArrayRef = Arc::new(StringArray::from(vec!["secret".repeat(20)]));
         let number: ArrayRef = Arc::new(Int64Array::from(vec![1]));
         let error = partitioner.read(&RecordBatch::try_new(schema, vec![long.clone(), long, number]).unwrap());

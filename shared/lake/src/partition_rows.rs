@@ -196,7 +196,7 @@ mod tests {
             let mut n = 0;
             for partitions in batches {
                 let numbers: Vec<i64> = (n..).take(partitions.len()).collect();
-                n += partitions.len() as i64;
+                n += i64::try_from(partitions.len()).unwrap();
                 for (number, partition) in numbers.iter().zip(&partitions).filter(|(_, p)| **p != NOWHERE) {
                     expected[*partition as usize].push(*number);
                 }

@@ -488,10 +488,7 @@ fn rejected_error(error: csv::Error) -> Error {
 mod tests {
     use std::{
         collections::BTreeMap,
-        sync::{
-            Mutex,
-            atomic::{AtomicUsize, Ordering},
-        },
+        sync::atomic::{AtomicUsize, Ordering},
     };
 
     use arrow::{
@@ -582,11 +579,11 @@ mod tests {
     }
 
     fn batch(keys: &[Option<String>], first: i64) -> RecordBatch {
-        let n = first..first + keys.len() as i64;
-        let texts = StringArray::from_iter_values(n.clone().map(|n| format!("text {}", n % 7)));
+        let n = first..first + i64::try_from(keys.len()).unwrap();
+        let texts = StringArray::from_iter_values(n.clone().map(|n| format!("text {:100}", n % 7)));
         let times = n.clone().map(|n| n * 3_600_000_000);
         let columns: Vec<ArrayRef> = vec![
-            Arc::new(StringArray::from_iter(keys)),
+            Arc::new(keys.iter().cloned().collect::<StringArray>()),
             Arc::new(Int64Array::from_iter_values(n.clone())),
             Arc::new(texts),
             Arc::new(TimestampMicrosecondArray::from_iter_values(times)),
@@ -603,33 +600,40 @@ mod tests {
         ]))
     }
 
-    /// The columns, as the reader tells of them.
+    /// Remembers the columns that the reader tells of.
+    #[derive(Default)]
+    struct Told(Vec<Column>);
+
+    impl Sink for Told {
+        fn begin(&mut self, _: &SchemaRef, columns: &[Column]) -> Result<(), SinkError> {
+            self.0 = columns.to_vec();
+            Ok(())
+        }
+
+        fn batch(&mut self, _: RecordBatch) -> Result<(), SinkError> {
+            Ok(())
+        }
+
+        fn rejected(&mut self, _: &RejectedRow<'_>) -> Result<(), SinkError> {
+            Ok(())
+        }
+    }
+
+    struct Text(&'static str);
+
+    impl cleanzone_tabular::Source for Text {
+        fn open(&mut self) -> std::io::Result<Box<dyn std::io::Read + Send>> {
+            Ok(Box::new(self.0.as_bytes()))
+        }
+    }
+
     fn columns() -> Vec<Column> {
-        let text = "key,n,text,time\nx,1,y,2026-01-01 00:00:00\n";
-        let told: Mutex<Vec<Column>> = Mutex::default();
-        struct Told<'a>(&'a Mutex<Vec<Column>>);
-        impl Sink for Told<'_> {
-            fn begin(&mut self, _: &SchemaRef, columns: &[Column]) -> Result<(), SinkError> {
-                *self.0.lock().unwrap() = columns.to_vec();
-                Ok(())
-            }
-            fn batch(&mut self, _: RecordBatch) -> Result<(), SinkError> {
-                Ok(())
-            }
-            fn rejected(&mut self, _: &RejectedRow<'_>) -> Result<(), SinkError> {
-                Ok(())
-            }
-        }
-        struct Text(&'static str);
-        impl cleanzone_tabular::Source for Text {
-            fn open(&mut self) -> std::io::Result<Box<dyn std::io::Read + Send>> {
-                Ok(Box::new(self.0.as_bytes()))
-            }
-        }
+        let mut text = Text("key,n,text,time\nx,1,y,2026-01-01 00:00:00\n");
         let planner = crate::planner::TablePlanner::without_table(crate::Settings::default());
         let options = cleanzone_tabular::Options { threads: 1, ..Default::default() };
-        cleanzone_tabular::read(&mut Text(text), &mut Told(&told), &planner, &options).unwrap();
-        told.into_inner().unwrap()
+        let mut told = Told::default();
+        cleanzone_tabular::read(&mut text, &mut told, &planner, &options).unwrap();
+        told.0
     }
 
     fn write(batches: &[RecordBatch], target: Target) -> Result<(MemoryFiles, Written), Error> {
@@ -672,8 +676,9 @@ mod tests {
                     crate::naming::push_folder(&mut path, "key", key.unwrap_or("__HIVE_DEFAULT_PARTITION__"));
                     expected.entry(path + "0").or_default().push(row);
                 }
-                n += keys.len() as i64;
-                batch(keys, n - keys.len() as i64)
+                let first = n;
+                n += i64::try_from(keys.len()).unwrap();
+                batch(keys, first)
             }).collect();
             let (whole, written) = write(&batches, target(vec![by("key", Transform::Identity)], usize::MAX, 1)).unwrap();
             let found: BTreeMap<_, _> = whole.files.iter().map(|(name, file)| (name.clone(), numbers(file))).collect();
@@ -716,7 +721,7 @@ mod tests {
             .collect();
         let with = |buffer, threads| {
             let mut target = target(vec![by("key", Transform::Identity)], buffer, threads);
-            target.layout = Layout { row_group_bytes: 1 << 17, max_file_bytes: 1 << 18, ..target.layout };
+            target.layout = Layout { row_group_bytes: 1 << 15, max_file_bytes: 1 << 17, ..target.layout };
             write(&batches, target).unwrap()
         };
         let (whole, written) = with(usize::MAX, 1);

@@ -7,7 +7,7 @@
 use std::{
     fs::File,
     io::{self, ErrorKind, Read, Seek, SeekFrom, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use arrow::{
@@ -72,8 +72,7 @@ impl Spill {
     /// An empty one, in the temporary folder that the environment names.
     pub(crate) fn new(schema: SchemaRef) -> Result<Self, Error> {
         let folder = std::env::temp_dir();
-        // Readable by its owner alone.
-        let file = match tempfile::tempfile_in(&folder) {
+        let file = match create(&folder) {
             Ok(file) => file,
             Err(source) => return Err(Error::Spill { action: "create", folder, source }),
         };
@@ -147,6 +146,14 @@ impl Spill {
             _ => Error::Spill { action: "write", folder, source },
         }
     }
+}
+
+/// A file without a name, readable by its owner alone.
+fn create(folder: &Path) -> io::Result<File> {
+    let file = tempfile::tempfile_in(folder)?;
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    Ok(file)
 }
 
 /// A temporary file of rows that is complete.
@@ -312,15 +319,15 @@ mod tests {
     type Row = (Option<bool>, Option<i8>, Option<i64>, Option<f64>, Option<i32>, Option<i128>, Option<String>);
 
     fn batch(rows: &[Row]) -> RecordBatch {
-        let decimals = Decimal128Array::from_iter(rows.iter().map(|r| r.5)).with_precision_and_scale(38, 2).unwrap();
+        let decimals = rows.iter().map(|r| r.5).collect::<Decimal128Array>().with_precision_and_scale(38, 2).unwrap();
         let columns: Vec<ArrayRef> = vec![
-            Arc::new(BooleanArray::from_iter(rows.iter().map(|r| r.0))),
-            Arc::new(Int8Array::from_iter(rows.iter().map(|r| r.1))),
-            Arc::new(Int64Array::from_iter(rows.iter().map(|r| r.2))),
-            Arc::new(Float64Array::from_iter(rows.iter().map(|r| r.3))),
-            Arc::new(Date32Array::from_iter(rows.iter().map(|r| r.4))),
+            Arc::new(rows.iter().map(|r| r.0).collect::<BooleanArray>()),
+            Arc::new(rows.iter().map(|r| r.1).collect::<Int8Array>()),
+            Arc::new(rows.iter().map(|r| r.2).collect::<Int64Array>()),
+            Arc::new(rows.iter().map(|r| r.3).collect::<Float64Array>()),
+            Arc::new(rows.iter().map(|r| r.4).collect::<Date32Array>()),
             Arc::new(decimals),
-            Arc::new(StringArray::from_iter(rows.iter().map(|r| r.6.as_deref()))),
+            Arc::new(rows.iter().map(|r| r.6.as_deref()).collect::<StringArray>()),
         ];
         let fields = columns.iter().enumerate().map(|(i, c)| Field::new(i.to_string(), c.data_type().clone(), true));
         RecordBatch::try_new(Arc::new(Schema::new(fields.collect::<Vec<_>>())), columns).unwrap()

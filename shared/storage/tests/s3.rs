@@ -94,3 +94,32 @@ async fn a_pinned_version_outlives_its_successors() {
     client.delete_object().bucket(&bucket).key("k").version_id(version.unwrap()).send().await.unwrap();
     assert!(matches!(store.open(&at, &pin).await, Err(Error::NotFound(found)) if found == at));
 }
+
+#[tokio::test]
+async fn small_objects_beyond_what_is_kept_wait_in_s3() {
+    let lake = LocalLake::connect().unwrap();
+    let client = client(lake.endpoint());
+    let bucket = bucket(&client, false).await;
+    let store = S3Store::new(client.clone(), S3Options { kept: 10, ..small() });
+    let mut staged = Vec::new();
+    for key in ["a", "b", "c"] {
+        let at = Location::new(&bucket, key);
+        let mut upload = store.upload(&at, &WriteOptions::default()).await.unwrap();
+        upload.write(key.repeat(6).into()).await.unwrap();
+        staged.push(upload.finish().await.unwrap());
+    }
+    assert_eq!(pending_uploads(&client, &bucket).await, 2);
+    // What has been published makes room.
+    for mut file in staged {
+        file.publish(&Precondition::Absent).await.unwrap();
+    }
+    let mut upload = store.upload(&Location::new(&bucket, "d"), &WriteOptions::default()).await.unwrap();
+    upload.write("0123456789".into()).await.unwrap();
+    let last = upload.finish().await.unwrap();
+    assert_eq!(pending_uploads(&client, &bucket).await, 0);
+    last.abort().await.unwrap();
+    for key in ["a", "b", "c"] {
+        let (body, _) = store.get(&Location::new(&bucket, key)).await.unwrap().unwrap();
+        assert_eq!(body, key.repeat(6));
+    }
+}
