@@ -5,6 +5,7 @@ import shutil
 import socket
 from collections.abc import Iterator
 
+import boto3
 import pytest
 import ways as ways_in
 from doors import SideDoor
@@ -68,3 +69,26 @@ def queue(ways: dict[str, Way]) -> Way:
 def database(request: pytest.FixtureRequest) -> str:
     """A database that no other test uses, named after the test."""
     return f"{plain(request.node.name)[:60].strip('_')}_{next(_numbers)}"
+
+
+@pytest.fixture
+def session(zone: Zone, monkeypatch: pytest.MonkeyPatch) -> boto3.Session:
+    """What AWS SDK for pandas works with."""
+    for name, value in zone.lake.client_environment.items():
+        monkeypatch.setenv(name, value)
+    session = boto3.Session()
+
+    # Where MiniStack answers otherwise than AWS: a table without an owner has an empty one, which cannot be sent back,
+    # and the results of a query lie one folder deeper than it says.
+    def table(parsed: dict, **_) -> None:
+        if parsed.get("Table", {}).get("Owner") == "":
+            del parsed["Table"]["Owner"]
+
+    def execution(parsed: dict, **_) -> None:
+        location = parsed["QueryExecution"]["ResultConfiguration"]["OutputLocation"]
+        name = location.rsplit("/", 1)[-1]
+        parsed["QueryExecution"]["ResultConfiguration"]["OutputLocation"] = f"{location}/{name}"
+
+    session.events.register("after-call.glue.GetTable", table)
+    session.events.register("after-call.athena.GetQueryExecution", execution)
+    return session

@@ -1,0 +1,317 @@
+"""Tables that cleanzone has written are read by every engine, cell by cell, and shared with AWS SDK for pandas."""
+
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import awswrangler
+import boto3
+import engines
+import pandas
+import pyarrow
+import pytest
+from doors import SideDoor
+from engines import Registered, expect
+from pyspark.sql import SparkSession
+from zone import Upload, Zone
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:awswrangler"),
+    pytest.mark.filterwarnings("ignore::FutureWarning:pyspark"),
+]
+
+DATABASE = "interop"
+ENGINES = ["athena", "duckdb", "pyarrow", "polars", "spark", "spark row by row", "pandas"]
+
+# Texts of a source, and the values that they are.
+BOOLEANS = {"true": True, "False": False}
+INTEGERS = {"0": 0, "-1": -1, "9223372036854775807": 2**63 - 1, "-9223372036854775808": -(2**63)}
+DOUBLES = {
+    "0.0": 0.0,
+    "-0.0": -0.0,
+    "0.1": 0.1,
+    "-1.5": -1.5,
+    "1.7976931348623157e308": 1.7976931348623157e308,
+    "-1.7976931348623157e308": -1.7976931348623157e308,
+    "2.2250738585072014e-308": 2.2250738585072014e-308,
+    "2.225073858507201e-308": 2.225073858507201e-308,
+    "5e-324": 5e-324,
+    "-5e-324": -5e-324,
+    "9007199254740993.0": None,
+}
+DATES = {
+    "0001-01-01": date(1, 1, 1),
+    "1582-10-04": date(1582, 10, 4),
+    "1582-10-10": date(1582, 10, 10),
+    "1582-10-15": date(1582, 10, 15),
+    "1899-12-31": date(1899, 12, 31),
+    "1969-12-31": date(1969, 12, 31),
+    "1970-01-01": date(1970, 1, 1),
+    "2024-02-29": date(2024, 2, 29),
+    "9999-12-31": date(9999, 12, 31),
+}
+TIMESTAMPS = {
+    "0001-01-01T00:00:00": datetime(1, 1, 1),
+    "1582-10-04 23:59:59.999999": datetime(1582, 10, 4, 23, 59, 59, 999999),
+    "1582-10-15 00:00:00": datetime(1582, 10, 15),
+    "1677-09-21 00:12:43.145224": datetime(1677, 9, 21, 0, 12, 43, 145224),
+    "1883-11-18 12:03:57": datetime(1883, 11, 18, 12, 3, 57),
+    "1969-12-31 23:59:59.999999": datetime(1969, 12, 31, 23, 59, 59, 999999),
+    "1970-01-01 00:00:00": datetime(1970, 1, 1),
+    "2026-03-29 02:30:00": datetime(2026, 3, 29, 2, 30),
+    "2026-11-21T10:00:00.000001+05:30": datetime(2026, 11, 21, 4, 30, 0, 1),
+    "2262-04-11 23:47:16.854776": datetime(2262, 4, 11, 23, 47, 16, 854776),
+    "9999-12-31T23:59:59.999999": datetime(9999, 12, 31, 23, 59, 59, 999999),
+}
+STRINGS = [
+    "",
+    " blanks ",
+    "007",
+    "NULL",
+    "NaN",
+    "\\N",
+    "true",
+    "a,b;c\td",
+    'She said "no"',
+    "it's",
+    "first\nsecond\r\nthird",
+    "Zoë, naïve café",
+    "顧客一覧",
+    "e\u0301 🙂 \u200b\ufeff \u2028",
+    "\x01\x7f",
+    "\U0010ffff" * 40,
+    "z" * 70_000,
+]
+del DOUBLES["9007199254740993.0"]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What lands, by key below the table's folder, and what has to be in the table then."""
+
+    files: dict[str, str]
+    columns: dict[str, str]
+    rows: list[dict]
+    keys: dict[str, str] = field(default_factory=dict)
+    # Files that land one after the other, for the order of the columns.
+    in_turn: bool = False
+    # Compressions of files that the deployed function does not write.
+    compressions: dict[str, str] = field(default_factory=dict)
+
+
+def quoted(value: str) -> str:
+    return '"' + value.replace('"', '""') + '"'
+
+
+def lines(*records: str) -> str:
+    return "".join(f"{record}\n" for record in records)
+
+
+def every_type() -> Dataset:
+    """One row a value, the other columns going round; rows of nulls at both ends and in the middle."""
+    values = {
+        "flag": list(BOOLEANS.items()),
+        "whole": list(INTEGERS.items()),
+        "broken": list(DOUBLES.items()),
+        "day": list(DATES.items()),
+        "moment": list(TIMESTAMPS.items()),
+        "text": [(quoted(text), text) for text in STRINGS],
+    }
+    count = 3 * max(map(len, values.values()))
+    records, rows = [f"id,{','.join(values)},nothing"], []
+    for i in range(count):
+        chosen = [("", None) if i in (0, 20, count - 1) else column[i % len(column)] for column in values.values()]
+        records.append(",".join([str(i), *(text for text, _ in chosen), ""]))
+        rows.append({"id": i, **dict(zip(values, (value for _, value in chosen), strict=True)), "nothing": None})
+    hive = ["bigint", "boolean", "bigint", "double", "date", "timestamp", "string", "string"]
+    return Dataset({"a.csv": lines(*records)}, dict(zip(rows[0], hive, strict=True)), rows)
+
+
+def many() -> Dataset:
+    """Enough rows for several pages, with and without dictionaries, dense and sparse."""
+    dice = random.Random(2026)  # noqa: S311 - repeatable is what is wanted
+    words = [f"word {i}" for i in range(300)]
+    start = datetime(2026, 1, 1)
+    records, rows = ["id,coin,rising,wild,share,word,unique,day,moment,rare"], []
+    for i in range(40_000):
+        row = {
+            "id": i,
+            "coin": dice.random() < 0.5,
+            "rising": i * 1000 + dice.randrange(1000),
+            "wild": dice.randrange(-(2**63), 2**63),
+            "share": dice.uniform(-1e6, 1e6),
+            "word": dice.choice(words),
+            "unique": dice.randbytes(12).hex() + "x",
+            "day": (start + timedelta(days=dice.randrange(-4000, 4000))).date(),
+            "moment": start + timedelta(microseconds=dice.randrange(10**15)),
+            "rare": i if i % 5000 == 4999 else None,
+        }
+        if i % 7 == 3:
+            row |= {"coin": None, "wild": None, "word": None}
+        rows.append(row)
+        texts = (
+            "" if value is None else str(value).lower() if value in (True, False) else str(value)
+            for value in row.values()
+        )
+        records.append(",".join(texts))
+    hive = ["bigint", "boolean", "bigint", "bigint", "double", "string", "string", "date", "timestamp", "bigint"]
+    return Dataset({"a.csv": lines(*records)}, dict(zip(rows[0], hive, strict=True)), rows)
+
+
+def evolved() -> Dataset:
+    """Columns appear, disappear and change places; one waits for its type, and one still does."""
+    files = {
+        "1.csv": lines("id,a,waits,never", "1,x,,", "2,,,"),
+        "2.csv": lines("B,id,a", "1.5,3,y", ",4,"),
+        "3.csv": lines("id", "5"),
+        "4.csv": lines("c,waits,id", "2026-11-21,true,6", ",,7"),
+        "5.csv": lines("never,waits,id", ",,8"),
+    }
+    columns = {"id": "bigint", "a": "string", "waits": "boolean", "never": "string", "b": "double", "c": "date"}
+    some = [
+        {"id": 1, "a": "x"},
+        {"id": 2},
+        {"id": 3, "a": "y", "b": 1.5},
+        {"id": 4},
+        {"id": 5},
+        {"id": 6, "c": date(2026, 11, 21), "waits": True},
+        {"id": 7},
+        {"id": 8},
+    ]
+    rows = [{name: row.get(name) for name in columns} for row in some]
+    return Dataset(files, columns, rows, in_turn=True)
+
+
+def partitioned() -> Dataset:
+    """Values that a path cannot hold as they are, none, and such as look like numbers and dates."""
+    places = {
+        "Lisbon": "Lisbon",
+        "": None,
+        "S%C3%A3o Paulo%2FBR": "São Paulo/BR",
+        "50%25 off": "50% off",
+        "%41": "A",
+        "a+b&c": "a+b&c",
+        "a%3Db": "a=b",
+        "it%27s %22q%22": 'it\'s "q"',
+        "a%3Ab%3Fc%23d": "a:b?c#d",
+        "[x]{y}^z": "[x]{y}^z",
+        "東京": "東京",
+        "007": "007",
+        "1.0": "1.0",
+        "true": "true",
+        "NULL": "NULL",
+    }
+    days = ["2026-11-21", "2026-02-30"]
+    files, rows = {}, []
+    for i, (folder, place) in enumerate(places.items()):
+        day = days[i % 2]
+        # Half of the files have a column more.
+        files[f"place={folder}/day={day}/a.csv"] = lines("id,n", f"{i},x") if i % 2 else lines("id", f"{i}")
+        rows.append({"id": i, "n": "x" if i % 2 else None, "place": place, "day": day})
+    files["place=Lisbon/day=2026-11-21/b.csv"] = lines("id,n", "100,y")
+    rows.append({"id": 100, "n": "y", "place": "Lisbon", "day": "2026-11-21"})
+    return Dataset(files, {"id": "bigint", "n": "string"}, rows, {"place": "string", "day": "string"})
+
+
+def compressed() -> Dataset:
+    """Files of one table in all compressions."""
+    bodies = {
+        codec: [(n * 2000 + i, f"{codec} {i % 10} {'-' * 50}") for i in range(2000)]
+        for n, codec in enumerate(["snappy", "zstd", "none"])
+    }
+    files = {f"{codec}.csv": lines("id,text", *(f"{i},{text}" for i, text in rows)) for codec, rows in bodies.items()}
+    rows = [{"id": i, "text": text} for some in bodies.values() for i, text in some]
+    return Dataset(
+        files,
+        {"id": "bigint", "text": "string"},
+        rows,
+        compressions={"zstd.csv": "zstd", "none.csv": "none"},
+    )
+
+
+def without_rows() -> Dataset:
+    """No file, and so no type, but a table."""
+    return Dataset({"a.csv": "id,a\n"}, {"id": "string", "a": "string"}, [])
+
+
+def wide() -> Dataset:
+    names = ["id", *(f"c{i}" for i in range(1, 1000))]
+    rows = [{name: row * 1000 + i for i, name in enumerate(names)} for row in range(3)]
+    files = {"a.csv": lines(",".join(names), *(",".join(map(str, row.values())) for row in rows))}
+    return Dataset(files, dict.fromkeys(names, "bigint"), rows)
+
+
+DATASETS = {made.__name__: made() for made in (every_type, many, evolved, partitioned, compressed, without_rows, wide)}
+
+
+@pytest.fixture(scope="module")
+def compressing(side_door: SideDoor) -> dict[str, str]:
+    """Functions that write what the deployed one does not."""
+    return {
+        codec: side_door.copy(f"cleanzone-tests-{codec}", environment={"OUTPUT_COMPRESSION": codec})
+        for codec in ("zstd", "none")
+    }
+
+
+@pytest.fixture(scope="module")
+def tables(
+    zone: Zone, side_door: SideDoor, compressing: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Registered]:
+    """All of them, landed at once."""
+    landed: list[Upload] = []
+    for name, dataset in DATASETS.items():
+        for file, body in dataset.files.items():
+            key = f"{DATABASE}/{name}/{file}"
+            if codec := dataset.compressions.get(file):
+                upload = side_door.land(key, body)
+                answer = zone.invoke(upload.named, compressing[codec])
+                assert answer.error is None, answer.payload
+            else:
+                landed.append(zone.land(key, body))
+                if dataset.in_turn:
+                    zone.converted(landed.pop())
+    for upload in landed:
+        zone.converted(upload)
+    folder = tmp_path_factory.mktemp("interop")
+    return {name: Registered.of(zone, DATABASE, name, folder / name) for name in DATASETS}
+
+
+@pytest.fixture(scope="module")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    with engines.spark_session(tmp_path_factory.mktemp("spark")) as session:
+        yield session
+
+
+@pytest.fixture
+def read(request: pytest.FixtureRequest, session: boto3.Session):
+    """How an engine, called by its name, reads a table."""
+
+    def reader(engine: str) -> engines.Reader:
+        match engine:
+            case "athena":
+                return engines.athena
+            case "duckdb":
+                return engines.duckdb_files
+            case "pyarrow":
+                return engines.arrow
+            case "polars":
+                return engines.polars_scan
+            case "pandas":
+                return lambda table: engines.pandas_table(session, table)
+            case _:
+                spark = request.getfixturevalue("spark")
+                return lambda table: engines.spark_table(spark, table, vectorised=engine == "spark")
+
+    return reader
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_engine_reads_every_cell(tables: dict[str, Registered], read, name: str, engine: str):
+    dataset, table = DATASETS[name], tables[name]
+    assert (table.columns, table.keys) == (dataset.columns, dataset.keys)
+    expect(read(engine)(table), dataset.rows, table.schema)
