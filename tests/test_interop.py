@@ -235,6 +235,26 @@ def compressed() -> Dataset:
     )
 
 
+def nothing_but_nulls() -> Dataset:
+    """The first file has rows and not a single value; the second one decides the types."""
+    files = {"1.csv": lines("id,a", ",", ","), "2.csv": lines("id,a", "1,true", "2,")}
+    rows = [{"id": None, "a": None}] * 2 + [{"id": 1, "a": True}, {"id": 2, "a": None}]
+    return Dataset(files, {"id": "bigint", "a": "boolean"}, rows, in_turn=True)
+
+
+def called_oddly() -> Dataset:
+    """Files and columns whose names mean something elsewhere."""
+    names = ["x=1", "a+b", "顧客 (1)", "%41", "_hidden", ".dot", "a#b?c", "*.parquet", "e\u0301"]
+    header = ["id", "select", "2026", "_x", "größe (cm)", "a.b", "__index_level_0__", "x", ""]
+    columns = ["id", "select", "2026", "_x", "gro_e_cm_", "a_b", "__index_level_0__", "x", "column_9"]
+    rows = [{column: i * 10 + j for j, column in enumerate(columns)} for i in range(len(names))]
+    files = {
+        f"{name}.csv": lines(",".join(header), ",".join(map(str, row.values())))
+        for name, row in zip(names, rows, strict=True)
+    }
+    return Dataset(files, dict.fromkeys(columns, "bigint"), rows)
+
+
 def without_rows() -> Dataset:
     """No file, and so no type, but a table."""
     return Dataset({"a.csv": "id,a\n"}, {"id": "string", "a": "string"}, [])
@@ -247,7 +267,20 @@ def wide() -> Dataset:
     return Dataset(files, dict.fromkeys(names, "bigint"), rows)
 
 
-DATASETS = {made.__name__: made() for made in (every_type, many, evolved, partitioned, compressed, without_rows, wide)}
+DATASETS = {
+    made.__name__: made()
+    for made in (
+        every_type,
+        many,
+        evolved,
+        partitioned,
+        compressed,
+        called_oddly,
+        nothing_but_nulls,
+        without_rows,
+        wide,
+    )
+}
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ use crate::{
     Error,
     report::{ColumnReport, Content},
     settings::Layout,
-    sink::{FileSink, Files, NoEvidence},
+    sink::{FileSink, Files, NoEvidence, settle},
 };
 
 /// What differs between a conversion into the lake and one into a local file.
@@ -42,7 +42,10 @@ pub(crate) fn convert<F: Files>(
 ) -> Result<Converted, Error> {
     let result = (|| {
         let mut sink = FileSink::new(files, target.layout, target.metadata, target.no_evidence);
-        let report = tabular::read(source, &mut sink, planner, options).map_err(Error::read)?;
+        let mut report = tabular::read(source, &mut sink, planner, options).map_err(Error::read)?;
+        if target.no_evidence == NoEvidence::LeaveOut && report.rows > 0 {
+            settle(&mut report.columns);
+        }
         let bytes = sink.finish(target.even_empty)?;
         Ok(Converted { content: content(&report), columns: report.columns, bytes })
     })();

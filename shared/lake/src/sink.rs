@@ -38,8 +38,19 @@ pub(crate) trait Files {
 pub(crate) enum NoEvidence {
     /// They are written as strings, all null.
     Write,
-    /// They are left out of the file, so that the table can still give them any type.
+    /// They are left out of the file, so that the table can still give them any type; but see [`settle`].
     LeaveOut,
+}
+
+/// Makes the last column a string where rows came and not one value in them. Rows need a column
+/// to be counted by, and a type that is in a file has to be the table's: no later one could be read from that file.
+/// The last column is the one least likely to be a key.
+pub(crate) fn settle(columns: &mut [Column]) {
+    if columns.iter().all(|column| column.data_type == DataType::Null)
+        && let Some(last) = columns.last_mut()
+    {
+        last.data_type = DataType::Utf8;
+    }
 }
 
 pub(crate) struct FileSink<'a, F: Files> {
@@ -123,11 +134,11 @@ impl<F: Files> Sink for FileSink<'_, F> {
         self.data_files = 0;
         self.bytes = 0;
         self.files.discard()?;
-        let evident = |i: &usize| columns.get(*i).is_none_or(|c| c.data_type != DataType::Null);
         self.projection = (0..schema.fields().len()).collect();
-        // Rows need at least one column to be counted by.
-        if self.no_evidence == NoEvidence::LeaveOut && self.projection.iter().any(evident) {
-            self.projection.retain(evident);
+        if self.no_evidence == NoEvidence::LeaveOut {
+            let mut columns = columns.to_vec();
+            settle(&mut columns);
+            self.projection.retain(|i| columns.get(*i).is_none_or(|column| column.data_type != DataType::Null));
         }
         self.schema = Arc::new(schema.project(&self.projection)?);
         Ok(())
