@@ -355,7 +355,7 @@ def pandas_table(session: boto3.Session, table: Registered) -> pyarrow.Table:
         boto3_session=session,
     )
     answer = pyarrow.Table.from_pandas(frame, preserve_index=False)
-    for name in table.keys:
+    for name in (name for name, hive in table.keys.items() if hive == "string"):
         # A value is to it the text of the folder, escapes and all; the catalog has the value itself.
         place = answer.schema.get_field_index(name)
         texts = [table.value_of_folder[f"{name}={text}"] for text in answer.column(name).to_pylist()]

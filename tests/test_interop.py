@@ -4,14 +4,21 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
+import awswrangler
 import boto3
+import duckdb
 import engines
+import pandas
+import polars
+import pyarrow
+import pyarrow.parquet
 import pytest
 from doors import SideDoor
 from engines import Registered, expect
 from pyspark.sql import SparkSession
-from zone import Upload, Zone
+from zone import QUERY_RESULTS, Upload, Zone, pandas_session
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:awswrangler"),
@@ -238,8 +245,9 @@ def compressed() -> Dataset:
 def nothing_but_nulls() -> Dataset:
     """The first file has rows and not a single value; the second one decides the types."""
     files = {"1.csv": lines("id,a", ",", ","), "2.csv": lines("id,a", "1,true", "2,")}
-    rows = [{"id": None, "a": None}] * 2 + [{"id": 1, "a": True}, {"id": 2, "a": None}]
-    return Dataset(files, {"id": "bigint", "a": "boolean"}, rows, in_turn=True)
+    rows = [{"id": None, "a": None}] * 2 + [{"id": 1, "a": "true"}, {"id": 2, "a": None}]
+    # The file of nulls needs a column, and that has the type that nulls have.
+    return Dataset(files, {"id": "bigint", "a": "string"}, rows, in_turn=True)
 
 
 def called_oddly() -> Dataset:
@@ -350,3 +358,274 @@ def test_every_engine_reads_every_cell(tables: dict[str, Registered], read, name
     dataset, table = DATASETS[name], tables[name]
     assert (table.columns, table.keys) == (dataset.columns, dataset.keys)
     expect(read(engine)(table), dataset.rows, table.schema if engine not in FILES_ONLY else table.schema_of_files)
+
+
+# Values that bounds in a footer, dictionaries or the ends of a row group could hide, with the rows that have them.
+def points() -> list[tuple[str, object, str]]:
+    """A column, a value of it, and how Spark's SQL writes that."""
+    extremes = {
+        "whole": [(value, f"CAST('{value}' AS BIGINT)") for value in INTEGERS.values()],
+        "broken": [(value, f"CAST('{text}' AS DOUBLE)") for text, value in DOUBLES.items()],
+        "day": [(value, f"DATE'{text}'") for text, value in DATES.items()],
+        "moment": [(value, f"TIMESTAMP'{value.isoformat()}'") for value in TIMESTAMPS.values()],
+    }
+    return [(column, *point) for column, some in extremes.items() for point in some]
+
+
+def ids(column: str, value: object) -> list[int]:
+    return [row["id"] for row in DATASETS["every_type"].rows if row[column] is not None and row[column] == value]
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "pyarrow", "polars"])
+def test_the_bounds_in_a_file_hide_no_row(tables: dict[str, Registered], engine: str):
+    [file] = tables["every_type"].files
+    texts = [("text", text, "") for text in STRINGS]
+    for column, value, _ in [*points(), *texts]:
+        match engine:
+            case "duckdb":
+                question = f"SELECT id FROM read_parquet(?) WHERE {column} = ?"  # noqa: S608
+                with duckdb.connect() as connection:
+                    found = [i for (i,) in connection.execute(question, [str(file), value]).fetchall()]
+            case "pyarrow":
+                found = pyarrow.parquet.read_table(file, filters=[(column, "=", value)])["id"].to_pylist()
+            case _:
+                found = polars.scan_parquet(file).filter(polars.col(column) == value).collect()["id"].to_list()
+        assert sorted(found) == ids(column, value), (column, value)
+
+
+def test_the_bounds_in_a_file_hide_no_row_from_spark(tables: dict[str, Registered], read, spark: SparkSession):
+    read("spark")(tables["every_type"])
+    # All in one question, each with a scan and a filter of its own.
+    scans = [
+        f"SELECT {i} AS point, id FROM t WHERE {column} = {literal}"  # noqa: S608
+        for i, (column, _, literal) in enumerate(points())
+    ]
+    found = spark.sql(" UNION ALL ".join(scans)).toArrow().to_pylist()
+    for i, (column, value, _) in enumerate(points()):
+        assert sorted(row["id"] for row in found if row["point"] == i) == ids(column, value), (column, value)
+
+
+def test_spark_3_wants_to_be_told_how_to_read_days_before_1582(
+    tables: dict[str, Registered], read, spark: SparkSession
+):
+    # Spark 2 counted such days by the Julian calendar. Spark 3 cannot know that cleanzone is no Spark 2, and by default
+    # refuses them, which is mode EXCEPTION; CORRECTED, by default since Spark 4, reads what is written.
+    table = tables["every_type"]
+    setting = "spark.sql.parquet.datetimeRebaseModeInRead"
+    assert spark.conf.get(setting) == "CORRECTED"
+    try:
+        spark.conf.set(setting, "EXCEPTION")
+        with pytest.raises(Exception, match="INCONSISTENT_BEHAVIOR_CROSS_VERSION"):
+            read("spark")(table)
+        spark.conf.set(setting, "CORRECTED")
+        expect(read("spark")(table), DATASETS["every_type"].rows, table.schema)
+    finally:
+        spark.conf.set(setting, "CORRECTED")
+
+
+def test_aws_sdk_for_pandas_asks_athena(zone: Zone, tables: dict[str, Registered], session: boto3.Session):
+    settings = {
+        "EnforceWorkGroupConfiguration": True,
+        "ResultConfiguration": {"OutputLocation": f"s3://{QUERY_RESULTS}/interop/"},
+    }
+    zone.athena.create_work_group(Name="interop", Configuration=settings)
+    # What comes back is CSV, which it reads in its own way: `NaN` and an empty text are null, every line end is `\n`,
+    # and moments are within the years that pandas counts in nanoseconds. (Fractions of a second are cut off because
+    # MiniStack writes them otherwise than Athena, which always gives three digits.)
+    frame = awswrangler.athena.read_sql_query(
+        "SELECT id, flag, whole, broken, day, date_trunc('second', moment) AS moment, text FROM every_type "
+        "WHERE moment > TIMESTAMP '1700-01-01' AND moment < TIMESTAMP '2200-01-01' AND text <> ''",
+        database=DATABASE,
+        ctas_approach=False,
+        workgroup="interop",
+        boto3_session=session,
+        dtype_backend="pyarrow",
+    )
+    as_csv = {"NaN": None, "first\nsecond\r\nthird": "first\nsecond\nthird"}
+    inside = [
+        {name: row[name] for name in frame.columns}
+        | {"moment": row["moment"].replace(microsecond=0), "text": as_csv.get(row["text"], row["text"])}
+        for row in DATASETS["every_type"].rows
+        if row["moment"] and row["text"] and 1700 < row["moment"].year < 2200
+    ]
+    assert len(inside) > 10
+    schema = pyarrow.schema([tables["every_type"].schema.field(name) for name in frame.columns])
+    expect(pyarrow.Table.from_pandas(frame, preserve_index=False), inside, schema)
+
+
+# Tables that AWS SDK for pandas and cleanzone write to.
+
+ORDERS = {
+    "id": "bigint",
+    "tiny": "tinyint",
+    "small": "smallint",
+    "n": "int",
+    "ratio": "float",
+    "share": "double",
+    "price": "decimal(10,2)",
+    "total": "decimal(18,4)",
+    "mass": "decimal(38,10)",
+    "code": "varchar(10)",
+    "note": "string",
+    "flag": "boolean",
+    "day": "date",
+    "at": "timestamp",
+}
+THEIRS = [
+    {
+        "id": 1,
+        "tiny": 1,
+        "small": 1000,
+        "n": 1_000_000,
+        "ratio": 0.5,
+        "share": 0.1,
+        "price": Decimal("12.50"),
+        "total": Decimal("0.0001"),
+        "mass": Decimal("1234567890123456789012345678.0123456789"),
+        "code": "007",
+        "note": "theirs, with a comma",
+        "flag": True,
+        "day": date(2026, 11, 20),
+        "at": datetime(2026, 11, 20, 10, 30, 0, 123000),
+        "year": 2026,
+    },
+    {"id": 2, "year": 2025} | dict.fromkeys(list(ORDERS)[1:]),
+]
+OURS = [
+    {
+        "id": 11,
+        "tiny": -128,
+        "small": -32768,
+        "n": -(2**31),
+        "ratio": 0.10000000149011612,
+        "share": -0.0,
+        "price": Decimal("-99999999.99"),
+        "total": Decimal("99999999999999.9999"),
+        "mass": Decimal("-9999999999999999999999999999.9999999999"),
+        "code": "üü",
+        "note": "",
+        "flag": False,
+        "day": date(1, 1, 1),
+        "at": datetime(1582, 10, 4, 23, 59, 59, 999999),
+        "year": 2026,
+    },
+    {
+        "id": 12,
+        "tiny": 127,
+        "small": 32767,
+        "n": 2**31 - 1,
+        "ratio": 3.4028234663852886e38,
+        "share": 5e-324,
+        "price": Decimal("0.00"),
+        "total": Decimal("-0.0001"),
+        "mass": Decimal("0E-10"),
+        "code": "x",
+        "note": "ours",
+        "flag": True,
+        "day": date(9999, 12, 31),
+        "at": datetime(9999, 12, 31, 23, 59, 59, 999999),
+        "year": 2026,
+    },
+    {"id": 13, "year": 2026} | dict.fromkeys(list(ORDERS)[1:]),
+]
+OUR_FILE = lines(
+    ",".join(ORDERS),
+    "11,-128,-32768,-2147483648,0.1,-0.0,-99999999.99,99999999999999.9999,"
+    "-9999999999999999999999999999.9999999999,üü,"
+    '"",false,0001-01-01,1582-10-04 23:59:59.999999',
+    "12,127,32767,2147483647,3.4028235e38,5e-324,0.00,-0.0001,0,x,ours,true,9999-12-31,9999-12-31T23:59:59.999999",
+    "13" + "," * (len(ORDERS) - 1),
+)
+
+
+@pytest.fixture(scope="module")
+def shared(zone: Zone, tmp_path_factory: pytest.TempPathFactory) -> Registered:
+    """Made by AWS SDK for pandas, added to by cleanzone: in a partition that is there and, with a column more, in a new
+    one."""
+    with pytest.MonkeyPatch.context() as environment:
+        session = pandas_session(zone, environment)
+        awswrangler.catalog.create_database("interop_shared", boto3_session=session)
+        add(session, f"s3://{zone.clean}/interop_shared/orders/", THEIRS, ORDERS | {"year": "int"})
+    report = zone.convert("interop_shared/orders/year=2026/ours.csv", OUR_FILE)
+    assert (report["rows"], report["rejected"]) == (3, 0)
+    report = zone.convert("interop_shared/orders/year=2027/more.csv", lines("id,price,colour", "14,1.50,red"))
+    assert (report["rows"], report["rejected"]) == (1, 0)
+    folder = tmp_path_factory.mktemp("shared")
+    return Registered.of(zone, "interop_shared", "orders", folder)
+
+
+def add(session: boto3.Session, place: str, rows: list[dict], types: dict[str, str], mode: str = "append") -> None:
+    """What a user of AWS SDK for pandas does, with a table whose files are at `place`."""
+    database, table = place.rstrip("/").split("/")[-2:]
+    awswrangler.s3.to_parquet(
+        pandas.DataFrame(rows),
+        path=place,
+        dataset=True,
+        mode=mode,
+        database=database,
+        table=table,
+        partition_cols=["year"],
+        dtype=types,
+        boto3_session=session,
+    )
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_engine_reads_what_two_have_written(shared: Registered, read, engine: str):
+    assert shared.columns == ORDERS | {"colour": "string"}
+    assert shared.keys == {"year": "int"}
+    rows = [row | {"colour": None} for row in THEIRS + OURS]
+    rows.append(dict.fromkeys(rows[0]) | {"id": 14, "price": Decimal("1.50"), "colour": "red", "year": 2027})
+    expect(read(engine)(shared), rows, shared.schema)
+
+
+def test_what_the_types_of_their_table_cannot_hold_is_put_aside(zone: Zone, shared: Registered):
+    good = [f"{i},1,1.25" for i in range(100, 160)]
+    bad = ["200,128,1.25", "201,1,1.255", "202,1,100000000.00"]
+    report = zone.convert("interop_shared/orders/year=2028/b.csv", lines("id,tiny,price", *good, *bad))
+    assert (report["rows"], report["rejected"]) == (60, 3)
+
+
+@pytest.fixture(scope="module")
+def back_and_forth(zone: Zone, tmp_path_factory: pytest.TempPathFactory) -> Registered:
+    """Made by cleanzone, added to by AWS SDK for pandas, which then replaces a partition, and by cleanzone again."""
+    place = "interop_shared/sales"
+    types = {"id": "bigint", "item": "string", "price": "double", "at": "timestamp", "year": "string"}
+    zone.convert(f"{place}/year=2025/a.csv", lines("id,item,price,at,waits", "1,lamp,12.5,2025-01-01 00:00:00.000001,"))
+    gone = zone.convert(f"{place}/year=2026/a.csv", lines("id,item,price,at", "2,chair,80,1582-10-04 00:00:00"))
+    moment = datetime(2026, 11, 21, 9, 0, 0, 5000)
+    theirs = {"item": "sofa", "price": 990.0, "at": moment}
+    with pytest.MonkeyPatch.context() as environment:
+        session = pandas_session(zone, environment)
+        add(session, f"s3://{zone.clean}/{place}/", [theirs | {"id": i, "year": "2025"} for i in (3, 4)], types)
+        new = [theirs | {"id": 5, "year": "2026", "colour": "grey"}]
+        add(session, f"s3://{zone.clean}/{place}/", new, types | {"colour": "string"}, "overwrite_partitions")
+    assert not set(gone["paths"]) & {f"s3://{zone.clean}/{key}" for key in zone.objects(f"{place}/")}
+    # The source whose rows were replaced lands again, as do others.
+    again = zone.convert(f"{place}/year=2026/a.csv", lines("id,item,price,at", "6,bench,80,1582-10-15 00:00:00"))
+    assert again["paths"] == gone["paths"]
+    zone.convert(f"{place}/year=2027/a.csv", lines("colour,id,waits", "red,7,2026-11-21"))
+    return Registered.of(zone, "interop_shared", "sales", tmp_path_factory.mktemp("sales"))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_engine_reads_what_two_have_written_in_turn(back_and_forth: Registered, read, engine: str):
+    table = back_and_forth
+    assert table.columns == {
+        "id": "bigint",
+        "item": "string",
+        "price": "double",
+        "at": "timestamp",
+        "waits": "date",
+        "colour": "string",
+    }
+    theirs = {"item": "sofa", "price": 990.0, "at": datetime(2026, 11, 21, 9, 0, 0, 5000)}
+    rows = [
+        {"id": 1, "item": "lamp", "price": 12.5, "at": datetime(2025, 1, 1, 0, 0, 0, 1), "year": "2025"},
+        {"id": 3, "year": "2025"} | theirs,
+        {"id": 4, "year": "2025"} | theirs,
+        {"id": 5, "year": "2026", "colour": "grey"} | theirs,
+        {"id": 6, "item": "bench", "price": 80.0, "at": datetime(1582, 10, 15), "year": "2026"},
+        {"id": 7, "colour": "red", "waits": date(2026, 11, 21), "year": "2027"},
+    ]
+    expect(read(engine)(table), [{name: row.get(name) for name in table.types} for row in rows], table.schema)
