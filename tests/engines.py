@@ -41,7 +41,8 @@ class Registered:
     # Names and Hive types.
     columns: dict[str, str]
     keys: dict[str, str]
-    location: str
+    # The catalog's `StorageDescriptor`.
+    storage: dict
     # The values of each partition, by its folder below the location.
     partitions: dict[str, list[str]]
     folder: Path
@@ -68,7 +69,13 @@ class Registered:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(zone.read(f"s3://{bucket}/{key}"))
         types = {column["Name"]: column["Type"] for column in table["PartitionKeys"]}
-        return cls(zone, database, name, zone.columns(database, name), types, location, partitions, folder)
+        return cls(
+            zone, database, name, zone.columns(database, name), types, table["StorageDescriptor"], partitions, folder
+        )
+
+    @property
+    def location(self) -> str:
+        return self.storage["Location"]
 
     @property
     def types(self) -> dict[str, str]:
@@ -291,8 +298,11 @@ def spark_session(folder: Path) -> Iterator[SparkSession]:
     settings = {
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
+        "spark.driver.extraJavaOptions": f"-Dderby.stream.error.file={folder / 'derby.log'}",
         "spark.driver.memory": "1g",
+        "spark.hadoop.javax.jdo.option.ConnectionURL": "jdbc:derby:memory:metastore;create=true",
         "spark.local.dir": str(folder / "local"),
+        "spark.sql.catalogImplementation": "hive",
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         # A timestamp of ours is in UTC; Spark shows it in the session's zone.
         "spark.sql.session.timeZone": "UTC",
@@ -321,19 +331,32 @@ def spark_session(folder: Path) -> Iterator[SparkSession]:
 
 
 def spark_table(session: SparkSession, table: Registered, vectorised: bool) -> pyarrow.Table:
-    """Spark on the copied files, declared with the catalog's own types. Reading S3 takes jars that only Maven has."""
+    """Spark on the copied files: reading S3 takes jars that only Maven has. The table is in Hive's catalog as it is in
+    Glue's, which is how Spark on AWS sees it."""
+    name = f"{table.database}_{table.name}"
+    if not session.catalog.tableExists(name):
+        _register(session, name, table)
     session.conf.set("spark.sql.parquet.enableVectorizedReader", str(vectorised).lower())
-    columns = ", ".join(f"`{name}` {hive}" for name, hive in table.types.items())
-    keys = f"PARTITIONED BY ({', '.join(f'`{name}`' for name in table.keys)})" if table.keys else ""
-    session.sql("DROP TABLE IF EXISTS t")
-    session.sql(f"CREATE TABLE t ({columns}) USING PARQUET {keys} LOCATION '{table.folder}'")
-    for path, values in table.partitions.items():
-        # As Spark gets them from Glue.
-        named = ", ".join(f"`{name}` = {_spark_text(value)}" for name, value in zip(table.keys, values, strict=True))
-        session.sql(f"ALTER TABLE t ADD PARTITION ({named}) LOCATION {_spark_text(str(table.folder / path))}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it does not fully know this pandas yet, which is not used here
-        return session.table("t").toArrow()
+        return session.table(name).toArrow()
+
+
+def _register(session: SparkSession, name: str, table: Registered) -> None:
+    def declared(columns: dict[str, str]) -> str:
+        return ", ".join(f"`{column}` {hive}" for column, hive in columns.items())
+
+    storage = table.storage
+    session.sql(
+        f"CREATE EXTERNAL TABLE {name} ({declared(table.columns)}) "
+        + (f"PARTITIONED BY ({declared(table.keys)}) " if table.keys else "")
+        + f"ROW FORMAT SERDE '{storage['SerdeInfo']['SerializationLibrary']}' "
+        f"STORED AS INPUTFORMAT '{storage['InputFormat']}' OUTPUTFORMAT '{storage['OutputFormat']}' "
+        f"LOCATION {_spark_text(str(table.folder))}"
+    )
+    for path, values in table.partitions.items():
+        named = ", ".join(f"`{key}` = {_spark_text(value)}" for key, value in zip(table.keys, values, strict=True))
+        session.sql(f"ALTER TABLE {name} ADD PARTITION ({named}) LOCATION {_spark_text(str(table.folder / path))}")
 
 
 def _spark_text(text: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import awswrangler
 import boto3
@@ -397,7 +398,7 @@ def test_the_bounds_in_a_file_hide_no_row_from_spark(tables: dict[str, Registere
     read("spark")(tables["every_type"])
     # All in one question, each with a scan and a filter of its own.
     scans = [
-        f"SELECT {i} AS point, id FROM t WHERE {column} = {literal}"  # noqa: S608
+        f"SELECT {i} AS point, id FROM {DATABASE}_every_type WHERE {column} = {literal}"  # noqa: S608
         for i, (column, _, literal) in enumerate(points())
     ]
     found = spark.sql(" UNION ALL ".join(scans)).toArrow().to_pylist()
@@ -629,3 +630,23 @@ def test_every_engine_reads_what_two_have_written_in_turn(back_and_forth: Regist
         {"id": 7, "colour": "red", "waits": date(2026, 11, 21), "year": "2027"},
     ]
     expect(read(engine)(table), [{name: row.get(name) for name in table.types} for row in rows], table.schema)
+
+
+def test_a_column_that_waits_for_its_type_is_settled_before_others_fill_it(
+    zone: Zone, session: boto3.Session, read, tmp_path: Path
+):
+    place = "interop_shared/waiting"
+    zone.convert(f"{place}/year=2025/a.csv", lines("id,waits", "1,"))
+    # Nothing tells cleanzone that another writer has filled the column. Without its mark it is the string that it says.
+    table = zone.table("interop_shared", "waiting")
+    for column in table["StorageDescriptor"]["Columns"]:
+        column.pop("Parameters", None)
+    kept = ("Name", "TableType", "StorageDescriptor", "PartitionKeys", "Parameters")
+    zone.glue.update_table(DatabaseName="interop_shared", TableInput={name: table[name] for name in kept})
+    add(session, f"s3://{zone.clean}/{place}/", [{"id": 2, "waits": "seven", "year": "2025"}], {"year": "string"})
+    zone.convert(f"{place}/year=2025/b.csv", lines("id,waits", "3,8"))
+    table = Registered.of(zone, "interop_shared", "waiting", tmp_path)
+    assert table.columns == {"id": "bigint", "waits": "string"}
+    rows = [{"id": i, "waits": waits, "year": "2025"} for i, waits in ((1, None), (2, "seven"), (3, "8"))]
+    for engine in ENGINES:
+        expect(read(engine)(table), rows, table.schema)
