@@ -1,7 +1,7 @@
 """Tables that cleanzone has written are read by every engine, cell by cell, and shared with AWS SDK for pandas."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -30,6 +30,8 @@ DATABASE = "interop"
 ENGINES = ["athena", "duckdb", "pyarrow", "polars", "spark", "spark row by row", "pandas"]
 # They know the columns of the files, not those of the catalog that no file has yet. On AWS, Athena goes by the catalog.
 FILES_ONLY = {"athena", "pandas"}
+# They read files, not tables, and call it an error where there is none.
+WANT_A_FILE = {"duckdb": duckdb.Error, "pandas": awswrangler.exceptions.NoFilesFound}
 
 # Texts of a source, and the values that they are.
 BOOLEANS = {"true": True, "False": False}
@@ -45,7 +47,6 @@ DOUBLES = {
     "2.225073858507201e-308": 2.225073858507201e-308,
     "5e-324": 5e-324,
     "-5e-324": -5e-324,
-    "9007199254740993.0": None,
 }
 DATES = {
     "0001-01-01": date(1, 1, 1),
@@ -95,7 +96,6 @@ STRINGS = [
     "\U0010ffff" * 40,
     "z" * 70_000,
 ]
-del DOUBLES["9007199254740993.0"]
 
 
 @dataclass(frozen=True)
@@ -163,10 +163,7 @@ def many() -> Dataset:
         if i % 7 == 3:
             row |= {"coin": None, "wild": None, "word": None}
         rows.append(row)
-        texts = (
-            "" if value is None else str(value).lower() if value in (True, False) else str(value)
-            for value in row.values()
-        )
+        texts = ("" if value is None else str(value) for value in row.values())
         records.append(",".join(texts))
     hive = ["bigint", "boolean", "bigint", "bigint", "double", "string", "string", "date", "timestamp", "bigint"]
     return Dataset({"a.csv": lines(*records)}, dict(zip(rows[0], hive, strict=True)), rows)
@@ -331,7 +328,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
 
 @pytest.fixture
-def read(request: pytest.FixtureRequest, session: boto3.Session):
+def read(request: pytest.FixtureRequest, session: boto3.Session) -> Callable[[str], engines.Reader]:
     """How an engine, called by its name, reads a table."""
 
     def reader(engine: str) -> engines.Reader:
@@ -358,12 +355,21 @@ def read(request: pytest.FixtureRequest, session: boto3.Session):
 def test_every_engine_reads_every_cell(tables: dict[str, Registered], read, name: str, engine: str):
     dataset, table = DATASETS[name], tables[name]
     assert (table.columns, table.keys) == (dataset.columns, dataset.keys)
+    if not table.files and engine in WANT_A_FILE:
+        with pytest.raises(WANT_A_FILE[engine]):
+            read(engine)(table)
+        return
     expect(read(engine)(table), dataset.rows, table.schema if engine not in FILES_ONLY else table.schema_of_files)
 
 
-# Values that bounds in a footer, dictionaries or the ends of a row group could hide, with the rows that have them.
+def test_the_files_of_a_table_are_compressed_each_in_its_own_way(tables: dict[str, Registered]):
+    footers = {file.stem.split("-")[0]: pyarrow.parquet.read_metadata(file) for file in tables["compressed"].files}
+    codecs = {name: footer.row_group(0).column(1).compression for name, footer in footers.items()}
+    assert codecs == {"snappy": "SNAPPY", "zstd": "ZSTD", "none": "UNCOMPRESSED"}
+
+
 def points() -> list[tuple[str, object, str]]:
-    """A column, a value of it, and how Spark's SQL writes that."""
+    """Values that a wrong bound would hide: a column, a value of it, and how Spark's SQL writes that."""
     extremes = {
         "whole": [(value, f"CAST('{value}' AS BIGINT)") for value in INTEGERS.values()],
         "broken": [(value, f"CAST('{text}' AS DOUBLE)") for text, value in DOUBLES.items()],
