@@ -430,6 +430,17 @@ def test_spark_3_wants_to_be_told_how_to_read_days_before_1582(
         spark.conf.set(setting, "CORRECTED")
 
 
+@pytest.mark.parametrize("name", DATASETS)
+def test_aws_sdk_for_pandas_finds_our_tables_in_the_catalog(
+    tables: dict[str, Registered], session: boto3.Session, name: str
+):
+    table = tables[name]
+    types = awswrangler.catalog.get_table_types(DATABASE, name, boto3_session=session)
+    assert list(types.items()) == list((DATASETS[name].columns | DATASETS[name].keys).items())
+    partitions = awswrangler.catalog.get_parquet_partitions(DATABASE, name, boto3_session=session)
+    assert partitions == {f"{table.location}{path}/": values for path, values in table.partitions.items()}
+
+
 def test_aws_sdk_for_pandas_asks_athena(zone: Zone, tables: dict[str, Registered], session: boto3.Session):
     settings = {
         "EnforceWorkGroupConfiguration": True,
