@@ -255,7 +255,7 @@ def arrow(table: Registered) -> pyarrow.Table:
 def polars_scan(table: Registered) -> pyarrow.Table:
     """Polars, on S3."""
     lake = table.zone.lake
-    types = polars.Schema(pyarrow.schema([table.schema.field(name) for name in table.schema.names]))
+    types = polars.Schema(table.schema)
     frame = polars.scan_parquet(
         table.location,
         schema={name: types[name] for name in table.columns},

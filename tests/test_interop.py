@@ -108,8 +108,8 @@ class Dataset:
     keys: dict[str, str] = field(default_factory=dict)
     # Files that land one after the other, for the order of the columns.
     in_turn: bool = False
-    # Compressions of files that the deployed function does not write.
-    compressions: dict[str, str] = field(default_factory=dict)
+    # Which of `VARIANTS` converts a file, where it is not the deployed function.
+    variants: dict[str, str] = field(default_factory=dict)
 
 
 def quoted(value: str) -> str:
@@ -236,8 +236,20 @@ def compressed() -> Dataset:
         files,
         {"id": "bigint", "text": "string"},
         rows,
-        compressions={"zstd.csv": "zstd", "none.csv": "none"},
+        variants={"zstd.csv": "zstd", "none.csv": "none"},
     )
+
+
+def rescued() -> Dataset:
+    """What does not fit stays in the table, in a column of its own."""
+    files = {"1.csv": lines("id,n", "1,1"), "2.csv": lines("id,n", "2,two", "3,3")}
+    rows = [
+        {"id": 1, "n": 1, "_rescued": None},
+        {"id": 2, "n": None, "_rescued": '{"n":"two"}'},
+        {"id": 3, "n": 3, "_rescued": None},
+    ]
+    columns = {"id": "bigint", "n": "bigint", "_rescued": "string"}
+    return Dataset(files, columns, rows, in_turn=True, variants={"2.csv": "rescue"})
 
 
 def nothing_but_nulls() -> Dataset:
@@ -281,6 +293,7 @@ DATASETS = {
         evolved,
         partitioned,
         compressed,
+        rescued,
         called_oddly,
         nothing_but_nulls,
         without_rows,
@@ -289,27 +302,27 @@ DATASETS = {
 }
 
 
-@pytest.fixture(scope="module")
-def compressing(side_door: SideDoor) -> dict[str, str]:
-    """Functions that write what the deployed one does not."""
-    return {
-        codec: side_door.copy(f"cleanzone-tests-{codec}", environment={"OUTPUT_COMPRESSION": codec})
-        for codec in ("zstd", "none")
-    }
+# What copies of the function do otherwise than the deployed one.
+VARIANTS = {
+    "zstd": {"OUTPUT_COMPRESSION": "zstd"},
+    "none": {"OUTPUT_COMPRESSION": "none"},
+    "rescue": {"BAD_ROWS": "rescue"},
+}
 
 
 @pytest.fixture(scope="module")
-def tables(
-    zone: Zone, side_door: SideDoor, compressing: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Registered]:
+def tables(zone: Zone, side_door: SideDoor, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Registered]:
     """All of them, landed at once."""
+    functions = {
+        name: side_door.copy(f"cleanzone-tests-interop-{name}", environment=environment)
+        for name, environment in VARIANTS.items()
+    }
     landed: list[Upload] = []
     for name, dataset in DATASETS.items():
         for file, body in dataset.files.items():
             key = f"{DATABASE}/{name}/{file}"
-            if codec := dataset.compressions.get(file):
-                upload = side_door.land(key, body)
-                answer = zone.invoke(upload.named, compressing[codec])
+            if variant := dataset.variants.get(file):
+                answer = zone.invoke(side_door.land(key, body).named, functions[variant])
                 assert answer.error is None, answer.payload
             else:
                 landed.append(zone.land(key, body))
