@@ -5,12 +5,13 @@ import shutil
 import socket
 from collections.abc import Iterator
 
+import boto3
 import pytest
 import ways as ways_in
 from doors import SideDoor
 from lake import HOST, Lake
 from ways import WAYS, Way
-from zone import BOOTSTRAP, Zone, plain
+from zone import BOOTSTRAP, Zone, pandas_session, plain
 
 _numbers = itertools.count(1)
 
@@ -68,3 +69,8 @@ def queue(ways: dict[str, Way]) -> Way:
 def database(request: pytest.FixtureRequest) -> str:
     """A database that no other test uses, named after the test."""
     return f"{plain(request.node.name)[:60].strip('_')}_{next(_numbers)}"
+
+
+@pytest.fixture
+def session(zone: Zone, monkeypatch: pytest.MonkeyPatch) -> boto3.Session:
+    return pandas_session(zone, monkeypatch)

@@ -11,28 +11,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:awswrangler"
 RESULTS = f"s3://{QUERY_RESULTS}/pandas/"
 
 
-@pytest.fixture
-def session(zone: Zone, monkeypatch: pytest.MonkeyPatch) -> boto3.Session:
-    for name, value in zone.lake.client_environment.items():
-        monkeypatch.setenv(name, value)
-    session = boto3.Session()
-
-    # Where MiniStack answers otherwise than AWS: a table without an owner has an empty one, which cannot be sent back,
-    # and the results of a query lie one folder deeper than it says.
-    def table(parsed: dict, **_) -> None:
-        if parsed.get("Table", {}).get("Owner") == "":
-            del parsed["Table"]["Owner"]
-
-    def execution(parsed: dict, **_) -> None:
-        location = parsed["QueryExecution"]["ResultConfiguration"]["OutputLocation"]
-        name = location.rsplit("/", 1)[-1]
-        parsed["QueryExecution"]["ResultConfiguration"]["OutputLocation"] = f"{location}/{name}"
-
-    session.events.register("after-call.glue.GetTable", table)
-    session.events.register("after-call.athena.GetQueryExecution", execution)
-    return session
-
-
 def sales(zone: Zone, database: str) -> dict[str, dict]:
     """Four files in three partitions."""
     files = {

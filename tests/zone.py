@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
+import boto3
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -354,6 +355,28 @@ class Zone:
                 )
             time.sleep(0.05)
         return seen
+
+
+def pandas_session(zone: Zone, environment: pytest.MonkeyPatch) -> boto3.Session:
+    """What AWS SDK for pandas works with, as long as the environment is this one."""
+    for name, value in zone.lake.client_environment.items():
+        environment.setenv(name, value)
+    session = boto3.Session()
+
+    # Where MiniStack answers otherwise than AWS: a table without an owner has an empty one, which cannot be sent back,
+    # and the results of a query lie one folder deeper than it says.
+    def table(parsed: dict, **_) -> None:
+        if parsed.get("Table", {}).get("Owner") == "":
+            del parsed["Table"]["Owner"]
+
+    def execution(parsed: dict, **_) -> None:
+        location = parsed["QueryExecution"]["ResultConfiguration"]["OutputLocation"]
+        name = location.rsplit("/", 1)[-1]
+        parsed["QueryExecution"]["ResultConfiguration"]["OutputLocation"] = f"{location}/{name}"
+
+    session.events.register("after-call.glue.GetTable", table)
+    session.events.register("after-call.athena.GetQueryExecution", execution)
+    return session
 
 
 def csv(header: str, *rows: str) -> str:

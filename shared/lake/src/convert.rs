@@ -61,9 +61,14 @@ pub(crate) fn convert<F: Files>(
     let provenance = target.provenance.clone();
     let result = (|| {
         let mut sink = FileSink::new(files, target);
-        let report = tabular::read(source, &mut sink, planner, options).map_err(Error::read)?;
+        let mut report = tabular::read(source, &mut sink, planner, options).map_err(Error::read)?;
         let written = sink.finish()?;
         check(&report, &written.files)?;
+        if let Some(column) = written.settled.and_then(|at| report.columns.get_mut(at))
+            && report.rows > 0
+        {
+            column.data_type = DataType::Utf8;
+        }
         let mut content = content(&report);
         let mut columns: Vec<_> = report
             .columns

@@ -73,7 +73,7 @@ pub(crate) trait Files {
 pub(crate) enum NoEvidence {
     /// They are written as strings, all null.
     Write,
-    /// They are left out of the file, so that the table can still give them any type.
+    /// They are left out of the file, so that the table can still give them any type; but see [`Written::settled`].
     LeaveOut,
 }
 
@@ -94,6 +94,10 @@ pub(crate) struct Written {
     pub(crate) files: Vec<WrittenFile>,
     /// The positions of columns that went into the path instead.
     pub(crate) parted_by: Vec<usize>,
+    /// The position of a column that was written as strings although nothing gave it a type. Rows need a column to be
+    /// counted by, and a type that is in a file has to be the table's: no later one could be read from that file. It is
+    /// the last one, which is the least likely to be a key.
+    pub(crate) settled: Option<usize>,
 }
 
 pub(crate) struct FileSink<'a, F: Files> {
@@ -161,6 +165,7 @@ struct Rows<W: Write + Send> {
     /// The columns that are written.
     projection: Vec<usize>,
     parted_by: Vec<usize>,
+    settled: Option<usize>,
     partitioner: Partitioner,
     outlet: Outlet,
     /// What is known of each partition.
@@ -202,9 +207,14 @@ impl<W: Write + Send> Rows<W> {
             ));
         }
         let evident = |i: &usize| columns.get(*i).is_none_or(|c| c.data_type != DataType::Null);
-        // Rows need at least one column to be counted by.
-        if target.no_evidence == NoEvidence::LeaveOut && (added || projection.iter().any(evident)) {
-            projection.retain(evident);
+        let mut settled = None;
+        if target.no_evidence == NoEvidence::LeaveOut {
+            if added || projection.iter().any(evident) {
+                projection.retain(evident);
+            } else if let Some(last) = projection.pop() {
+                projection = vec![last];
+                settled = Some(last);
+            }
         }
         let schema = Arc::new(schema.project(&projection).map_err(Error::Rows)?);
         let layout = &target.layout;
@@ -222,6 +232,7 @@ impl<W: Write + Send> Rows<W> {
         Ok(Self {
             projection,
             parted_by,
+            settled,
             partitioner,
             outlet,
             heaps: Vec::new(),
@@ -364,7 +375,7 @@ impl<W: Write + Send> Rows<W> {
         }
         let mut written = self.outlet.written;
         written.sort_by(|a, b| (&a.partition, a.number).cmp(&(&b.partition, b.number)));
-        Ok(Written { files: written, parted_by: self.parted_by })
+        Ok(Written { files: written, parted_by: self.parted_by, settled: self.settled })
     }
 }
 

@@ -144,6 +144,31 @@ async fn a_header_alone_makes_a_table_that_any_later_file_can_type() {
 }
 
 #[tokio::test]
+async fn rows_without_any_value_settle_no_type_that_a_later_file_could_contradict() {
+    let world = World::new();
+    let lake = world.lake();
+    let report = lake.convert(&world.land("db/t/nulls.csv", "id,n,note\n,,\n,,\n", 1), None).await.unwrap();
+    assert_eq!(report.content.rows, 2);
+    assert_eq!(report.content.columns.iter().map(|c| c.provisional).collect::<Vec<_>>(), [true, true, false]);
+    lake.convert(&world.land("db/t/values.csv", "id,n,note\n1,1.5,7\n", 2), None).await.unwrap();
+    let types = names(&[("id", "bigint"), ("n", "double"), ("note", "string")]);
+    assert_eq!(world.columns("db", "t").await, types);
+
+    // What is in a file is there under the table's type.
+    let mut rows = 0;
+    for key in world.store.keys("clean").iter().filter(|key| key.ends_with(".parquet")) {
+        let body = world.store.content(&Location::new("clean", key)).unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(body).unwrap();
+        for field in reader.schema().fields() {
+            let held = types.iter().find(|(name, _)| name == field.name()).unwrap();
+            assert_eq!(cleanzone_catalog::hive_type(field.data_type()).as_ref(), Some(&held.1), "{key}");
+        }
+        rows += reader.metadata().file_metadata().num_rows();
+    }
+    assert_eq!(rows, 3);
+}
+
+#[tokio::test]
 async fn the_types_of_the_table_are_the_contract() {
     let mut world = World::new();
     world.settings.read.max_rejected_ratio = 0.5;
