@@ -18,6 +18,8 @@ pub(crate) enum Command {
     Convert(Convert),
     /// Show what a conversion would find: dialect, encoding, columns and types.
     Inspect(Inspect),
+    /// Check a lake.toml, and show what it makes of a key.
+    Check(Check),
 }
 
 #[derive(Debug, Args)]
@@ -48,6 +50,29 @@ pub(crate) struct Inspect {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) reading: Reading,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The lake.toml to check.
+    #[arg(required_unless_present = "schema")]
+    pub(crate) file: Option<PathBuf>,
+    /// Show what holds for this object, as `s3://bucket/key`; can be given several times.
+    #[arg(long = "key", value_name = "URI", value_parser = object)]
+    pub(crate) keys: Vec<Object>,
+    /// Print one line of JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print the JSON schema of lake.toml, and nothing else.
+    #[arg(long, conflicts_with_all = ["file", "keys", "json"])]
+    pub(crate) schema: bool,
+}
+
+/// An object in S3.
+#[derive(Clone, Debug)]
+pub(crate) struct Object {
+    pub(crate) bucket: String,
+    pub(crate) key: String,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -119,6 +144,15 @@ pub(crate) struct Delimiter(Vec<u8>);
 /// A character, or none.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ByteOrNone(Option<u8>);
+
+fn object(text: &str) -> Result<Object, String> {
+    match text.strip_prefix("s3://").and_then(|rest| rest.split_once('/')) {
+        Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() => {
+            Ok(Object { bucket: bucket.to_owned(), key: key.to_owned() })
+        }
+        _ => Err("expected `s3://bucket/key`".to_owned()),
+    }
+}
 
 fn delimiter(text: &str) -> Result<Delimiter, String> {
     match text {

@@ -1,6 +1,7 @@
 //! `cleanzone`: the conversion of the lake, on local files.
 
 mod args;
+mod check;
 mod convert;
 mod inspect;
 mod table;
@@ -16,6 +17,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Convert(arguments) => convert::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Check(arguments) => return check::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

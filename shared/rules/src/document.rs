@@ -196,6 +196,7 @@ pub(crate) struct ContextEntry {
 /// What becomes of rows that repeat an earlier one of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "DuplicateAction")]
 pub(crate) enum DuplicateName {
     /// They go the way of rejected rows.
     Drop,

@@ -116,6 +116,7 @@ pub enum Detect {
 /// The name of a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "PiiMethod")]
 pub(crate) enum MethodName {
     /// A random token stands for the value, and the vault knows which.
     Token,

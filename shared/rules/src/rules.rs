@@ -402,6 +402,7 @@ mod tests {
             ("[dataset]\nmatch = \"a\"", "1:2: datasets are written `[[dataset]]`"),
             ("dataset = [1]", "1:12: expected a table"),
             ("[defaults]\ntable = \"x\"", "2:1: `table` is for a `[[dataset]]`"),
+            ("[defaults]\nmode = 1", "2:8: expected a text"),
             ("defaults = 1", "1:12: found integer `1`, expected a table"),
             ("[[dataset]]\nmode = \"append\"", "1:1: a dataset needs `match`"),
             ("[[dataset]]\nmatch = []", "2:9: a dataset needs `match`"),

@@ -143,6 +143,9 @@ fn plain(message: &str) -> String {
         let what = if what == "field" { "field" } else { "value" };
         return format!("unknown {what} `{word}`{}", hint(word, &candidates));
     }
+    if message == "wanted string or table" {
+        return "expected a text".to_owned();
+    }
     let Some((found, expected)) = message.rsplit_once(", expected ") else { return message.to_owned() };
     let expected = match expected {
         "a sequence" => "a list",
@@ -184,6 +187,7 @@ mod tests {
             ("invalid type: map, expected a sequence", "found a table, expected a list"),
             ("invalid value: integer `-1`, expected u32", "found integer `-1`, expected a whole number, 0 or more"),
             ("missing field `method`", "missing field `method`"),
+            ("wanted string or table", "expected a text"),
         ] {
             assert_eq!(plain(serde), says);
         }
