@@ -85,7 +85,7 @@ impl Lake {
             let mut tries = 0;
             loop {
                 tries += 1;
-                match self.attempt(source, &at, &naming, deadline).await {
+                match Box::pin(self.attempt(source, &at, &naming, deadline)).await {
                     Err(error) if tries < TRIES && is_contention(&error) => {
                         tracing::info!(error = %error, tries, "converting anew");
                         tokio::time::sleep(Duration::from_millis(20 << tries)).await;
