@@ -110,7 +110,7 @@ impl Lake {
             let mut tries = 0;
             loop {
                 tries += 1;
-                match lake.attempt(source, &at, &naming, deadline).await {
+                match Box::pin(lake.attempt(source, &at, &naming, deadline)).await {
                     Err(error) if tries < TRIES && is_contention(&error) => {
                         tracing::info!(error = %error, tries, "converting anew");
                         tokio::time::sleep(Duration::from_millis(20 << tries)).await;

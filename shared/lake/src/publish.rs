@@ -198,7 +198,7 @@ impl Publication {
             };
             Outgoing::new(file, under)
         };
-        let mut files = files.into_iter().map(guess).collect();
+        let mut files: Vec<Outgoing> = files.into_iter().map(guess).collect();
         let published = in_time(self.deadline, self.publish_all(found, &mut files)).await;
         abort_rest(files).await;
         published
@@ -207,7 +207,7 @@ impl Publication {
     async fn publish_all(
         &mut self,
         found: Option<(Record, String)>,
-        files: &mut Vec<Outgoing>,
+        files: &mut [Outgoing],
     ) -> Result<Published, Error> {
         let Some(claim) = self.claim(found).await? else { return Ok(Published::Superseded) };
         let current = match show(&*self.store, &self.record.commit, files, &claim).await? {
