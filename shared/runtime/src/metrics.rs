@@ -257,6 +257,7 @@ mod tests {
             ("Objects", 1),
             ("Duration", 12),
             ("Skipped", 0),
+            ("StaleRules", 0),
             ("DataErrors", 0),
             ("FunctionErrors", 0),
             ("Rows", 7),
