@@ -193,10 +193,19 @@ async fn a_failure_in_the_middle_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_key_without_a_declared_type_is_the_text_that_stands_in_the_file() {
+    let world = World::new(vec![by("v", "v", Transform::Identity)]);
+    world.convert("db/t/a.csv", "id,v\n1,2.50\n2,007\n", 1).await.unwrap();
+    world.convert("db/t/b.csv", "id,v\n3,x\n", 1).await.unwrap();
+    let values: Vec<_> = world.partitions().await.into_iter().map(|(values, _)| values).collect();
+    assert_eq!(values, [["007"], ["2.50"], ["x"]]);
+}
+
+#[tokio::test]
 async fn what_cannot_be_parted_is_refused_before_anything_is_written() {
     let long = format!("id,k\n1,{}\n", "x".repeat(1500));
     for (key, body, keys, name) in [
-        ("db/t/a.csv", "id,v\n1,2.5\n", vec![by("v", "v", Transform::Identity)], ErrorName::SchemaConflict),
+        ("db/t/a.csv", "id,v\n1,2.5\n", vec![by("y", "v", Transform::Year)], ErrorName::SchemaConflict),
         ("db/t/a.csv", "id\n1\n", vec![by("k", "k", Transform::Identity)], ErrorName::SchemaConflict),
         ("db/t/a.csv", "k\n1\n", vec![by("k", "k", Transform::Identity)], ErrorName::SchemaConflict),
         ("db/t/k=1/a.csv", "id,k\n1,2\n", vec![by("k", "k", Transform::Identity)], ErrorName::SchemaConflict),
