@@ -1,8 +1,12 @@
-use std::path::PathBuf;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use cleanzone_lake::{Compression, Layout};
-use cleanzone_tabular::{BadRows, DialectOverrides, InputOptions, Options, Setting};
+use cleanzone_lake::{Compression, Error, Settings};
+use cleanzone_rules::Rules;
+use cleanzone_tabular::{BadRows, Options, Setting};
 
 /// Delimited files to typed Parquet, exactly.
 #[derive(Debug, Parser)]
@@ -14,7 +18,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Convert a delimited file to one Parquet file.
+    /// Convert a delimited file to Parquet.
     Convert(Convert),
     /// Show what a conversion would find: dialect, encoding, columns and types.
     Inspect(Inspect),
@@ -26,16 +30,16 @@ pub(crate) enum Command {
 pub(crate) struct Convert {
     /// The file to read; compressed or not.
     pub(crate) input: PathBuf,
-    /// The Parquet file to write.
+    /// The Parquet file to write; a folder, where the rules divide rows into partitions.
     pub(crate) output: PathBuf,
     /// Print the report as one line of JSON.
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) reading: Reading,
-    /// How pages are compressed.
-    #[arg(long, value_enum, default_value_t = Codec::Snappy)]
-    pub(crate) compression: Codec,
+    /// How pages are compressed; Snappy, unless the rules say otherwise.
+    #[arg(long, value_enum)]
+    pub(crate) compression: Option<Codec>,
     /// Megabytes of a row group, compressed.
     #[arg(long, value_name = "MB")]
     pub(crate) row_group_mb: Option<usize>,
@@ -86,12 +90,18 @@ pub(crate) enum Codec {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reading")]
 pub(crate) struct Reading {
+    /// The lake.toml whose rules hold for the file, as far as no flag says otherwise.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The object that the file is, for those rules: `s3://bucket/key`, or a key alone. Its path, if nothing is said.
+    #[arg(long, value_name = "KEY", requires = "config")]
+    pub(crate) key: Option<String>,
     /// Infer no types: every column is text, and only an empty field is null.
     #[arg(long)]
     pub(crate) all_strings: bool,
-    /// What becomes of rows that do not fit.
-    #[arg(long, value_enum, default_value_t = Bad::Quarantine)]
-    pub(crate) bad_rows: Bad,
+    /// What becomes of rows that do not fit; quarantine, unless the rules say otherwise.
+    #[arg(long, value_enum)]
+    pub(crate) bad_rows: Option<Bad>,
     /// The share of rows, from 0 to 1, that may be rejected.
     #[arg(long, value_name = "RATIO")]
     pub(crate) max_rejected_ratio: Option<f64>,
@@ -172,51 +182,79 @@ fn byte_or_none(text: &str) -> Result<ByteOrNone, String> {
 }
 
 impl Reading {
-    pub(crate) fn options(&self) -> Options {
-        let setting = |given: Option<ByteOrNone>| given.map_or(Setting::Detect, |ByteOrNone(byte)| Setting::Is(byte));
-        let defaults = Options::default();
-        Options {
-            input: InputOptions { charset: self.encoding.clone(), ..defaults.input },
-            dialect: DialectOverrides {
-                delimiter: self.delimiter.clone().map(|Delimiter(bytes)| bytes),
-                quote: setting(self.quote),
-                escape: setting(self.escape),
-                comment: setting(self.comment),
-                skip_lines: self.skip_lines,
-                header_rows: self.header_rows,
-                ..DialectOverrides::default()
-            },
-            all_strings: self.all_strings,
-            null_markers: self.nulls.clone(),
-            bad_rows: match self.bad_rows {
+    /// What the flags say, and where they say nothing, the rules for this file.
+    ///
+    /// # Errors
+    /// [`Error::Config`] and [`Error::File`] where there are rules that cannot be read.
+    pub(crate) fn settings(&self, input: &Path) -> Result<Settings, Error> {
+        let mut settings = Settings::default();
+        if let Some(config) = &self.config {
+            let text = std::fs::read_to_string(config).map_err(|source| Error::File {
+                action: "read",
+                path: config.clone(),
+                source,
+            })?;
+            let rules = Rules::parse(&text).map_err(|error| Error::Config(format!("{}:{error}", config.display())))?;
+            let key = self.key.clone().unwrap_or_else(|| input.to_string_lossy().into_owned());
+            let uri = key.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
+            let (bucket, key) = uri.unwrap_or(("", &key));
+            settings = settings.under(Arc::new(rules.find(bucket, key).dataset));
+        }
+        self.apply(&mut settings.read);
+        if let Some(threads) = self.threads {
+            settings.layout.threads = threads.max(1);
+        }
+        Ok(settings)
+    }
+
+    fn apply(&self, read: &mut Options) {
+        let set = |to: &mut Setting<Option<u8>>, given: Option<ByteOrNone>| {
+            if let Some(ByteOrNone(byte)) = given {
+                *to = Setting::Is(byte);
+            }
+        };
+        let dialect = &mut read.dialect;
+        if let Some(Delimiter(bytes)) = &self.delimiter {
+            dialect.delimiter = Some(bytes.clone());
+        }
+        set(&mut dialect.quote, self.quote);
+        set(&mut dialect.escape, self.escape);
+        set(&mut dialect.comment, self.comment);
+        dialect.skip_lines = self.skip_lines.or(dialect.skip_lines);
+        dialect.header_rows = self.header_rows.or(dialect.header_rows);
+        read.input.charset = self.encoding.clone().or(read.input.charset.take());
+        read.null_markers = self.nulls.clone().or(read.null_markers.take());
+        if let Some(bad_rows) = self.bad_rows {
+            read.bad_rows = match bad_rows {
                 Bad::Quarantine => BadRows::Quarantine,
                 Bad::Rescue => BadRows::Rescue,
                 Bad::Fail => BadRows::Fail,
-            },
-            pad_short_rows: self.pad_short_rows,
-            max_rejected_ratio: self.max_rejected_ratio.unwrap_or(defaults.max_rejected_ratio),
-            threads: self.threads.unwrap_or(defaults.threads).max(1),
-            ..defaults
+            };
         }
+        read.all_strings |= self.all_strings;
+        read.pad_short_rows |= self.pad_short_rows;
+        read.max_rejected_ratio = self.max_rejected_ratio.unwrap_or(read.max_rejected_ratio);
+        read.threads = self.threads.unwrap_or(read.threads).max(1);
     }
 }
 
 impl Convert {
-    pub(crate) fn layout(&self) -> Layout {
-        let mut layout = Layout {
-            compression: match self.compression {
+    /// What the flags say, and where they say nothing, the rules for this file.
+    ///
+    /// # Errors
+    /// Those of [`Reading::settings`].
+    pub(crate) fn settings(&self) -> Result<Settings, Error> {
+        let mut settings = self.reading.settings(&self.input)?;
+        if let Some(compression) = self.compression {
+            settings.layout.compression = match compression {
                 Codec::None => Compression::None,
                 Codec::Snappy => Compression::Snappy,
                 Codec::Zstd => Compression::Zstd(3),
-            },
-            ..Layout::default()
-        };
+            };
+        }
         if let Some(mb) = self.row_group_mb {
-            layout.row_group_bytes = mb.max(1) << 20;
+            settings.layout.row_group_bytes = mb.max(1) << 20;
         }
-        if let Some(threads) = self.reading.threads {
-            layout.threads = threads.max(1);
-        }
-        layout
+        Ok(settings)
     }
 }

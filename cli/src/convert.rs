@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cleanzone_lake::{Content, Error, Progress, Settings, convert_file};
+use cleanzone_lake::{Content, Error, Progress, convert_file};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
@@ -13,9 +13,9 @@ use crate::{args::Convert, table};
 
 pub(crate) fn run(arguments: &Convert) -> Result<(), Error> {
     let begun = Instant::now();
+    let settings = arguments.settings()?;
     let progress = Progress::default();
     let bar = bar(arguments, &progress);
-    let settings = Settings { read: arguments.reading.options(), layout: arguments.layout(), ..Settings::default() };
     let result = convert_file(&arguments.input, &arguments.output, &settings, &progress);
     if let Some(bar) = bar {
         bar.finish_and_clear();

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{args::Inspect, table};
 
 pub(crate) fn run(arguments: &Inspect) -> Result<(), Error> {
-    let inspection = inspect_file(&arguments.input, &arguments.reading.options())?;
+    let inspection = inspect_file(&arguments.input, &arguments.reading.settings(&arguments.input)?)?;
     if arguments.json {
         println!("{}", json!(inspection));
     } else {

@@ -88,10 +88,10 @@ fn changed(path: &Path) -> Result<i64, Error> {
 ///
 /// # Errors
 /// [`Error::Read`] and [`Error::File`], as a conversion.
-pub fn inspect_file(input: &Path, options: &tabular::Options) -> Result<tabular::Inspection, Error> {
+pub fn inspect_file(input: &Path, settings: &Settings) -> Result<tabular::Inspection, Error> {
     let mut source = FileSource { path: input.to_owned(), progress: Progress::default() };
-    let planner = TablePlanner::without_table(Settings::default());
-    tabular::inspect(&mut source, &planner, options).map_err(Error::read)
+    let planner = TablePlanner::without_table(settings.clone());
+    tabular::inspect(&mut source, &planner, &settings.read).map_err(Error::read)
 }
 
 /// A local file that can be read more than once.
