@@ -12,7 +12,8 @@ pub struct Cleanse {
     /// Replace a text that is exactly one of these; by `None`: by null. A field without text, also one that is missing
     /// in a row that is filled up, is looked up as the empty text.
     pub map: HashMap<String, Option<String>>,
-    /// Write all letters in one case, as Unicode maps them, whatever the language.
+    /// Write all letters in one case, as Unicode maps them, whatever the language. A text that means null stays as it is:
+    /// it would mean nothing in another case.
     pub case: Option<Case>,
     /// Make null of an empty text in quotes. Without quotes it is null anyway.
     pub empty_is_null: bool,
@@ -28,8 +29,9 @@ pub enum Case {
 }
 
 impl Cleanse {
-    /// What becomes of a field's content; `None`: null. What is no UTF-8 stays as it is.
-    pub(crate) fn apply<'v>(&'v self, value: &'v [u8]) -> Option<Cow<'v, [u8]>> {
+    /// What becomes of a field's content; `None`: null. What is no UTF-8 stays as it is. `is_marker` says of a text
+    /// whether it means null.
+    pub(crate) fn apply<'v>(&'v self, value: &'v [u8], is_marker: impl Fn(&[u8]) -> bool) -> Option<Cow<'v, [u8]>> {
         let Ok(mut text) = std::str::from_utf8(value) else { return Some(Cow::Borrowed(value)) };
         if self.trim {
             text = text.trim();
@@ -42,7 +44,8 @@ impl Cleanse {
         if self.empty_is_null && text.is_empty() {
             return None;
         }
-        Some(match self.case {
+        let case = self.case.filter(|_| !is_marker(text.as_bytes()));
+        Some(match case {
             Some(Case::Lower) if text.bytes().any(|b| b.is_ascii_uppercase() || !b.is_ascii()) => {
                 Cow::Owned(text.to_lowercase().into_bytes())
             }
@@ -80,12 +83,14 @@ mod tests {
             (" ", Some("UNKNOWN")),
             ("Straße", Some("STRASSE")),
         ] {
-            let found = all.apply(value.as_bytes()).map(|v| String::from_utf8(v.into_owned()).unwrap());
+            let found =
+                all.apply(value.as_bytes(), |text| text == b"NULL").map(|v| String::from_utf8(v.into_owned()).unwrap());
             assert_eq!(found.as_deref(), expected, "{value:?}");
         }
         let lower = Cleanse { case: Some(Case::Lower), ..Cleanse::default() };
-        assert_eq!(lower.apply("ÀB c".as_bytes()).unwrap().as_ref(), "àb c".as_bytes());
-        assert_eq!(lower.apply(b"\xffA").unwrap().as_ref(), b"\xffA");
-        assert_eq!(lower.apply(b"").unwrap().as_ref(), b"");
+        assert_eq!(lower.apply(b"NULL", |text| text == b"NULL").unwrap().as_ref(), b"NULL");
+        assert_eq!(lower.apply("ÀB c".as_bytes(), |text| text == b"NULL").unwrap().as_ref(), "àb c".as_bytes());
+        assert_eq!(lower.apply(b"\xffA", |text| text == b"NULL").unwrap().as_ref(), b"\xffA");
+        assert_eq!(lower.apply(b"", |text| text == b"NULL").unwrap().as_ref(), b"");
     }
 }

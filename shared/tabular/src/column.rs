@@ -610,7 +610,9 @@ impl Run<'_, '_> {
         for (i, (start, len)) in fields.spans(self.column, self.rows.clone()).enumerate() {
             let row = first + i;
             let (value, quoted) = self.content(&fields.text[start..start + len]);
-            let value = cleanse.apply(&value).filter(|value| quoted || !value.is_empty());
+            let value = cleanse
+                .apply(&value, |text| !quoted && fields.tokens.contains(text))
+                .filter(|value| quoted || !value.is_empty());
             let parsed = value.and_then(|value| slow(self, row, &value, quoted));
             if parsed.is_none() {
                 self.nulls.push(row as u32);
@@ -665,7 +667,10 @@ impl Run<'_, '_> {
             }
             let (mut value, quoted) = self.content(&fields.text[start..start + len]);
             if let Some(cleanse) = self.cleanse {
-                match cleanse.apply(&value).filter(|value| quoted || !value.is_empty()) {
+                match cleanse
+                    .apply(&value, |text| !quoted && fields.tokens.contains(text))
+                    .filter(|value| quoted || !value.is_empty())
+                {
                     Some(cleansed) => value = Cow::Owned(cleansed.into_owned()),
                     None => continue,
                 }
@@ -709,7 +714,9 @@ impl Run<'_, '_> {
             if len > 0 || self.cleanse.is_some() {
                 let (content, quoted) = field::content(&fields.text[start..start + len], fields.grammar);
                 let value = match self.cleanse {
-                    Some(cleanse) => cleanse.apply(&content).filter(|value| quoted || !value.is_empty()),
+                    Some(cleanse) => cleanse
+                        .apply(&content, |text| !quoted && fields.tokens.contains(text))
+                        .filter(|value| quoted || !value.is_empty()),
                     None => Some(Cow::Borrowed(&*content)),
                 };
                 if let Some(value) = value
