@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::time::timeout_at;
 
 use crate::{
-    decide::{HEAD, decide},
+    decide::{Decision, HEAD, decide},
     routing::{Route, Routing},
 };
 
@@ -100,8 +100,8 @@ impl ObjectHandler for RouteFile {
         };
         let mut decision = decide(&object.key, &head, meta.size);
         if decision.route != Route::Skip && rules.declares_pii() && !is_deidentified(&meta) {
-            decision.route = Route::Quarantine;
-            decision.reason = "of a dataset with personal data, and has not been tokenized".to_owned();
+            let reason = "of a dataset with personal data, and has not been tokenized".to_owned();
+            decision = Decision { route: Route::Quarantine, reason, ..decision };
         }
         let mut routing = Routing::decided(object, &rules, &meta, decision);
         let refused = match routing.route {

@@ -7,7 +7,7 @@ use cleanzone_catalog::{
     PartitionKey, Statistics as CatalogStatistics, Table, TableName, data_type,
 };
 use cleanzone_events::ObjectCreated;
-use cleanzone_rules::{Applied, Dataset};
+use cleanzone_rules::Applied;
 use cleanzone_storage::{
     Error as StorageError, Location, ObjectMeta, ObjectReader, ObjectStore, Pin, Precondition, WriteOptions,
 };
@@ -188,8 +188,10 @@ impl Lake {
             report,
         };
         match self.settings.mode {
-            Mode::Replace | Mode::Append => self.publish(begin, &names, record, parts, staged, deadline).await,
-            Mode::OverwritePartitions => self.overwrite(begin, &names, record, parts, staged, deadline).await,
+            Mode::Replace | Mode::Append => {
+                Box::pin(self.publish(begin, &names, record, parts, staged, deadline)).await
+            }
+            Mode::OverwritePartitions => Box::pin(self.overwrite(begin, &names, record, parts, staged, deadline)).await,
         }
     }
 
@@ -363,11 +365,7 @@ impl Lake {
     fn shape(&self, table: &TableName) -> String {
         let Settings { layout, read, evolution, partition_by, context, dataset, .. } = &self.settings;
         let (compression, bad_rows) = (layout.compression, read.bad_rows);
-        let mut shape = format!("{table} {compression:?} {bad_rows:?} {evolution:?} {partition_by:?} {context:?}");
-        if **dataset != Dataset::default() {
-            shape += &format!(" {dataset:?}");
-        }
-        shape
+        format!("{table} {compression:?} {bad_rows:?} {evolution:?} {partition_by:?} {context:?} {dataset:?}")
     }
 
     /// The report, where the record shows that there is nothing left to do.

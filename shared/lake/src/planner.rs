@@ -7,7 +7,7 @@ use cleanzone_catalog::{Reading, Table, TableName, Wanted, data_type, expect};
 use cleanzone_rules::Column as Rule;
 use cleanzone_tabular::{ColumnPlan, Header, Misfit, Planner, RESCUED, Role, SinkError};
 
-use crate::{Error, Settings, Transform, naming::column_names, rules::cleanse, settings::Evolution};
+use crate::{Error, PartitionBy, Settings, Transform, naming::column_names, rules::cleanse, settings::Evolution};
 
 /// Names columns as the rules and the table do, and makes the table's types the contract.
 #[derive(Debug)]
@@ -116,8 +116,9 @@ impl TablePlanner {
     /// What the table says of each column, in addition.
     fn under_table(&self, mut plans: Vec<ColumnPlan>) -> Result<Vec<ColumnPlan>, SinkError> {
         for plan in plans.iter_mut().filter(|plan| plan.role == Role::Keep) {
-            if let Some(key) = self.key(&plan.name) {
-                plan.declared = Some(plan.declared.take().or(key).unwrap_or(DataType::Utf8));
+            if let Some(by) = self.key(&plan.name) {
+                let declared = plan.declared.take().or_else(|| self.key_type(by));
+                plan.declared = Some(declared.unwrap_or(DataType::Utf8));
             }
         }
         let ours = |plan: &ColumnPlan| plan.role == Role::Keep && self.key(&plan.name).is_none();
@@ -145,12 +146,16 @@ impl TablePlanner {
         Ok(plans)
     }
 
-    /// Whether a column is a partition key itself, and of which type the table has it.
-    fn key(&self, name: &str) -> Option<Option<DataType>> {
-        let by = self.settings.partition_by.iter();
-        let by = by.filter(|by| by.transform == Transform::Identity).find(|by| by.column == name)?;
+    /// The partition key that a column is itself, if it is one.
+    fn key(&self, name: &str) -> Option<&PartitionBy> {
+        let mut keys = self.settings.partition_by.iter().filter(|by| by.transform == Transform::Identity);
+        keys.find(|by| by.column == name)
+    }
+
+    /// The type that the table has a key in.
+    fn key_type(&self, by: &PartitionBy) -> Option<DataType> {
         let keys = self.table.iter().flat_map(|table| &table.partition_keys);
-        Some(keys.filter(|key| key.is_called(&by.name)).find_map(|key| data_type(&key.hive_type)))
+        keys.filter(|key| key.is_called(&by.name)).find_map(|key| data_type(&key.hive_type))
     }
 
     /// Whether a table that is still to be made has no columns but those that are declared.

@@ -62,8 +62,8 @@ impl Settings {
         if !dataset.partition_by.is_empty() {
             settings.partition_by = dataset.partition_by.iter().map(|by| partition_by(by, &dataset)).collect();
         }
-        or(&mut settings.context.ingested_at, &dataset.context.ingested_at);
-        or(&mut settings.context.source_key, &dataset.context.source_key);
+        or(&mut settings.context.ingested_at, dataset.context.ingested_at.as_ref());
+        or(&mut settings.context.source_key, dataset.context.source_key.as_ref());
         read_under(&mut settings.read, &dataset);
         settings.dataset = dataset;
         settings
@@ -93,7 +93,7 @@ fn read_under(read: &mut tabular::Options, dataset: &Dataset) {
         };
     }
     read.max_rejected_ratio = dataset.max_rejected_ratio.unwrap_or(read.max_rejected_ratio);
-    or(&mut read.row_number, &dataset.context.source_row);
+    or(&mut read.row_number, dataset.context.source_row.as_ref());
     if let Some(duplicates) = &dataset.duplicates {
         read.duplicates = Some(tabular::Duplicates {
             by: duplicates.by.clone(),
@@ -110,22 +110,24 @@ fn read_under(read: &mut tabular::Options, dataset: &Dataset) {
         // Parsed as one character of ASCII.
         Some(Mark::Is(c)) => *to = Setting::Is(u8::try_from(c).ok()),
     };
-    or(&mut read.input.charset, &format.encoding);
-    or(&mut read.dialect.delimiter, &format.delimiter.as_ref().map(|delimiter| delimiter.as_bytes().to_vec()));
+    or(&mut read.input.charset, format.encoding.as_ref());
+    let delimiter = format.delimiter.as_ref().map(|delimiter| delimiter.as_bytes().to_vec());
+    or(&mut read.dialect.delimiter, delimiter.as_ref());
     mark(&mut read.dialect.quote, format.quote);
     mark(&mut read.dialect.escape, format.escape);
     mark(&mut read.dialect.comment, format.comment);
-    or(&mut read.dialect.skip_lines, &format.skip_lines);
+    or(&mut read.dialect.skip_lines, format.skip_lines.as_ref());
     // Names that are given are those of a file that has none.
-    or(&mut read.dialect.header_rows, &format.header_rows.or(format.columns.as_ref().map(|_| 0)));
-    or(&mut read.null_markers, &format.null);
+    let header_rows = format.header_rows.or(format.columns.as_ref().map(|_| 0));
+    or(&mut read.dialect.header_rows, header_rows.as_ref());
+    or(&mut read.null_markers, format.null.as_ref());
     read.pad_short_rows = format.pad_short_rows.unwrap_or(read.pad_short_rows);
 }
 
 /// Takes over what is given.
-fn or<T: Clone>(setting: &mut Option<T>, given: &Option<T>) {
-    if given.is_some() {
-        setting.clone_from(given);
+fn or<T: Clone>(setting: &mut Option<T>, given: Option<&T>) {
+    if let Some(given) = given {
+        *setting = Some(given.clone());
     }
 }
 
