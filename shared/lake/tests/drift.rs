@@ -36,7 +36,7 @@ fn file(day: usize, draw: &mut impl FnMut(usize) -> usize) -> String {
     for row in 0..rows {
         let value = |column: &str| match column {
             "id" => format!("{}", day * ROWS + row),
-            _ if column == empty && day % 7 == 0 => String::new(),
+            _ if column == empty && day.is_multiple_of(7) => String::new(),
             "amount" if day < 120 => format!("{}", day + row),
             "amount" if day < 300 => format!("{}.{}", day, row + 1),
             "amount" => ["n/a", "12", "1.5"][row % 3].to_owned(),
@@ -44,7 +44,7 @@ fn file(day: usize, draw: &mut impl FnMut(usize) -> usize) -> String {
             "day" => format!("{:02}.{:02}.2026", row + 13, day % 12 + 1),
             "flag" => ["true", "false"][row % 2].to_owned(),
             "weight" => format!("{row}.5"),
-            "code" => format!("{:03}", row),
+            "code" => format!("{row:03}"),
             column => format!("{column} {row}"),
         };
         let fields: Vec<String> = columns.iter().map(|column| value(column)).collect();
