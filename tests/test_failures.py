@@ -84,7 +84,8 @@ def failed(zone: Zone, side_door: SideDoor) -> dict[str, Failed]:
             name = "cleanzone-tests-" + case.copy.replace(":", "-")
             if case.copy == "nowhere":
                 bucket = "cleanzone-tests-nowhere"
-                settings = {"environment": {"CLEAN_BUCKET": bucket}, "policy": {zone.clean: bucket}}
+                environment = {"CLEAN_BUCKET": bucket, "LAKE_CONFIG": f"s3://{bucket}/lake.toml"}
+                settings = {"environment": environment, "policy": {zone.clean: bucket}}
             else:
                 settings = {"without": case.copy}
             prefix = side_door.direct(name, side_door.copy(name, **settings))

@@ -29,7 +29,7 @@ SILENCE = 4
 
 
 def test_the_stack_says_what_its_way_in_has(way: Way):
-    everywhere = {"LandingBucketName", "CleanBucketName", "CsvToParquetFunctionName"}
+    everywhere = {"LandingBucketName", "CleanBucketName", "CsvToParquetFunctionName", "LakeConfigUri"}
     outputs = way.zone.outputs.keys() - everywhere - {"FailureTopicArn", "FailureQueueUrl"}
     assert (
         outputs

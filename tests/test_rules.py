@@ -92,9 +92,8 @@ def test_a_broken_version_changes_nothing_and_raises_an_alarm(zone: Zone, databa
     metrics = [json.loads(line) for line in zone.log.lines() if '"StaleRules"' in line]
     [told] = [m for m in metrics if m.get("key") == upload.key and m["FunctionName"] == zone.function]
     assert told["StaleRules"] == 1
-    [error] = {
-        line["error"] for line in map(json.loads, zone.log.lines()) if "lake.toml is broken" in line.get("message", "")
-    }
+    lines = [json.loads(line) for line in zone.log.lines() if "lake.toml is broken" in line]
+    [error] = {line["error"] for line in lines}
     assert "3:1" in error and "did you mean `table`" in error
 
 

@@ -45,7 +45,19 @@ def told(zone: Zone, upload: Upload) -> Failure:
 CONVERTED = ["Check File Extension", "Choose Route", "Process CSV", "Success"]
 TOLD = ["Describe Failure", "Write Notice", "SNS Publish"]
 REJECTED = ["Check File Extension", "Choose Route", "Invalid File Format", *TOLD]
+QUARANTINED = ["Check File Extension", "Choose Route", "Personal Data", *TOLD]
 FAILED = ["Check File Extension", "Choose Route", "Process CSV", *TOLD]
+
+
+def test_personal_data_is_put_aside_and_told(workflow: Workflow, database: str):
+    zone = workflow.zone
+    zone.rule(f'match = "{database}/people/*"\ncolumns.email.pii = "token"')
+    upload = zone.land(f"{database}/people/a.csv", csv("id,email", "1,sentinel@example.org"))
+    execution = workflow.of(upload)
+    assert (execution.status, path(execution), execution.error) == ("FAILED", QUARANTINED, "PiiNotTokenized")
+    assert "sentinel" not in execution.cause + told(zone, upload).body
+    assert zone.read(f"s3://{upload.bucket}/_quarantine/{upload.key}") == zone.read(upload.uri)
+    assert not zone.has_database(database)
 
 
 # Every path, each with every kind of name.

@@ -1,0 +1,85 @@
+"""Files of one table that never look alike, landing at once in any order: what there is can be queried, and every row is
+somewhere."""
+
+import csv as csv_files
+import io
+import random
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from zone import Zone, csv
+
+FILES, ROWS = 48, 20
+
+
+def drifting(seed: int) -> dict[str, str]:
+    """Columns come and go, change places, case and content."""
+    draw = random.Random(seed)  # noqa: S311
+    files = {}
+    for n in range(FILES):
+        columns = ["id", "amount", "day", *draw.sample(["note", "flag", "code", f"new_{n % 5}"], draw.randint(0, 4))]
+        draw.shuffle(columns)
+
+        def value(column: str, row: int, n: int = n) -> str:
+            match column:
+                case "id":
+                    return str(n * ROWS + row)
+                case "amount":
+                    return [str(row), f"{row}.5", "n/a" if row == 3 else f"{row}.25"][n * 3 // FILES]
+                case "day":
+                    return f"2026-11-{row % 28 + 1:02}" if n % 2 else f"{row % 28 + 1:02}.11.2026"
+                case "code":
+                    return f"{row:03}"
+                case "flag":
+                    return "true" if row % 2 else ""
+            return f"{column} {row}" if n % 6 else ""
+
+        rows = 0 if n % 16 == 15 else ROWS
+        header = [column.upper() if n % 7 == 0 else column for column in columns]
+        files[f"{n:02}.csv"] = csv(
+            ",".join(header), *(",".join(value(column, row) for column in columns) for row in range(rows))
+        )
+    return files
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_files_that_drift_end_in_one_table(zone: Zone, database: str, seed: int):
+    zone.rule(
+        f'match = "{database}/t/*"\nmax_rejected_ratio = 0.3\n'
+        'columns.amount = { type = "double", on_misfit = "sibling" }\n'
+        'columns.day = { type = "date", on_misfit = "sibling" }\ncolumns.code.type = "string"'
+    )
+    files = list(drifting(seed).items())
+    random.Random(seed).shuffle(files)  # noqa: S311
+    with ThreadPoolExecutor(8) as crowd:
+        uploads = list(crowd.map(lambda file: zone.land(f"{database}/t/{file[0]}", file[1]), files))
+    reports = [zone.converted(upload) for upload in uploads]
+
+    rejected = {
+        int(row["raw"].split(",")[0])
+        for report in reports
+        if "rejected_path" in report
+        for row in csv_files.DictReader(io.StringIO(zone.read(report["rejected_path"]).decode()))
+    }
+    ids = [int(id) for (id,) in zone.query(f'SELECT id FROM "{database}".t')]  # noqa: S608
+    landed = sum(report["records"] for report in reports)
+    assert len(ids) == len(set(ids)) == sum(report["rows"] for report in reports)
+    assert (len(ids) + len(rejected), not rejected) == (landed, True)
+    columns = zone.columns(database, "t")
+    assert (
+        columns.items()
+        >= {
+            "id": "bigint",
+            "amount": "double",
+            "amount_string": "string",
+            "day": "date",
+            "day_date": "date",
+            "code": "string",
+            "new_0": "string",
+        }.items()
+    )
+    # No row has both, and none has neither.
+    [[both]] = zone.query(
+        f'SELECT count(*) FROM "{database}".t WHERE (day IS NULL) = (day_date IS NULL)'  # noqa: S608
+    )
+    assert both == "0"
