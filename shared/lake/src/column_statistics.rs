@@ -7,9 +7,9 @@
 //! taken away from them: after a replacement they are bounds, which may be wider than what is left.
 //!
 //! Planners take them as estimates, so that is good enough; nobody may answer a query from them, and the catalog does
-//! not say `COLUMN_STATS_ACCURATE`. They are those of the whole table, also where it has partitions: Glue computes its
-//! own so too (<https://docs.aws.amazon.com/glue/latest/dg/column-statistics.html>), and Athena's optimiser reads those
-//! (<https://docs.aws.amazon.com/athena/latest/ug/cost-based-optimizer.html>).
+//! not say `COLUMN_STATS_ACCURATE`. They are those of the whole table, also where it has partitions: so are those that
+//! Glue's own tasks compute (<https://docs.aws.amazon.com/glue/latest/dg/column-statistics.html>), which Athena's
+//! optimiser plans with (<https://docs.aws.amazon.com/athena/latest/ug/cost-based-optimizer.html>).
 //!
 //! Of text, no value is kept, only lengths and hashes' leading zeros. Timestamps and binary columns have no statistics
 //! in Glue, and columns that say where rows come from have the same value throughout a file: they are left out.
@@ -190,7 +190,8 @@ impl Sums {
     }
 
     fn negative(self) -> Self {
-        Self { values: -self.values, bytes: -self.bytes, trues: -self.trues }
+        let negative = i64::saturating_neg;
+        Self { values: negative(self.values), bytes: negative(self.bytes), trues: negative(self.trues) }
     }
 }
 
@@ -220,7 +221,7 @@ impl Tally {
         let mut change = self.clone();
         if let Some(before) = before {
             let columns = before.columns.iter().map(|(name, sums)| (name.clone(), sums.negative())).collect();
-            change.add(&Self { rows: -before.rows, columns });
+            change.add(&Self { rows: before.rows.saturating_neg(), columns });
         }
         change
     }

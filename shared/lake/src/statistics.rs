@@ -311,9 +311,13 @@ impl Book {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{Int64Array, RecordBatch};
     use proptest::prelude::*;
 
     use super::*;
+    use crate::column_statistics::Gatherer;
 
     fn counts(rows: u64) -> Counts {
         Counts { rows, files: u64::from(rows > 0), bytes: rows * 10 }
@@ -321,6 +325,16 @@ mod tests {
 
     fn ledger(parts: &[(&str, u64)]) -> Ledger {
         Ledger::new(parts.iter().map(|(folder, rows)| ((*folder).to_owned(), counts(*rows))).collect())
+    }
+
+    /// Of a column of numbers, as many as there are rows.
+    fn columns(ledger: &Ledger) -> Gathered {
+        let rows: u64 = ledger.parts.values().map(|counts| counts.rows).sum();
+        let numbers: Int64Array = (0..rows.cast_signed()).collect();
+        let batch = RecordBatch::try_from_iter([("n", Arc::new(numbers) as _)]).unwrap();
+        let mut gatherer = Gatherer::new(&batch.schema());
+        gatherer.add(&batch);
+        gatherer.finish()
     }
 
     fn enter(total: &mut BTreeMap<String, Total>, ledger: &Ledger) {
@@ -364,18 +378,49 @@ mod tests {
         assert_eq!(total.entries.back().map(String::as_str), Some("999"));
     }
 
+    #[test]
+    fn what_the_columns_are_like_is_entered_once_for_each_place() {
+        let first = ledger(&[("a/", 5)]);
+        let gathered = columns(&first);
+        let mut first = first.with_columns(Some(gathered.clone()));
+        first.follow(None, "1");
+        // A redelivery that takes over before anything was entered.
+        let mut again = ledger(&[("a/", 5)]).with_columns(Some(gathered.clone()));
+        again.follow(Some(&first), "2");
+        assert_eq!(again.pending, first.pending);
+        // A version that is not gathered from takes away what adds up.
+        again.settle();
+        let mut other = ledger(&[("a/", 5)]);
+        other.follow(Some(&again), "3");
+        let mut document = Columns::default();
+        for entry in first.pending.iter().chain(&other.pending) {
+            document.gathered.merge(entry.columns.as_ref().unwrap());
+        }
+        assert!(document.gathered.tally.is_empty());
+        assert_eq!(document.gathered.traits, gathered.traits);
+    }
+
     proptest! {
         #[test]
         fn whoever_enters_and_however_often_the_last_one_is_what_counts(
             steps in prop::collection::vec((prop::collection::btree_map("[a-c]/", 0_u64..9, 0..3), any::<bool>(), any::<bool>()), 1..20)
         ) {
-            let mut totals = BTreeMap::new();
+            let (mut totals, mut document) = (BTreeMap::new(), Columns::default());
+            let mut enter_all = |totals: &mut BTreeMap<String, Total>, ledger: &Ledger| {
+                enter(totals, ledger);
+                for entry in &ledger.pending {
+                    let change: Vec<_> = entry.columns.iter().map(|columns| (entry.id.as_str(), columns)).collect();
+                    learn(&mut document.entries, &change, |change| document.gathered.merge(change));
+                }
+            };
             let mut place: Option<Ledger> = None;
             for (i, (parts, enters, says_so)) in steps.iter().enumerate() {
                 let mut next = Ledger::new(parts.iter().map(|(f, rows)| (f.clone(), counts(*rows))).collect());
+                let gathered = columns(&next);
+                next = next.with_columns(Some(gathered));
                 next.follow(place.as_ref(), &i.to_string());
                 if *enters {
-                    enter(&mut totals, &next);
+                    enter_all(&mut totals, &next);
                     if *says_so {
                         next.settle();
                     }
@@ -383,7 +428,8 @@ mod tests {
                 place = Some(next);
             }
             let last = place.unwrap();
-            enter(&mut totals, &last);
+            enter_all(&mut totals, &last);
+            prop_assert!(document.gathered.tally.since(Some(&last.tally)).is_empty());
             for (folder, total) in &totals {
                 prop_assert_eq!(total.counts, last.parts.get(folder).copied().unwrap_or_default());
             }
