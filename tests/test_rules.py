@@ -152,3 +152,29 @@ def test_personal_data_that_has_not_been_tokenized_never_reaches_the_lake(zone: 
     assert not zone.has_database(database)
     # Of the other tables it says nothing.
     zone.convert(f"{database}/pets/a.csv", csv("id,email", "1,none"))
+
+
+def test_the_catalog_knows_how_much_there_is(zone: Zone, database: str):
+    zone.rule(f'match = "{database}/t/*"\nstatistics = "columns"\npartition_by = ["day"]')
+    zone.convert(f"{database}/t/a.csv", csv("day,n,s", "1,1,xy", "1,2,x", "2,,"))
+    zone.convert(f"{database}/t/b.csv", csv("day,n,s", "2,7,abcd"))
+
+    def numbers(parameters: dict) -> tuple:
+        return tuple(int(parameters[name]) for name in ("numRows", "recordCount", "numFiles"))
+
+    assert numbers(zone.table(database, "t")["Parameters"]) == (4, 4, 3)
+    partitions = zone.glue.get_partitions(DatabaseName=database, TableName="t")["Partitions"]
+    assert {p["Values"][0]: numbers(p["Parameters"]) for p in partitions} == {"1": (2, 2, 1), "2": (2, 2, 2)}
+    found = zone.glue.get_column_statistics_for_table(DatabaseName=database, TableName="t", ColumnNames=["n", "s"])
+    data = {column["ColumnName"]: column["StatisticsData"] for column in found["ColumnStatisticsList"]}
+    assert data["n"]["LongColumnStatisticsData"] == {
+        "MinimumValue": 1,
+        "MaximumValue": 7,
+        "NumberOfNulls": 1,
+        "NumberOfDistinctValues": 3,
+    }
+    assert data["s"]["StringColumnStatisticsData"]["MaximumLength"] == 4
+
+    # Another version takes the place of its rows.
+    zone.convert(f"{database}/t/b.csv", csv("day,n,s", "2,7,abcd", "2,8,e"))
+    assert numbers(zone.table(database, "t")["Parameters"]) == (5, 5, 3)

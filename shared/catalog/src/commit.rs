@@ -2,7 +2,7 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     fmt,
     hash::{DefaultHasher, Hash, Hasher},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -24,6 +24,10 @@ const REMEMBERED: usize = 100_000;
 /// For how long it remembers them: whoever drops a partition, or a table, by hand waits no longer for the next file
 /// to bring it back.
 const MEMORY: Duration = Duration::from_mins(5);
+
+/// For how long a table is taken to be as it was read last. A conversion takes longer between reading a table and
+/// finding that it need not change it, so this widens no race; and of a burst of small files few have to ask.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// A random number in `0.0..1.0`, anew with each call.
 pub type Jitter = Box<dyn Fn() -> f64 + Send + Sync>;
@@ -81,6 +85,7 @@ pub struct Committer {
     catalog: Arc<dyn Catalog>,
     jitter: Jitter,
     known: Mutex<Known>,
+    tables: Mutex<HashMap<TableName, (Table, Instant)>>,
 }
 
 impl fmt::Debug for Committer {
@@ -97,12 +102,44 @@ impl Committer {
 
     /// A committer whose pauses are as random as `jitter`.
     pub fn with_jitter(catalog: Arc<dyn Catalog>, jitter: Jitter) -> Self {
-        Self { catalog, jitter, known: Mutex::new(Known::new()) }
+        Self { catalog, jitter, known: Mutex::new(Known::new()), tables: Mutex::default() }
     }
 
     /// The catalog.
     pub fn catalog(&self) -> &Arc<dyn Catalog> {
         &self.catalog
+    }
+
+    /// A table, as it was at most a second ago; `None` where there is none now.
+    ///
+    /// # Errors
+    /// [`Error::Call`] where the catalog failed.
+    pub async fn table(&self, name: &TableName) -> Result<Option<Table>> {
+        let known = self.tables().get(name).filter(|(_, read)| read.elapsed() < FRESH).map(|(table, _)| table.clone());
+        if known.is_some() {
+            return Ok(known);
+        }
+        self.read(name).await
+    }
+
+    /// A table, as it is now.
+    ///
+    /// # Errors
+    /// [`Error::Call`] where the catalog failed.
+    pub async fn read(&self, name: &TableName) -> Result<Option<Table>> {
+        // Before the answer: it may be older than its arrival.
+        let asked = Instant::now();
+        let table = self.catalog.table(name).await?;
+        let mut tables = self.tables();
+        tables.retain(|_, (_, read)| read.elapsed() < FRESH);
+        if let Some(table) = &table {
+            tables.insert(name.clone(), (table.clone(), asked));
+        }
+        Ok(table)
+    }
+
+    fn tables(&self) -> MutexGuard<'_, HashMap<TableName, (Table, Instant)>> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes the table, and the partitions, such that they list everything in the file. Best before the file is
@@ -122,6 +159,9 @@ impl Committer {
     pub async fn commit(&self, commit: Commit<'_>) -> Result<Committed> {
         let mut race = Race::new(commit.name, commit.patience, &self.jitter);
         let mut done = self.commit_table(&commit, &mut race).await?;
+        if done.created || !done.changes.is_empty() || race.lost > 0 {
+            self.tables().remove(commit.name);
+        }
         let grown = !done.added.is_empty() || !done.promoted.is_empty() || !done.widened.is_empty();
         if grown && !done.table.partition_keys.is_empty() {
             self.refresh_partitions(commit.name, &mut done, &mut race).await?;
@@ -143,6 +183,8 @@ impl Committer {
         patience: Duration,
     ) -> Result<bool> {
         let mut race = Race::new(name, patience, &self.jitter);
+        // It will be another version.
+        self.tables().remove(name);
         loop {
             match self.catalog.set_statistics(name, statistics).await? {
                 Written::Done => return Ok(true),

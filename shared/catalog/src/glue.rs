@@ -35,8 +35,9 @@ const AT_ONCE: usize = 8;
 ///
 /// The IAM actions it uses, on the catalog, its databases and tables: `glue:GetTable`, `glue:CreateDatabase`,
 /// `glue:CreateTable`, `glue:UpdateTable`, `glue:BatchGetPartition`, `glue:GetPartitions`,
-/// `glue:BatchCreatePartition`, `glue:BatchUpdatePartition`; and, for statistics of columns, `glue:UpdatePartition` and
-/// `glue:GetPartition`. Databases are never listed, so their number does not matter.
+/// `glue:BatchCreatePartition`, `glue:BatchUpdatePartition`; and, for statistics of columns,
+/// `glue:UpdateColumnStatisticsForTable` beside `glue:UpdateTable`, and of those of partitions `glue:UpdatePartition`
+/// and `glue:GetPartition`. Databases are never listed, so their number does not matter.
 ///
 /// The client's own retries cover throttling and failures that pass; what is left is told by its name.
 #[derive(Clone, Debug)]

@@ -50,6 +50,30 @@ async fn nothing_new_costs_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_table_is_read_once_a_second_and_after_each_change() {
+    let catalog = Arc::new(MemoryCatalog::new());
+    let (committer, name) = (committer(&catalog), orders());
+    assert_eq!(committer.table(&name).await.unwrap(), None);
+    commit(&committer, &name, &file(&[("id", Some(DataType::Int64))]), &[], None).await.unwrap();
+    let reads = catalog.calls(Call::Table);
+    for _ in 0..10 {
+        let seen = committer.table(&name).await.unwrap();
+        commit(&committer, &name, &file(&[("id", Some(DataType::Int64))]), &[], seen).await.unwrap();
+    }
+    assert_eq!(catalog.calls(Call::Table), reads + 1);
+    // A second one, which remembers the table as it was, adds to what the first has added.
+    let seen = committer.table(&name).await.unwrap();
+    let other = self::committer(&catalog);
+    commit(&other, &name, &file(&[("a", Some(DataType::Int64))]), &[], None).await.unwrap();
+    commit(&committer, &name, &file(&[("b", Some(DataType::Int64))]), &[], seen).await.unwrap();
+    assert_eq!(committer.table(&name).await.unwrap().unwrap().columns.len(), 3);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let reads = catalog.calls(Call::Table);
+    committer.table(&name).await.unwrap();
+    assert_eq!(catalog.calls(Call::Table), reads + 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_remembered_is_forgotten_in_time() {
     let catalog = Arc::new(MemoryCatalog::new());
     let (committer, name) = (committer(&catalog), orders());

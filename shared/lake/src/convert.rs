@@ -8,6 +8,7 @@ use cleanzone_tabular::{self as tabular, Origin, Planner, Source};
 
 use crate::{
     Error,
+    column_statistics::Gathered,
     context::Provenance,
     partition::Partitioning,
     report::{ColumnReport, Content},
@@ -24,6 +25,8 @@ pub(crate) struct Target {
     pub(crate) no_evidence: NoEvidence,
     /// Whether a file is written even if there is no row, where nothing is partitioned by.
     pub(crate) even_empty: bool,
+    /// Whether it is gathered what the values of the columns are like.
+    pub(crate) column_statistics: bool,
     pub(crate) partitioning: Partitioning,
     pub(crate) provenance: Provenance,
 }
@@ -38,6 +41,8 @@ pub(crate) struct Converted {
     pub(crate) files: Vec<WrittenFile>,
     /// Bytes of Parquet.
     pub(crate) bytes: u64,
+    /// What the values of the columns are like, where that was asked for and there were rows.
+    pub(crate) gathered: Option<Gathered>,
 }
 
 /// A column as the table gets it.
@@ -89,7 +94,7 @@ pub(crate) fn convert<F: Files>(
             }
         }
         let bytes = written.files.iter().map(|file| file.bytes).sum();
-        Ok(Converted { content, columns, files: written.files, bytes })
+        Ok(Converted { content, columns, files: written.files, bytes, gathered: written.gathered })
     })();
     if result.is_err() {
         files.discard()?;

@@ -16,6 +16,7 @@ use tokio::{runtime::Handle, time::Instant};
 use crate::{
     Error,
     bridge::Bridge,
+    column_statistics::Gathered,
     context::Provenance,
     convert::{Converted, Target, convert},
     naming::{Naming, folder_values, sanitise},
@@ -30,7 +31,7 @@ use crate::{
     rules::is_deidentified,
     settings::{Mode, Settings, Statistics},
     sink::{FileKind, NoEvidence},
-    statistics::{Book, Counts, Figures, Ledger},
+    statistics::{Book, Counts, Entered, Figures, Ledger},
 };
 
 /// For how long a table that others write to is tried.
@@ -157,7 +158,7 @@ impl Lake {
         }
         // A further reading opens the source again.
         let (mut reader, mut rereads) = (Some(reader), 0);
-        let (converted, staged, committed) = loop {
+        let (mut converted, staged, committed) = loop {
             let (converted, staged) = self.files(reader.take(), &begin, &names, deadline).await?;
             match in_time(deadline, self.commit(&converted, &begin, &names, deadline)).await {
                 Ok(committed) => break (converted, staged, committed),
@@ -165,7 +166,7 @@ impl Lake {
                 Err(Error::Catalog(CatalogError::Reread { .. })) if rereads < TRIES => {
                     rereads += 1;
                     abort_all(without_kinds(staged)).await;
-                    begin.table = self.committer.catalog().table(&names.table).await?;
+                    begin.table = self.committer.read(&names.table).await?;
                 }
                 Err(error) => {
                     abort_all(without_kinds(staged)).await;
@@ -174,6 +175,7 @@ impl Lake {
             }
         };
         let parts = parts(&converted, &names.keys);
+        let columns = converted.gathered.take();
         let report =
             names.report(&begin.source, converted, &staged, committed.as_ref().map(in_words).unwrap_or_default());
         let record = Record {
@@ -189,7 +191,7 @@ impl Lake {
         };
         match self.settings.mode {
             Mode::Replace | Mode::Append => {
-                Box::pin(self.publish(begin, &names, record, parts, staged, deadline)).await
+                Box::pin(self.publish(begin, &names, record, (parts, columns), staged, deadline)).await
             }
             Mode::OverwritePartitions => Box::pin(self.overwrite(begin, &names, record, parts, staged, deadline)).await,
         }
@@ -201,14 +203,14 @@ impl Lake {
         begin: Beginning,
         names: &Names,
         mut record: Record,
-        parts: BTreeMap<String, Counts>,
+        (parts, columns): (BTreeMap<String, Counts>, Option<Gathered>),
         staged: StagedList,
         deadline: Option<Instant>,
     ) -> Result<Report, Error> {
         let report = record.report.clone();
         let book = self.book(names);
         if book.is_some() {
-            record.ledger = Ledger::new(parts);
+            record.ledger = Ledger::new(parts).with_columns(columns);
         }
         let publication = Publication {
             store: self.store.clone(),
@@ -219,8 +221,8 @@ impl Lake {
             deadline,
         };
         match publication.run(begin.record, begin.first, without_kinds(staged)).await? {
-            Published::Done(figures) => {
-                self.record_statistics(names, figures.as_ref()).await?;
+            Published::Done(entered) => {
+                let figures = self.record_statistics(names, entered).await?;
                 Ok(Report { holds: figures, ..report })
             }
             Published::Superseded => {
@@ -250,11 +252,11 @@ impl Lake {
             let taken = taken?;
             show(&*self.store, &names.commit, &mut rejected, &Unrivalled).await?;
             let entries = taken.ledgers.iter().flat_map(|held| &held.ledger().pending);
-            let figures = match self.book(names) {
+            let entered = match self.book(names) {
                 Some(book) => book.enter(&*self.store, entries).await?,
                 None => None,
             };
-            self.record_statistics(names, figures.as_ref()).await?;
+            let figures = self.record_statistics(names, entered).await?;
             overwrite.settle(taken.ledgers).await?;
             record.report.give_up(&self.settings.clean_bucket, &taken.superseded, &parts);
             record.complete = true;
@@ -284,7 +286,7 @@ impl Lake {
     fn book(&self, names: &Names) -> Option<Book> {
         match self.settings.statistics {
             Statistics::Off => None,
-            Statistics::Counts => Some(Book::new(&self.settings.clean_bucket, &names.table)),
+            Statistics::Counts | Statistics::Columns => Some(Book::new(&self.settings.clean_bucket, &names.table)),
         }
     }
 
@@ -299,7 +301,7 @@ impl Lake {
     ) -> Result<Option<(Box<dyn ObjectReader>, Beginning)>, Error> {
         let pin = Pin { version: source.version_id.clone(), etag: source.etag.clone() };
         let open = self.store.open(at, &pin);
-        let lookup = async { Ok::<_, Error>(self.committer.catalog().table(table).await?) };
+        let lookup = async { Ok::<_, Error>(self.committer.table(table).await?) };
         let (reader, table, known) = match self.settings.mode {
             // The names of the outputs do not depend on the version: everything can be asked for at once.
             Mode::Replace => {
@@ -430,12 +432,15 @@ impl Lake {
         Ok(each(keys, is_visible).await?.into_iter().all(|visible| visible))
     }
 
-    /// Tells the catalog how much the table holds.
-    async fn record_statistics(&self, names: &Names, figures: Option<&Figures>) -> Result<(), Error> {
-        let Some(figures) = figures else { return Ok(()) };
-        let statistics = names.statistics(figures);
+    /// Tells the catalog how much the table holds, and what its columns are like.
+    async fn record_statistics(&self, names: &Names, entered: Option<Entered>) -> Result<Option<Figures>, Error> {
+        let Some(Entered { figures, columns }) = entered else { return Ok(None) };
+        let statistics = names.statistics(&figures);
         self.committer.record_statistics(&names.table, &statistics, PATIENCE).await?;
-        Ok(())
+        if !columns.is_empty() {
+            self.committer.record_column_statistics(&names.table, None, &columns, PATIENCE).await?;
+        }
+        Ok(Some(figures))
     }
 
     /// Converts the source into files that are complete but not visible.
@@ -471,6 +476,7 @@ impl Lake {
             metadata: lineage(names, &begin.source),
             no_evidence: NoEvidence::LeaveOut,
             even_empty: false,
+            column_statistics: self.settings.keeps_column_statistics(),
             partitioning: Partitioning {
                 by: partition_by.clone(),
                 most: self.settings.layout.max_partitions,

@@ -7,6 +7,7 @@
 //! however many there are. What cannot be converted is kept in a [`Quarantine`]. [`convert_file`] does the same from one local file to another.
 
 mod bridge;
+mod column_statistics;
 mod context;
 mod convert;
 mod document;

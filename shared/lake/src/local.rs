@@ -63,6 +63,7 @@ pub fn convert_file(
         metadata: vec![("cleanzone.source.key".to_owned(), input.to_string_lossy().into_owned())],
         no_evidence: NoEvidence::Write,
         even_empty: true,
+        column_statistics: false,
         partitioning: Partitioning { by: partition_by.clone(), most: layout.max_partitions, folder_bytes: MAX_KEY },
         provenance: Provenance {
             names: context.clone(),

@@ -22,7 +22,7 @@ use crate::{
     lake::in_time,
     record::{Record, Version, hash},
     remote::abort_all,
-    statistics::{Book, Figures},
+    statistics::{Book, Entered},
 };
 
 /// User metadata of every object that a conversion writes: which conversion that was.
@@ -39,7 +39,7 @@ pub(crate) const FEW: usize = 16;
 #[derive(Debug, PartialEq)]
 pub(crate) enum Published {
     /// The objects are there; with the statistics that follow, where they are kept.
-    Done(Option<Figures>),
+    Done(Option<Entered>),
     /// A newer version of the source has claimed its place.
     Superseded,
 }
@@ -272,9 +272,9 @@ impl Publication {
             self.record.removed = mem::take(&mut self.record.stale);
             changed = true;
         }
-        let mut figures = None;
+        let mut entered = None;
         if let Some(book) = &self.book {
-            figures = book.enter(&*self.store, &self.record.ledger.pending).await?;
+            entered = book.enter(&*self.store, &self.record.ledger.pending).await?;
             changed |= self.record.ledger.settle();
         }
         if changed {
@@ -285,7 +285,7 @@ impl Publication {
                 other => drop(other?),
             }
         }
-        Ok(Published::Done(figures))
+        Ok(Published::Done(entered))
     }
 }
 

@@ -44,7 +44,8 @@ impl Settings {
         if let Some(statistics) = dataset.statistics {
             settings.statistics = match statistics {
                 rules::Statistics::Off => Statistics::Off,
-                rules::Statistics::Counts | rules::Statistics::Columns => Statistics::Counts,
+                rules::Statistics::Counts => Statistics::Counts,
+                rules::Statistics::Columns => Statistics::Columns,
             };
         }
         let layout = &mut settings.layout;

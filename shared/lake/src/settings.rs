@@ -27,6 +27,11 @@ pub enum Statistics {
     Off,
     /// Rows, files and bytes. Costs two small requests for each partition written to, and as many for the table.
     Counts,
+    /// These, and what the values of each column are like: nulls, bounds, lengths, about how many are distinct. Of the
+    /// whole table, also where it has partitions. Costs two further requests to the store and two to the catalog for
+    /// each source, and about 4 ns of the processor for each value: a tenth more of its time, for a file of 200 MB.
+    /// Where whole partitions are taken over ([`Mode::OverwritePartitions`]), it is the same as `Counts`.
+    Columns,
 }
 
 impl FromStr for Statistics {
@@ -36,14 +41,15 @@ impl FromStr for Statistics {
         match text.to_ascii_lowercase().as_str() {
             "off" => Ok(Self::Off),
             "counts" => Ok(Self::Counts),
+            "columns" => Ok(Self::Columns),
             _ => Err(UnknownStatistics),
         }
     }
 }
 
-/// Neither `off` nor `counts`.
+/// None of [`Statistics`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected off or counts")]
+#[error("expected off, counts or columns")]
 pub struct UnknownStatistics;
 
 impl FromStr for Mode {
@@ -85,6 +91,14 @@ pub struct Settings {
     pub evolution: Evolution,
     /// The rules of the dataset: what they say of columns holds as they say it, all else is in the fields above.
     pub dataset: Arc<Dataset>,
+}
+
+impl Settings {
+    /// Whether it is kept what the values of columns are like. What adds up of them is known of each source, not of
+    /// each partition of it, and could not be taken away with a partition.
+    pub(crate) fn keeps_column_statistics(&self) -> bool {
+        self.statistics == Statistics::Columns && self.mode != Mode::OverwritePartitions
+    }
 }
 
 /// A partition key whose values come from the rows.

@@ -17,6 +17,7 @@ use cleanzone_tabular::{Column, RejectedRow, Sink, SinkError};
 
 use crate::{
     Error,
+    column_statistics::{Gathered, Gatherer},
     context::Appended,
     convert::Target,
     partition::{PartitionValues, Partitioner},
@@ -98,6 +99,8 @@ pub(crate) struct Written {
     /// counted by, and a type that is in a file has to be the table's: no later one could be read from that file. It is
     /// the last one, which is the least likely to be a key.
     pub(crate) settled: Option<usize>,
+    /// What the values of the columns are like, where that was asked for.
+    pub(crate) gathered: Option<Gathered>,
 }
 
 pub(crate) struct FileSink<'a, F: Files> {
@@ -166,6 +169,7 @@ struct Rows<W: Write + Send> {
     projection: Vec<usize>,
     parted_by: Vec<usize>,
     settled: Option<usize>,
+    gatherer: Option<Gatherer>,
     partitioner: Partitioner,
     outlet: Outlet,
     /// What is known of each partition.
@@ -233,6 +237,7 @@ impl<W: Write + Send> Rows<W> {
             projection,
             parted_by,
             settled,
+            gatherer: target.column_statistics.then(|| Gatherer::new(&schema)),
             partitioner,
             outlet,
             heaps: Vec::new(),
@@ -248,6 +253,7 @@ impl<W: Write + Send> Rows<W> {
         let rows = batch.num_rows() as u64;
         if !self.partitioner.parts() {
             let batch = self.project(batch)?;
+            self.gather(&batch);
             self.know_partitions(1);
             if let Some(heap) = self.heaps.first_mut() {
                 heap.rows += rows;
@@ -257,6 +263,7 @@ impl<W: Write + Send> Rows<W> {
         }
         let mut partitions = self.partitioner.read(&batch)?;
         let batch = self.project(batch)?;
+        self.gather(&batch);
         let bytes = row_bytes(&batch);
         self.know_partitions(self.partitioner.partitions().len());
         self.account(&partitions, &bytes);
@@ -298,6 +305,12 @@ impl<W: Write + Send> Rows<W> {
             return Ok(batch);
         }
         batch.project(&self.projection).map_err(Error::Rows)
+    }
+
+    fn gather(&mut self, batch: &RecordBatch) {
+        if let Some(gatherer) = &mut self.gatherer {
+            gatherer.add(batch);
+        }
     }
 
     fn know_partitions(&mut self, count: usize) {
@@ -375,7 +388,8 @@ impl<W: Write + Send> Rows<W> {
         }
         let mut written = self.outlet.written;
         written.sort_by(|a, b| (&a.partition, a.number).cmp(&(&b.partition, b.number)));
-        Ok(Written { files: written, parted_by: self.parted_by, settled: self.settled })
+        let gathered = self.gatherer.map(Gatherer::finish);
+        Ok(Written { files: written, parted_by: self.parted_by, settled: self.settled, gathered })
     }
 }
 
@@ -583,6 +597,7 @@ mod tests {
             layout: Layout { partition_buffer_bytes: buffer, threads, ..Layout::default() },
             metadata: Vec::new(),
             no_evidence: NoEvidence::LeaveOut,
+            column_statistics: false,
             even_empty: false,
             partitioning: Partitioning { by, most: 20_000, folder_bytes: 900 },
             provenance: Provenance::default(),

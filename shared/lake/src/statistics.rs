@@ -5,6 +5,8 @@
 //! counted last, so that a redelivery never counts twice. What a commit changes is decided when it claims its place,
 //! and kept there until it has been entered: whoever comes next, the redelivery or a newer version, enters it.
 //!
+//! Where statistics of columns are kept, `columns.json` has those of the whole table, under the same rules.
+//!
 //! They count what has been committed since they were switched on, by this lake. A file that was committed before is
 //! neither in them nor taken away from them when it is replaced. Nor is what others put into a partition that is taken
 //! over, or what this lake did in another mode: whoever changes the mode of a dataset has to remove its documents.
@@ -14,11 +16,17 @@ use std::{
     time::Duration,
 };
 
-use cleanzone_catalog::TableName;
+use cleanzone_catalog::{ColumnStatistics, TableName};
 use cleanzone_storage::{Error as StorageError, Location, ObjectStore};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{Error, document, publish::each, record::hash};
+use crate::{
+    Error,
+    column_statistics::{Gathered, Tally, Traits},
+    document,
+    publish::each,
+    record::hash,
+};
 
 /// Changes that a document remembers, at least; at least four times as many as it has just learnt.
 const REMEMBERED: usize = 64;
@@ -91,6 +99,10 @@ impl Change {
 pub(crate) struct Entry {
     id: String,
     changes: BTreeMap<String, Change>,
+    /// What it changes in the statistics of the table's columns: how much more there is of what adds up, and what its
+    /// rows are like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    columns: Option<Gathered>,
 }
 
 /// What the holder of a place has to do with the statistics.
@@ -98,17 +110,29 @@ pub(crate) struct Entry {
 pub(crate) struct Ledger {
     /// What its objects amount to in each folder.
     pub(crate) parts: BTreeMap<String, Counts>,
+    /// What adds up of their columns, where statistics of these are kept.
+    #[serde(default, skip_serializing_if = "Tally::is_empty")]
+    tally: Tally,
+    /// What their columns are like: once that has been entered, nobody asks for it again.
+    #[serde(skip)]
+    traits: BTreeMap<String, Traits>,
     /// What has still to be entered: by its own commit, and by those before it that did not come to it.
     pub(crate) pending: Vec<Entry>,
 }
 
 impl Ledger {
     pub(crate) fn new(parts: BTreeMap<String, Counts>) -> Self {
-        Self { parts, pending: Vec::new() }
+        Self { parts, ..Self::default() }
+    }
+
+    /// The same, with statistics of columns.
+    pub(crate) fn with_columns(self, columns: Option<Gathered>) -> Self {
+        let Gathered { tally, traits } = columns.unwrap_or_default();
+        Self { tally, traits, ..self }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.parts.is_empty() && self.pending.is_empty()
+        self.parts.is_empty() && self.tally.is_empty() && self.pending.is_empty()
     }
 
     /// Takes the place of another one. `id` tells this change of the place from all others.
@@ -120,9 +144,19 @@ impl Ledger {
             changes.entry(folder.clone()).or_default().add(Change::between(*old, Counts::default()));
         }
         changes.retain(|_, change| *change != Change::default());
-        if !changes.is_empty() {
-            self.pending.push(Entry { id: id.to_owned(), changes });
+        let columns = self.columns_since(before);
+        if !changes.is_empty() || columns.is_some() {
+            self.pending.push(Entry { id: id.to_owned(), changes, columns });
         }
+    }
+
+    /// What is new of the columns; `None` if nothing is.
+    fn columns_since(&self, before: Option<&Self>) -> Option<Gathered> {
+        let tally = self.tally.since(before.map(|before| &before.tally));
+        let is_pending = |entry: &Entry| entry.columns.as_ref().is_some_and(|columns| columns.traits == self.traits);
+        let known = self.traits.is_empty() || self.pending.iter().any(is_pending);
+        let traits = if known { BTreeMap::new() } else { self.traits.clone() };
+        Some(Gathered { tally, traits }).filter(|columns| !columns.tally.is_empty() || !known)
     }
 
     /// Notes that everything has been entered; whether there was anything.
@@ -145,18 +179,39 @@ struct Total {
 impl Total {
     /// Learns what it does not know yet; whether that was anything.
     fn learn(&mut self, changes: &[(&str, Change)]) -> bool {
-        let before = self.entries.len();
-        for (id, change) in changes {
-            if !self.entries.iter().any(|known| known == id) {
-                change.apply(&mut self.counts);
-                self.entries.push_back((*id).to_owned());
-            }
-        }
-        let learnt = self.entries.len() > before;
-        let kept = REMEMBERED.max(4 * changes.len());
-        self.entries.drain(..self.entries.len().saturating_sub(kept));
-        learnt
+        learn(&mut self.entries, changes, |change| change.apply(&mut self.counts))
     }
+}
+
+/// The document of a table's columns.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Columns {
+    gathered: Gathered,
+    /// The entries that it has learnt last, the latest one last.
+    entries: VecDeque<String>,
+}
+
+/// Applies those changes whose entries are not known yet, and knows them then; whether there were any.
+fn learn<C>(known: &mut VecDeque<String>, changes: &[(&str, C)], mut apply: impl FnMut(&C)) -> bool {
+    let before = known.len();
+    for (id, change) in changes {
+        if !known.iter().any(|known| known == id) {
+            apply(change);
+            known.push_back((*id).to_owned());
+        }
+    }
+    let learnt = known.len() > before;
+    let kept = REMEMBERED.max(4 * changes.len());
+    known.drain(..known.len().saturating_sub(kept));
+    learnt
+}
+
+/// What is known once everything has been entered.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Entered {
+    pub(crate) figures: Figures,
+    /// Of the whole table; empty where none are kept. They hold values, and do not belong into reports.
+    pub(crate) columns: Vec<ColumnStatistics>,
 }
 
 /// The statistics of one table.
@@ -176,10 +231,10 @@ impl Book {
         &self,
         store: &dyn ObjectStore,
         entries: impl IntoIterator<Item = &Entry>,
-    ) -> Result<Option<Figures>, Error> {
+    ) -> Result<Option<Entered>, Error> {
         let root = format!("{}/{}/", self.table.database, self.table.table);
         let mut folders: BTreeMap<&str, Vec<(&str, Change)>> = BTreeMap::new();
-        let mut whole = Vec::new();
+        let (mut whole, mut columns) = (Vec::new(), Vec::new());
         for entry in entries {
             let mut sum = Change::default();
             for (folder, change) in &entry.changes {
@@ -189,6 +244,7 @@ impl Book {
                 }
             }
             whole.push((entry.id.as_str(), sum));
+            columns.extend(entry.columns.as_ref().map(|change| (entry.id.as_str(), change)));
         }
         if whole.is_empty() {
             return Ok(None);
@@ -198,7 +254,8 @@ impl Book {
         };
         let partitions = each(folders, learn).await?.into_iter().collect();
         let table = self.learn(store, &root, "table", &whole).await?;
-        Ok(Some(Figures { table, partitions }))
+        let columns = if columns.is_empty() { Vec::new() } else { self.learn_columns(store, &columns).await? };
+        Ok(Some(Entered { figures: Figures { table, partitions }, columns }))
     }
 
     async fn learn(
@@ -208,17 +265,40 @@ impl Book {
         name: &str,
         changes: &[(&str, Change)],
     ) -> Result<Counts, Error> {
+        let learn = |total: &mut Total| {
+            folder.clone_into(&mut total.folder);
+            total.learn(changes)
+        };
+        Ok(self.change(store, name, learn).await?.counts)
+    }
+
+    async fn learn_columns(
+        &self,
+        store: &dyn ObjectStore,
+        changes: &[(&str, &Gathered)],
+    ) -> Result<Vec<ColumnStatistics>, Error> {
+        let change =
+            |columns: &mut Columns| learn(&mut columns.entries, changes, |change| columns.gathered.merge(change));
+        Ok(self.change(store, "columns", change).await?.gathered.statistics())
+    }
+
+    /// Changes a document, unless `change` says that there is nothing to change, and returns it.
+    async fn change<T: Default + Serialize + DeserializeOwned>(
+        &self,
+        store: &dyn ObjectStore,
+        name: &str,
+        change: impl Fn(&mut T) -> bool,
+    ) -> Result<T, Error> {
         let TableName { database, table } = &self.table;
         let at = Location::new(&self.bucket, format!("_cleanzone/statistics/{database}/{table}/{name}.json"));
         for tries in 0..TRIES {
-            let found = document::load::<Total>(store, &at).await?;
-            let (mut total, etag) = found.map_or_else(Default::default, |(total, etag)| (total, Some(etag)));
-            folder.clone_into(&mut total.folder);
-            if !total.learn(changes) {
-                return Ok(total.counts);
+            let found = document::load::<T>(store, &at).await?;
+            let (mut document, etag) = found.map_or_else(Default::default, |(found, etag)| (found, Some(etag)));
+            if !change(&mut document) {
+                return Ok(document);
             }
-            match document::save(store, &at, &total, etag.as_deref()).await {
-                Ok(_) => return Ok(total.counts),
+            match document::save(store, &at, &document, etag.as_deref()).await {
+                Ok(_) => return Ok(document),
                 Err(Error::Storage(StorageError::Precondition(_) | StorageError::Conflict(_))) => {}
                 Err(error) => return Err(error),
             }
@@ -231,9 +311,13 @@ impl Book {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{Int64Array, RecordBatch};
     use proptest::prelude::*;
 
     use super::*;
+    use crate::column_statistics::Gatherer;
 
     fn counts(rows: u64) -> Counts {
         Counts { rows, files: u64::from(rows > 0), bytes: rows * 10 }
@@ -241,6 +325,16 @@ mod tests {
 
     fn ledger(parts: &[(&str, u64)]) -> Ledger {
         Ledger::new(parts.iter().map(|(folder, rows)| ((*folder).to_owned(), counts(*rows))).collect())
+    }
+
+    /// Of a column of numbers, as many as there are rows.
+    fn columns(ledger: &Ledger) -> Gathered {
+        let rows: u64 = ledger.parts.values().map(|counts| counts.rows).sum();
+        let numbers: Int64Array = (0..rows.cast_signed()).collect();
+        let batch = RecordBatch::try_from_iter([("n", Arc::new(numbers) as _)]).unwrap();
+        let mut gatherer = Gatherer::new(&batch.schema());
+        gatherer.add(&batch);
+        gatherer.finish()
     }
 
     fn enter(total: &mut BTreeMap<String, Total>, ledger: &Ledger) {
@@ -284,18 +378,49 @@ mod tests {
         assert_eq!(total.entries.back().map(String::as_str), Some("999"));
     }
 
+    #[test]
+    fn what_the_columns_are_like_is_entered_once_for_each_place() {
+        let first = ledger(&[("a/", 5)]);
+        let gathered = columns(&first);
+        let mut first = first.with_columns(Some(gathered.clone()));
+        first.follow(None, "1");
+        // A redelivery that takes over before anything was entered.
+        let mut again = ledger(&[("a/", 5)]).with_columns(Some(gathered.clone()));
+        again.follow(Some(&first), "2");
+        assert_eq!(again.pending, first.pending);
+        // A version that is not gathered from takes away what adds up.
+        again.settle();
+        let mut other = ledger(&[("a/", 5)]);
+        other.follow(Some(&again), "3");
+        let mut document = Columns::default();
+        for entry in first.pending.iter().chain(&other.pending) {
+            document.gathered.merge(entry.columns.as_ref().unwrap());
+        }
+        assert!(document.gathered.tally.is_empty());
+        assert_eq!(document.gathered.traits, gathered.traits);
+    }
+
     proptest! {
         #[test]
         fn whoever_enters_and_however_often_the_last_one_is_what_counts(
             steps in prop::collection::vec((prop::collection::btree_map("[a-c]/", 0_u64..9, 0..3), any::<bool>(), any::<bool>()), 1..20)
         ) {
-            let mut totals = BTreeMap::new();
+            let (mut totals, mut document) = (BTreeMap::new(), Columns::default());
+            let mut enter_all = |totals: &mut BTreeMap<String, Total>, ledger: &Ledger| {
+                enter(totals, ledger);
+                for entry in &ledger.pending {
+                    let change: Vec<_> = entry.columns.iter().map(|columns| (entry.id.as_str(), columns)).collect();
+                    learn(&mut document.entries, &change, |change| document.gathered.merge(change));
+                }
+            };
             let mut place: Option<Ledger> = None;
             for (i, (parts, enters, says_so)) in steps.iter().enumerate() {
                 let mut next = Ledger::new(parts.iter().map(|(f, rows)| (f.clone(), counts(*rows))).collect());
+                let gathered = columns(&next);
+                next = next.with_columns(Some(gathered));
                 next.follow(place.as_ref(), &i.to_string());
                 if *enters {
-                    enter(&mut totals, &next);
+                    enter_all(&mut totals, &next);
                     if *says_so {
                         next.settle();
                     }
@@ -303,7 +428,8 @@ mod tests {
                 place = Some(next);
             }
             let last = place.unwrap();
-            enter(&mut totals, &last);
+            enter_all(&mut totals, &last);
+            prop_assert!(document.gathered.tally.since(Some(&last.tally)).is_empty());
             for (folder, total) in &totals {
                 prop_assert_eq!(total.counts, last.parts.get(folder).copied().unwrap_or_default());
             }

@@ -20,7 +20,9 @@ use crate::world::{World, values};
 mod world;
 
 const MODES: [Mode; 3] = [Mode::Replace, Mode::Append, Mode::OverwritePartitions];
-const CATALOG_CALLS: [CatalogCall; 8] = [
+/// The document with the statistics of columns.
+const COLUMNS: &str = "/columns.json";
+const CATALOG_CALLS: [CatalogCall; 9] = [
     CatalogCall::Table,
     CatalogCall::CreateDatabase,
     CatalogCall::CreateTable,
@@ -29,6 +31,7 @@ const CATALOG_CALLS: [CatalogCall; 8] = [
     CatalogCall::Partitions,
     CatalogCall::CreatePartitions,
     CatalogCall::UpdatePartitions,
+    CatalogCall::SetColumnStatistics,
 ];
 
 /// Where it ends.
@@ -136,7 +139,7 @@ impl Stage {
     /// Rows that the statistics say there are, in the table and in the partition.
     fn counted(&self) -> BTreeMap<String, u64> {
         let keys = self.world.store.keys("clean");
-        let documents = keys.iter().filter(|key| key.starts_with("_cleanzone/statistics/"));
+        let documents = keys.iter().filter(|key| is_statistics(key) && !key.ends_with(COLUMNS));
         let read = |key: &String| {
             let body = self.world.store.content(&Location::new("clean", key)).unwrap();
             let total: serde_json::Value = serde_json::from_slice(&body).unwrap();
@@ -145,10 +148,24 @@ impl Stage {
         documents.map(read).collect()
     }
 
+    /// Rows and values that the statistics of columns say there are.
+    fn gathered(&self) -> (u64, u64) {
+        let keys = self.world.store.keys("clean");
+        let key = keys.iter().find(|key| is_statistics(key) && key.ends_with(COLUMNS)).unwrap();
+        let body = self.world.store.content(&Location::new("clean", key)).unwrap();
+        let document: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let tally = &document["gathered"]["tally"];
+        (tally["rows"].as_u64().unwrap(), tally["columns"]["n"]["values"].as_u64().unwrap())
+    }
+
     /// The keys of all objects.
     fn keys(&self) -> Vec<String> {
         self.world.store.keys("clean")
     }
+}
+
+fn is_statistics(key: &str) -> bool {
+    key.starts_with("_cleanzone/statistics/")
 }
 
 /// Every call of a clean run.
@@ -168,7 +185,12 @@ async fn crashes(case: Case) -> (Vec<Crash>, Vec<String>) {
 fn cases() -> impl Iterator<Item = Case> {
     let of = |mode| {
         [(false, false), (false, true), (true, false), (true, true)].map(move |(many, fresh)| {
-            [Statistics::Off, Statistics::Counts].map(|statistics| Case { mode, many, fresh, statistics })
+            [Statistics::Off, Statistics::Counts, Statistics::Columns].map(|statistics| Case {
+                mode,
+                many,
+                fresh,
+                statistics,
+            })
         })
     };
     MODES.into_iter().flat_map(of).flatten()
@@ -202,11 +224,14 @@ async fn after_a_crash_at_any_call_a_table_is_at_before_or_after_and_the_event_c
             stage.convert().await;
             assert_eq!(stage.rows(), stage.after, "{context}");
             assert_eq!(stage.keys(), keys, "{context}");
-            if case.statistics == Statistics::Counts {
+            if case.statistics != Statistics::Off {
                 let here = stage.after.len() as u64;
                 let all = here + u64::from(!case.fresh);
                 let counted = stage.counted();
                 assert_eq!((counted["db/t/"], counted["db/t/p=1/"]), (all, here), "{context}");
+                if case.statistics == Statistics::Columns && case.mode != Mode::OverwritePartitions {
+                    assert_eq!(stage.gathered(), (all, all), "{context}");
+                }
             }
             assert_eq!(stage.convert().await, Status::Unchanged, "{context}");
             assert_eq!(stage.keys(), keys, "{context}");

@@ -7,7 +7,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use cleanzone_catalog::{Catalog, MemoryCatalog, TableName};
+use cleanzone_catalog::{Catalog, ColumnStatistics, Kind, MemoryCatalog, TableName};
 use cleanzone_error::{ErrorName, Fault as _};
 use cleanzone_events::ObjectCreated;
 use cleanzone_lake::{Lake, Mode, Report, Statistics, Status};
@@ -425,6 +425,85 @@ async fn statistics_follow_what_replaces_what() {
         );
         assert_eq!(world.rows("db/t/p=1/").len() as u64, rows);
     }
+}
+
+#[tokio::test]
+async fn statistics_of_columns_follow_what_replaces_what() {
+    for mode in [Mode::Replace, Mode::Append] {
+        let world = World::new();
+        world.rule(&format!(
+            "[[dataset]]\nmatch = \"db/t/*\"\nstatistics = \"columns\"\nmode = \"{}\"\n",
+            if mode == Mode::Replace { "replace" } else { "append" }
+        ));
+        let convert = async |key: &str, body: &'static str, sequencer| {
+            let event = world.land(key, body, sequencer);
+            world.lake().convert(&event, None).await.unwrap();
+            // What comes again is not counted again.
+            assert_eq!(world.lake().convert(&event, None).await.unwrap().status, Status::Unchanged);
+            let name = TableName::new("db", "t");
+            world.catalog.column_statistics(&name, None, &["b", "f", "n", "s"]).await.unwrap()
+        };
+        let of = |name: &str, nulls, distinct, kind| ColumnStatistics { name: name.into(), nulls, distinct, kind };
+        let found = convert("db/t/a.csv", "n,s,b\n1,xy,true\n2,x,false\n,,true\n", 1).await;
+        let expected = [
+            of("b", 0, 0, Kind::Boolean { trues: 2, falses: 1 }),
+            of("n", 1, 2, Kind::Long { range: Some((1, 2)) }),
+            of("s", 1, 2, Kind::String { longest: 2, average: 1.5 }),
+        ];
+        assert_eq!(found, expected);
+        // Another file, which lacks two of the columns and brings a new one.
+        let found = convert("db/t/b.csv", "n,f\n-5,0.5\n2,-1.25\n", 1).await;
+        let expected = [
+            of("b", 2, 0, Kind::Boolean { trues: 2, falses: 1 }),
+            of("f", 3, 2, Kind::Double { range: Some((-1.25, 0.5)) }),
+            of("n", 1, 3, Kind::Long { range: Some((-5, 2)) }),
+            of("s", 3, 2, Kind::String { longest: 2, average: 1.5 }),
+        ];
+        assert_eq!(found, expected);
+        // A new version of the first one.
+        let found = convert("db/t/a.csv", "n,s,b\n7,xyz,false\n", 2).await;
+        let expected = match mode {
+            // Bounds stay; there are no more distinct values than values.
+            Mode::Replace => [
+                of("b", 2, 0, Kind::Boolean { trues: 0, falses: 1 }),
+                of("f", 1, 2, Kind::Double { range: Some((-1.25, 0.5)) }),
+                of("n", 0, 3, Kind::Long { range: Some((-5, 7)) }),
+                of("s", 2, 1, Kind::String { longest: 3, average: 3.0 }),
+            ],
+            _ => [
+                of("b", 2, 0, Kind::Boolean { trues: 2, falses: 2 }),
+                of("f", 4, 2, Kind::Double { range: Some((-1.25, 0.5)) }),
+                of("n", 1, 4, Kind::Long { range: Some((-5, 7)) }),
+                of("s", 3, 3, Kind::String { longest: 3, average: 2.0 }),
+            ],
+        };
+        assert_eq!(found, expected, "{mode:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_partitioned_table_has_statistics_of_its_columns_as_a_whole() {
+    let mut world = World::new();
+    world.settings.statistics = Statistics::Columns;
+    for (key, body) in [("db/t/p=1/a.csv", "n\n1\n2\n"), ("db/t/p=2/a.csv", "n\n2\n9\n")] {
+        let report = world.lake().convert(&world.land(key, body, 1), None).await.unwrap();
+        assert!(report.holds.is_some());
+    }
+    let name = TableName::new("db", "t");
+    let expected =
+        [ColumnStatistics { name: "n".into(), nulls: 0, distinct: 3, kind: Kind::Long { range: Some((1, 9)) } }];
+    assert_eq!(world.catalog.column_statistics(&name, None, &["n", "p"]).await.unwrap(), expected);
+}
+
+#[tokio::test]
+async fn where_partitions_are_taken_over_only_counts_are_kept() {
+    let mut world = World::new();
+    (world.settings.mode, world.settings.statistics) = (Mode::OverwritePartitions, Statistics::Columns);
+    let report = world.lake().convert(&world.land("db/t/p=1/a.csv", "n\n1\n", 1), None).await.unwrap();
+    assert_eq!(report.holds.map(|holds| holds.table.rows), Some(1));
+    let name = TableName::new("db", "t");
+    assert_eq!(world.catalog.column_statistics(&name, None, &["n"]).await.unwrap(), []);
+    assert!(!world.store.keys("clean").iter().any(|key| key.ends_with("columns.json")));
 }
 
 /// Whether the second version of `a.csv` was stored in a later second than `c.csv`; in the same one, the key decides.
