@@ -379,7 +379,8 @@ proptest! {
         let clean = |(text, quoted): &(String, bool)| {
             let text = if trim { text.trim().to_owned() } else { text.clone() };
             let Some(text) = map.get(&text).cloned().unwrap_or(Some(text)) else { return String::new() };
-            let text = match case {
+            let means_null = !quoted && ["NULL", "NA", "N/A", "NaN", "\\N"].contains(&&*text);
+            let text = match case.filter(|_| !means_null) {
                 None => text,
                 Some(Case::Lower) => text.to_lowercase(),
                 Some(Case::Upper) => text.to_uppercase(),
