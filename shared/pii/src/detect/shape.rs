@@ -6,14 +6,13 @@ const HIGH: u8 = 2;
 const SPACE: u8 = 3;
 const HYPHEN: u8 = 4;
 const DOT: u8 = 5;
-const SLASH: u8 = 6;
+/// What else stands in telephone numbers, dates and addresses.
+const MARK: u8 = 6;
 const COLON: u8 = 7;
 const AT: u8 = 8;
-const PLUS: u8 = 9;
-const PAREN: u8 = 10;
-const APOSTROPHE: u8 = 11;
-const COMMA: u8 = 12;
-const OTHER: u8 = 13;
+const APOSTROPHE: u8 = 9;
+const COMMA: u8 = 10;
+const OTHER: u8 = 11;
 
 const CLASS: [u8; 256] = {
     let mut table = [OTHER; 256];
@@ -27,11 +26,9 @@ const CLASS: [u8; 256] = {
             b' ' => SPACE,
             b'-' => HYPHEN,
             b'.' => DOT,
-            b'/' => SLASH,
+            b'/' | b'+' | b'(' | b')' => MARK,
             b':' => COLON,
             b'@' => AT,
-            b'+' => PLUS,
-            b'(' | b')' => PAREN,
             b'\'' => APOSTROPHE,
             b',' => COMMA,
             _ => OTHER,
@@ -54,11 +51,8 @@ pub(super) struct Shape {
     pub(super) spaces: u16,
     pub(super) hyphens: u16,
     pub(super) dots: u16,
-    pub(super) slashes: u16,
     pub(super) colons: u16,
     pub(super) ats: u16,
-    pub(super) pluses: u16,
-    pub(super) parens: u16,
     pub(super) apostrophes: u16,
     pub(super) commas: u16,
     pub(super) others: u16,
@@ -86,11 +80,8 @@ impl Shape {
             spaces: of(SPACE),
             hyphens: of(HYPHEN),
             dots: of(DOT),
-            slashes: of(SLASH),
             colons: of(COLON),
             ats: of(AT),
-            pluses: of(PLUS),
-            parens: of(PAREN),
             apostrophes: of(APOSTROPHE),
             commas: of(COMMA),
             others: of(OTHER),

@@ -137,7 +137,7 @@ fn digits_from(rng: &mut Rng, first: &str, n: usize) -> String {
 }
 
 fn pick_char(rng: &mut Rng, from: &str) -> char {
-    rng.choice(from.chars()).unwrap()
+    char::from(from.as_bytes()[rng.usize(..from.len())])
 }
 
 fn letters(rng: &mut Rng, n: usize) -> String {
