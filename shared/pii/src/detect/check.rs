@@ -19,12 +19,11 @@ pub(super) fn supports(kind: &Kind, value: &str, shape: &Shape) -> bool {
         Kind::UsSsn => ssn(value, shape).is_some(),
         Kind::IpAddress => ipv4(value, shape).is_some() || ipv6(value, shape),
         Kind::DateOfBirth => date_of_birth(value, shape),
-        Kind::FirstName | Kind::LastName => person(shape) && shape.spaces <= 3,
+        Kind::FirstName | Kind::LastName | Kind::Nationality => person(shape) && shape.spaces <= 3,
         Kind::FullName => person(shape) && (1..=5).contains(&shape.spaces),
         Kind::Address => address(shape),
         Kind::PostalCode => postal_code(shape),
         Kind::Gender => gender(value),
-        Kind::Nationality => person(shape) && shape.spaces <= 3,
         Kind::Passport => document(shape) && (6..=12).contains(&shape.length) && shape.digits >= 4,
         Kind::DriversLicence => document(shape) && (5..=22).contains(&shape.length) && shape.digits >= 3,
         Kind::Custom(_) => false,
@@ -112,15 +111,17 @@ pub(super) fn phone(value: &str, shape: &Shape) -> Option<Phone> {
         return None;
     }
     let (digits, groups) = (&digits[..n], &groups[..=group]);
-    let north_american = |digits: &[u8]| digits[0] >= 2 && digits[3] >= 2;
+    let north_american = match groups {
+        [3, 3, 4] => Some(digits),
+        [1, 3, 3, 4] if digits[0] == 1 => Some(&digits[1..]),
+        _ => None,
+    };
     Some(if value.starts_with('+') {
         if digits[0] == 0 || n < 8 {
             return None;
         }
         Phone::International
-    } else if separators > 0 && groups == [3, 3, 4] && north_american(digits) {
-        Phone::NorthAmerican
-    } else if separators > 0 && groups == [1, 3, 3, 4] && digits[0] == 1 && north_american(&digits[1..]) {
+    } else if separators > 0 && north_american.is_some_and(|digits| digits[0] >= 2 && digits[3] >= 2) {
         Phone::NorthAmerican
     } else if separators > 0 && digits[0] == 0 && groups[0] >= 2 && groups.len() > 1 && (9..=14).contains(&n) {
         Phone::National

@@ -25,12 +25,14 @@ const LEAST_SHARE_OF_LOOKS: f64 = 0.5;
 /// The largest compiled form of a custom expression, in bytes.
 const EXPRESSION_LIMIT: usize = 1 << 20;
 
+type IsToken = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
 /// What is to be found beyond what is always looked for, and what is to be passed over.
 #[derive(Clone, Default)]
 pub struct Settings {
     custom: Vec<Kind>,
     expressions: RegexSet,
-    is_token: Option<Arc<dyn Fn(&str) -> bool + Send + Sync>>,
+    is_token: Option<IsToken>,
 }
 
 impl Settings {
@@ -231,7 +233,8 @@ impl Column {
             _ => None,
         };
         for (kind, n, mut certainty) in counts.proofs() {
-            if self.meaning == Meaning::Other && !is_checked(&kind) {
+            // Addresses stand under `host` and `server`, too; versions have been told apart by their numbers.
+            if self.meaning == Meaning::Other && !is_checked(&kind) && kind != Kind::IpAddress {
                 certainty *= 0.5;
             }
             match announced {
