@@ -156,7 +156,9 @@ proptest! {
         prop_assert_eq!(parts.findings(0.0), vec![]);
         let mut other = parts.fork();
         other.observe(0, front.iter().rev().map(String::as_str));
-        back.iter().for_each(|value| parts.observe(0, [value.as_str()]));
+        for value in back {
+            parts.observe(0, [value.as_str()]);
+        }
         parts.merge(&other);
         for threshold in [0.0, 0.3, 0.9] {
             prop_assert_eq!(whole.findings(threshold), parts.findings(threshold));
