@@ -161,3 +161,20 @@ fn columns(columns: &[InspectedColumn]) -> String {
         .collect();
     table::render(&["column", "type", "nulls", "distinct", "range or shape"], &rows, &[2, 3])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn personal_columns_are_shown_without_their_values() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users.csv");
+        std::fs::write(&path, "id,contact,zip\n1,ann@example.org,01234\n2,bob@example.org,24034\n3,,\n").unwrap();
+        let found = personal(&path, Options::default(), 0.5).unwrap();
+        assert_eq!(found.iter().map(|f| f.kind.as_str()).collect::<Vec<_>>(), ["email", "postal_code"]);
+        let shown = format!("{}{}", findings(&found), json!(found));
+        assert!(shown.contains("contact") && !shown.contains("ann@") && !shown.contains("24034"), "{shown}");
+        assert_eq!(findings(&[]), "\n  no personal data found\n");
+    }
+}
