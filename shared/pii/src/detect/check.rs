@@ -1,6 +1,10 @@
 //! Whether one value is of a kind, by its digits and letters alone.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::{
+    collections::HashSet,
+    net::{Ipv4Addr, Ipv6Addr},
+    sync::LazyLock,
+};
 
 use super::{names, shape::Shape};
 use crate::Kind;
@@ -442,6 +446,8 @@ const STREET_WORDS: [&str; 74] = [
     "carrera",
 ];
 
+static STREETS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| STREET_WORDS.into_iter().collect());
+
 /// How German and Dutch streets end, written as one word.
 const STREET_ENDINGS: [&str; 12] =
     ["strasse", "straße", "str.", "str", "weg", "platz", "allee", "gasse", "straat", "laan", "gracht", "plein"];
@@ -456,15 +462,9 @@ pub(super) fn street(value: &str, shape: &Shape) -> bool {
     {
         return false;
     }
-    let (mut numbered, mut named) = (false, false);
-    for word in value.split([' ', ',']).filter(|word| !word.is_empty()) {
-        if word.as_bytes()[0].is_ascii_digit() {
-            numbered |= word.len() <= 6;
-        } else if !named {
-            named = street_word(word);
-        }
-    }
-    numbered && named
+    let words = || value.split([' ', ',']).filter(|word| !word.is_empty());
+    let number = |word: &str| word.as_bytes()[0].is_ascii_digit();
+    words().any(|word| number(word) && word.len() <= 6) && words().any(|word| !number(word) && street_word(word))
 }
 
 fn street_word(word: &str) -> bool {
@@ -473,7 +473,7 @@ fn street_word(word: &str) -> bool {
     lower.copy_from_slice(word.as_bytes());
     lower.make_ascii_lowercase();
     let Ok(lower) = std::str::from_utf8(lower) else { return false };
-    STREET_WORDS.contains(&lower.trim_end_matches('.'))
+    STREETS.contains(lower.trim_end_matches('.'))
         || (lower.len() >= 7 && STREET_ENDINGS.iter().any(|ending| lower.ends_with(ending)))
 }
 
