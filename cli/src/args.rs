@@ -52,6 +52,12 @@ pub(crate) struct Inspect {
     /// Print one line of JSON.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Look for columns of personal data, too. No value is shown.
+    #[arg(long)]
+    pub(crate) pii: bool,
+    /// The share of a column's values, from 0 to 1, that has to be personal data.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5, value_parser = share, requires = "pii")]
+    pub(crate) pii_threshold: f64,
     #[command(flatten)]
     pub(crate) reading: Reading,
 }
@@ -171,6 +177,13 @@ fn delimiter(text: &str) -> Result<Delimiter, String> {
         "" => Err("an empty text separates nothing; `none` means a single column".to_owned()),
         _ => Ok(Delimiter(text.as_bytes().to_vec())),
     }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or_else(|| "expected a number from 0 to 1".to_owned())
 }
 
 fn byte_or_none(text: &str) -> Result<ByteOrNone, String> {

@@ -1,19 +1,91 @@
 use std::{fmt, path::Path};
 
-use cleanzone_lake::{Error, inspect_file};
-use cleanzone_tabular::{InspectedColumn, InspectedDialect, Inspection};
+use arrow::{
+    array::{AsArray, RecordBatch},
+    datatypes::SchemaRef,
+};
+use cleanzone_lake::{Error, inspect_file, read_file};
+use cleanzone_pii::{Detector, Finding};
+use cleanzone_tabular::{
+    BadRows, Column, InspectedColumn, InspectedDialect, Inspection, Options, RejectedRow, Sink, SinkError,
+};
 use serde_json::json;
 
 use crate::{args::Inspect, table};
 
 pub(crate) fn run(arguments: &Inspect) -> Result<(), Error> {
-    let inspection = inspect_file(&arguments.input, &arguments.reading.settings(&arguments.input)?)?;
+    let settings = arguments.reading.settings(&arguments.input)?;
+    let inspection = inspect_file(&arguments.input, &settings)?;
+    let personal =
+        if arguments.pii { Some(personal(&arguments.input, settings.read, arguments.pii_threshold)?) } else { None };
     if arguments.json {
-        println!("{}", json!(inspection));
+        let mut found = json!(inspection);
+        if let Some(personal) = &personal {
+            found["pii"] = json!(personal);
+        }
+        println!("{found}");
     } else {
         print!("{}", Described { input: &arguments.input, found: &inspection });
+        if let Some(personal) = &personal {
+            print!("{}", findings(personal));
+        }
     }
     Ok(())
+}
+
+/// Reads a file once more, as text, for the columns of personal data.
+fn personal(input: &Path, options: Options, threshold: f64) -> Result<Vec<Finding>, Error> {
+    let options = Options { all_strings: true, bad_rows: BadRows::Quarantine, max_rejected_ratio: 1.0, ..options };
+    let mut sink = Detecting(Detector::new([""; 0], cleanzone_pii::Settings::default()));
+    read_file(input, &options, &mut sink)?;
+    Ok(sink.0.findings(threshold))
+}
+
+/// Shows every value to a detector.
+struct Detecting(Detector);
+
+impl Sink for Detecting {
+    fn begin(&mut self, _: &SchemaRef, columns: &[Column]) -> Result<(), SinkError> {
+        let header = |column: &Column| match column.source_name.as_str() {
+            "" => column.name.clone(),
+            name => name.to_owned(),
+        };
+        self.0 = Detector::new(columns.iter().map(header), cleanzone_pii::Settings::default());
+        Ok(())
+    }
+
+    fn batch(&mut self, batch: RecordBatch) -> Result<(), SinkError> {
+        for (position, column) in batch.columns().iter().enumerate() {
+            if let Some(texts) = column.as_string_opt::<i32>() {
+                self.0.observe(position, texts.iter().flatten());
+            }
+        }
+        Ok(())
+    }
+
+    fn rejected(&mut self, _: &RejectedRow<'_>) -> Result<(), SinkError> {
+        Ok(())
+    }
+}
+
+fn findings(findings: &[Finding]) -> String {
+    if findings.is_empty() {
+        return "\n  no personal data found\n".to_owned();
+    }
+    let percent = |share: f64| format!("{:.0} %", share * 100.0);
+    let rows: Vec<Vec<String>> = findings
+        .iter()
+        .map(|found| {
+            vec![
+                found.column.clone(),
+                found.kind.to_string(),
+                percent(found.share),
+                percent(found.certainty),
+                json!(found.by).as_str().unwrap_or_default().to_owned(),
+            ]
+        })
+        .collect();
+    format!("\n{}", table::render(&["column", "personal data", "of values", "sure", "by"], &rows, &[2, 3]))
 }
 
 /// What was found, for people.
@@ -88,4 +160,21 @@ fn columns(columns: &[InspectedColumn]) -> String {
         })
         .collect();
     table::render(&["column", "type", "nulls", "distinct", "range or shape"], &rows, &[2, 3])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn personal_columns_are_shown_without_their_values() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users.csv");
+        std::fs::write(&path, "id,contact,zip\n1,ann@example.org,01234\n2,bob@example.org,24034\n3,,\n").unwrap();
+        let found = personal(&path, Options::default(), 0.5).unwrap();
+        assert_eq!(found.iter().map(|f| f.kind.as_str()).collect::<Vec<_>>(), ["email", "postal_code"]);
+        let shown = format!("{}{}", findings(&found), json!(found));
+        assert!(shown.contains("contact") && !shown.contains("ann@") && !shown.contains("24034"), "{shown}");
+        assert_eq!(findings(&[]), "\n  no personal data found\n");
+    }
 }

@@ -34,7 +34,7 @@ mod statistics;
 
 pub use error::Error;
 pub use lake::Lake;
-pub use local::{Progress, convert_file, inspect_file};
+pub use local::{Progress, convert_file, inspect_file, read_file};
 pub use naming::{Naming, column_names, sanitise};
 pub use quarantine::Quarantine;
 pub use report::{ColumnReport, Content, Report, SourceReport, Status};

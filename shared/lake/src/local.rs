@@ -95,6 +95,20 @@ pub fn inspect_file(input: &Path, settings: &Settings) -> Result<tabular::Inspec
     tabular::inspect(&mut source, &planner, &settings.read).map_err(Error::read)
 }
 
+/// Reads a local file as a conversion would, and hands what it holds to `sink`; writes nothing itself.
+///
+/// # Errors
+/// [`Error::Read`] and [`Error::File`], as a conversion.
+pub fn read_file(
+    input: &Path,
+    options: &tabular::Options,
+    sink: &mut dyn tabular::Sink,
+) -> Result<tabular::Report, Error> {
+    let mut source = FileSource { path: input.to_owned(), progress: Progress::default() };
+    let planner = TablePlanner::without_table(Settings::default());
+    tabular::read(&mut source, sink, &planner, options).map_err(Error::read)
+}
+
 /// A local file that can be read more than once.
 #[derive(Debug)]
 pub(crate) struct FileSource {
