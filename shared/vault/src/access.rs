@@ -1,6 +1,6 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use cleanzone_error::ErrorName;
+use cleanzone_error::{ErrorName, Fault};
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::{
@@ -157,7 +157,6 @@ fn left_over(count: usize) -> Error {
 
 /// What will not pass tells more than what will.
 fn worse(known: Option<Error>, other: Error) -> Option<Error> {
-    use cleanzone_error::Fault;
     match known {
         Some(known) if !known.is_transient() => Some(known),
         _ => Some(other),

@@ -39,7 +39,7 @@ const POINTER_LONGER: Duration = Duration::from_hours(24 * 14);
 /// [crate](crate) for what is in it. The keys are made with the first value.
 ///
 /// The IAM actions it uses: `dynamodb:BatchGetItem` and `kms:Decrypt` for everything; to tokenize,
-/// `dynamodb:PartiQLInsert`, `dynamodb:DeleteItem` (of keys `token#*` and `key#data#*`: what was made for nothing) and
+/// `dynamodb:PartiQLInsert`, `dynamodb:DeleteItem` (of `token#*`: those of lost races) and
 /// `kms:GenerateDataKey`; to forget, `dynamodb:DeleteItem` (of `value#*` and `token#*`); to rotate, as to tokenize and
 /// `dynamodb:PutItem` (of `key#current`). The condition key `dynamodb:LeadingKeys` can hold it to those.
 ///
@@ -287,5 +287,168 @@ impl Table for DynamoTable {
             Err(error) if error.code() == Some(REFUSED) => Ok(false),
             Err(error) => Err(self.call(DELETE).error(error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{BufRead, BufReader, Read as _, Write},
+        net::{Ipv4Addr, TcpListener, TcpStream},
+        sync::{Arc, Mutex},
+        thread,
+    };
+
+    use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
+    use cleanzone_error::{Fault, chain};
+
+    use super::*;
+    use crate::{
+        Shape,
+        index::PROOF,
+        item::{Pointer, WrappedKey, pointer_id},
+    };
+
+    /// A table that answers every request so, and the requests it got.
+    fn answering(status: u16, body: &str) -> (DynamoTable, Arc<Mutex<Vec<String>>>) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let answer = format!(
+            "HTTP/1.1 {status} Answer\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {}\r\n\
+             connection: close\r\n\r\n{body}",
+            body.len()
+        );
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&asked);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                log.lock().unwrap().push(request(&stream));
+                stream.write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .retry_config(RetryConfig::disabled())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .endpoint_url(endpoint)
+            .build();
+        (DynamoTable { client: Client::from_conf(config), name: "tokens".to_owned(), expiry: None }, asked)
+    }
+
+    /// The headers and the body of a request.
+    fn request(stream: &TcpStream) -> String {
+        let mut reader = BufReader::new(stream);
+        let (mut text, mut length) = (String::new(), 0);
+        while !text.ends_with("\r\n\r\n") {
+            let start = text.len();
+            assert!(reader.read_line(&mut text).unwrap() > 0);
+            if let Some(value) = text[start..].to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).unwrap();
+        text + &String::from_utf8(body).unwrap()
+    }
+
+    fn pointer(byte: u8) -> Item {
+        let id = pointer_id(Token::new(&[byte; 16], Shape::Plain));
+        Item { id, body: Body::Pointer(Pointer { entry: "value#x".to_owned(), proof: [byte; PROOF] }) }
+    }
+
+    #[tokio::test]
+    async fn errors_are_known_by_name() {
+        for (status, code, name) in [
+            (400, "AccessDeniedException", ErrorName::AccessDenied),
+            (400, "UnrecognizedClientException", ErrorName::AccessDenied),
+            (400, "ThrottlingException", ErrorName::Throttled),
+            (400, "ProvisionedThroughputExceededException", ErrorName::Throttled),
+            (400, "RequestLimitExceeded", ErrorName::Throttled),
+            (400, "ResourceNotFoundException", ErrorName::ResourceNotFound),
+            (400, "ValidationException", ErrorName::Internal),
+            (500, "InternalServerError", ErrorName::ServiceUnavailable),
+            (503, "SomethingNew", ErrorName::ServiceUnavailable),
+            (429, "SomethingNew", ErrorName::Throttled),
+            (403, "SomethingNew", ErrorName::AccessDenied),
+        ] {
+            let (table, _) = answering(status, &format!(r#"{{"__type":"{code}","message":"as it is"}}"#));
+            let error = table.insert(&[&pointer(1)]).await.unwrap_err();
+            assert_eq!(error.name(), name, "{status} {code}");
+            assert!(chain(&error).starts_with("dynamodb:PartiQLInsert on tokens: "), "{}", chain(&error));
+        }
+    }
+
+    #[tokio::test]
+    async fn statements_of_a_batch_fail_by_themselves() {
+        let held = r#"{"pk":{"S":"token#t"},"entry":{"S":"value#y"},"proof":{"B":"AQEBAQEBAQEBAQEBAQEBAQ=="}}"#;
+        let error = |code: &str| format!(r#"{{"Error":{{"Code":"{code}","Message":"secret"}}}}"#);
+        let answers = [
+            r#"{"TableName":"tokens"}"#.to_owned(),
+            format!(r#"{{"Error":{{"Code":"DuplicateItem","Item":{held}}}}}"#),
+            error("DuplicateItem"),
+            error("ThrottlingError"),
+            error("ProvisionedThroughputExceeded"),
+            error("InternalServerError"),
+            error("AccessDenied"),
+            error("ValidationError"),
+        ];
+        let (table, asked) = answering(200, &format!(r#"{{"Responses":[{}]}}"#, answers.join(",")));
+        let items: Vec<Item> = (0..8).map(pointer).collect();
+        let outcomes = table.insert(&items.iter().collect::<Vec<_>>()).await.unwrap();
+        assert!(matches!(outcomes[0], Inserted::Done));
+        let Inserted::Exists(Some(item)) = &outcomes[1] else { panic!("{outcomes:?}") };
+        assert_eq!(item.body, Body::Pointer(Pointer { entry: "value#y".to_owned(), proof: [1; PROOF] }));
+        assert!(matches!(outcomes[2], Inserted::Exists(None)));
+        let names = outcomes[3..].iter().map(|outcome| match outcome {
+            Inserted::Failed(error) => {
+                assert!(!chain(error).contains("secret"), "{}", chain(error));
+                error.name()
+            }
+            other => panic!("{other:?}"),
+        });
+        let (throttled, unavailable) = (ErrorName::Throttled, ErrorName::ServiceUnavailable);
+        let expected = [throttled, throttled, unavailable, ErrorName::AccessDenied, ErrorName::Internal];
+        assert_eq!(names.collect::<Vec<_>>(), expected);
+
+        let asked = asked.lock().unwrap().concat();
+        for part in [
+            "DynamoDB_20120810.BatchExecuteStatement",
+            r#"INSERT INTO \"tokens\" VALUE {'pk': ?, 'entry': ?, 'proof': ?, 'made': ?}"#,
+            "ALL_OLD",
+        ] {
+            assert!(asked.contains(part), "{part}: {asked}");
+        }
+        // Fewer answers than statements tell nothing.
+        let error = table.insert(&[&items[0]]).await.unwrap_err();
+        assert_eq!(error.name(), ErrorName::ServiceUnavailable);
+    }
+
+    #[tokio::test]
+    async fn a_read_tells_what_it_has_not_come_to() {
+        let body = r#"{"Responses":{"tokens":[{"pk":{"S":"key#index"},"key":{"S":"index"},"wrapped":{"B":"AQ=="}},
+            {"pk":{"S":"value#x"},"token":{"S":"no token"}}]},
+            "UnprocessedKeys":{"tokens":{"Keys":[{"pk":{"S":"token#a"}},{"pk":{"S":"token#b"}}]}}}"#;
+        let (table, asked) = answering(200, body);
+        let read = table.read(&["key#index".to_owned(), "token#a".to_owned()]).await.unwrap();
+        assert_eq!(read.left, ["token#a", "token#b"]);
+        let key = WrappedKey { key: "index".to_owned(), wrapped: vec![1] };
+        assert_eq!(read.items[0].body, Body::Key(key));
+        assert_eq!(read.items[1].body, Body::Unreadable);
+        assert!(asked.lock().unwrap().concat().contains(r#""ConsistentRead":true"#));
+    }
+
+    #[tokio::test]
+    async fn a_condition_that_does_not_hold_is_no_error() {
+        let (table, asked) = answering(400, r#"{"__type":"ConditionalCheckFailedException"}"#);
+        let token = Token::new(&[1; 16], Shape::Plain);
+        assert!(!table.delete("value#x", Some(token)).await.unwrap());
+        assert!(!table.delete("token#x", None).await.unwrap());
+        assert!(!table.replace(&pointer(1), "old").await.unwrap());
+        let asked = asked.lock().unwrap();
+        assert!(asked[0].contains("#token = :token") && asked[0].contains(&*token.text()), "{}", asked[0]);
+        assert!(asked[2].contains("#key = :held") && asked[2].contains("old"), "{}", asked[2]);
     }
 }

@@ -66,6 +66,9 @@ impl Engine {
     }
 
     pub(crate) async fn tokenize(&self, field: &Field, values: &[&str]) -> Result<Vec<Token>> {
+        if values.is_empty() {
+            return Ok(Vec::new());
+        }
         let index = self.0.keyring.index().await?;
         let prints = index.field(field);
         let mut places = Vec::with_capacity(values.len());

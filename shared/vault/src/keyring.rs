@@ -75,16 +75,12 @@ impl Keyring {
     pub(crate) async fn rotate(&self) -> Result<String> {
         let keys = self.keys().await?;
         let before = self.access.read_one(CURRENT_KEY).await?.ok_or_else(|| missing(CURRENT_KEY))?;
-        let (new, _) = self.new_data_key().await?;
-        let item = Item { id: CURRENT_KEY.to_owned(), body: Body::Key(new.clone()) };
+        let new = self.new_data_key().await?;
+        let item = Item { id: CURRENT_KEY.to_owned(), body: Body::Key(new) };
         self.access.replace(&item, &wrapped(before)?.key).await?;
         // Asked for in any case: the answer that it was replaced may have been lost.
         let held = self.access.read_one(CURRENT_KEY).await?.ok_or_else(|| missing(CURRENT_KEY))?;
-        let current = self.follow(keys, held).await?;
-        if current.id != new.key {
-            self.drop_unused(&new).await;
-        }
-        Ok(current.id.clone())
+        Ok(self.follow(keys, held).await?.id.clone())
     }
 
     async fn keys(&self) -> Result<&Keys> {
@@ -126,18 +122,16 @@ impl Keyring {
 
     /// The first data key, made by this process or by one that was faster.
     async fn first_data_key(&self) -> Result<Item> {
-        let (new, _) = self.new_data_key().await?;
-        let mut items = [Item { id: CURRENT_KEY.to_owned(), body: Body::Key(new.clone()) }];
+        let new = self.new_data_key().await?;
+        let mut items = [Item { id: CURRENT_KEY.to_owned(), body: Body::Key(new) }];
         self.access.insert(&mut items).await?;
         let [held] = items;
-        if !matches!(&held.body, Body::Key(held) if held.key == new.key) {
-            self.drop_unused(&new).await;
-        }
         Ok(held)
     }
 
-    /// A data key that is in the table, but that nothing is sealed under yet.
-    async fn new_data_key(&self) -> Result<(WrappedKey, KeyBytes)> {
+    /// A data key that is in the table, but that nothing is sealed under yet. If another becomes current instead, it
+    /// stays there unused: whether it never was current, cannot be told once an answer was lost.
+    async fn new_data_key(&self) -> Result<WrappedKey> {
         let mut random = [0; 10];
         getrandom::fill(&mut random).map_err(|error| Error::Randomness(error.into()))?;
         let key = BASE32_DNSSEC.encode(&random);
@@ -145,14 +139,7 @@ impl Keyring {
         let generated = self.generate(&id).await?;
         let new = WrappedKey { key, wrapped: generated.wrapped };
         self.access.insert(&mut [Item { id, body: Body::Key(new.clone()) }]).await?;
-        Ok((new, generated.key))
-    }
-
-    /// Removes a data key that did not become current. Should that fail, it lies there unused.
-    async fn drop_unused(&self, key: &WrappedKey) {
-        if let Err(error) = self.access.delete(&data_key_id(&key.key), None).await {
-            tracing::debug!(%error, "an unused data key stays in the vault");
-        }
+        Ok(new)
     }
 
     /// Seals under this key from now on.

@@ -1,5 +1,5 @@
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -273,7 +273,7 @@ impl State {
 impl Table for Store {
     async fn read(&self, ids: &[String]) -> Result<Read> {
         self.call(Call::Read, |state, count| {
-            let distinct: std::collections::HashSet<_> = ids.iter().collect();
+            let distinct: HashSet<_> = ids.iter().collect();
             if ids.is_empty() || ids.len() > READ || distinct.len() < ids.len() {
                 return Err(too_many(Call::Read, READ));
             }
@@ -295,9 +295,8 @@ impl Table for Store {
                     Inserted::Done
                 }
             };
-            let outcomes = items.iter().enumerate().map(|(at, item)| match at < count {
-                true => insert(item),
-                false => Inserted::Failed(failed(Call::Insert, ErrorName::Throttled)),
+            let outcomes = items.iter().enumerate().map(|(at, item)| {
+                if at < count { insert(item) } else { Inserted::Failed(failed(Call::Insert, ErrorName::Throttled)) }
             });
             Ok(outcomes.collect())
         })

@@ -1,4 +1,4 @@
-//! The vault in DynamoDB keeps what every vault promises, against a local lake.
+//! The vault in `DynamoDB` keeps what every vault promises, against a local lake.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

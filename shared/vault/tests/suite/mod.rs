@@ -163,7 +163,6 @@ impl Suite {
         let items = self.backend.items().await;
         let count = |prefix: &str| items.iter().filter(|item| item.starts_with(prefix)).count();
         assert_eq!(count("token#"), count("value#"));
-        assert_eq!(count("key#data#"), 1);
     }
 
     async fn what_is_unknown_is_not_found(&self) {
