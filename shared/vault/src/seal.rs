@@ -109,7 +109,8 @@ mod tests {
             let label = Label { token: token(1, Shape::Plain), scope: "crm", kind: "name" };
             let mut sealed = key("k", 7).seal(&label, &nonce, &value).unwrap();
             prop_assert_eq!(sealed.len(), NONCE + value.len() + TAG);
-            prop_assert_eq!(key("k", 7).open(&label, &sealed).unwrap().expose(), value);
+            let opened = key("k", 7).open(&label, &sealed).unwrap();
+            prop_assert_eq!(opened.expose(), value);
             let bit = place.index(sealed.len() * 8);
             sealed[bit / 8] ^= 1 << (bit % 8);
             prop_assert!(key("k", 7).open(&label, &sealed).is_none());

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::{Error, Result, Token, item::Item, secret::KeyBytes};
 
-/// Items a call, as DynamoDB limits them: `BatchGetItem` and `BatchExecuteStatement`.
+/// Items a call, as `DynamoDB` limits them: `BatchGetItem` and `BatchExecuteStatement`.
 pub(crate) const READ: usize = 100;
 pub(crate) const INSERT: usize = 25;
 
