@@ -92,14 +92,14 @@ impl Access {
                                 Inserted::Exists(None) => untold.push(at),
                                 Inserted::Failed(error) => {
                                     again.push(at);
-                                    trouble = worse(trouble, error);
+                                    trouble = Some(worse(trouble, error));
                                 }
                             }
                         }
                     }
                     Err(error) => {
                         again.extend_from_slice(batch);
-                        trouble = worse(trouble, error);
+                        trouble = Some(worse(trouble, error));
                     }
                 }
             }
@@ -156,9 +156,9 @@ fn left_over(count: usize) -> Error {
 }
 
 /// What will not pass tells more than what will.
-fn worse(known: Option<Error>, other: Error) -> Option<Error> {
+fn worse(known: Option<Error>, other: Error) -> Error {
     match known {
-        Some(known) if !known.is_transient() => Some(known),
-        _ => Some(other),
+        Some(known) if !known.is_transient() => known,
+        _ => other,
     }
 }

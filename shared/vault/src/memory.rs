@@ -288,12 +288,12 @@ impl Table for Store {
             if items.is_empty() || items.len() > INSERT {
                 return Err(too_many(Call::Insert, INSERT));
             }
-            let mut insert = |item: &Item| match state.item(&item.id) {
-                Some(held) => Inserted::Exists((!state.silent).then_some(held)),
-                None => {
-                    state.items.insert(item.id.clone(), item.attributes());
-                    Inserted::Done
+            let mut insert = |item: &Item| {
+                if let Some(held) = state.item(&item.id) {
+                    return Inserted::Exists((!state.silent).then_some(held));
                 }
+                state.items.insert(item.id.clone(), item.attributes());
+                Inserted::Done
             };
             let outcomes = items.iter().enumerate().map(|(at, item)| {
                 if at < count { insert(item) } else { Inserted::Failed(failed(Call::Insert, ErrorName::Throttled)) }

@@ -199,7 +199,7 @@ async fn what_will_not_pass_is_told_at_once_and_what_may_after_a_minute() {
     let error = tokenize(&vault, &people).await.unwrap_err();
     assert_eq!(error.name(), ErrorName::Throttled);
     let waited = start.elapsed();
-    assert!(waited > Duration::from_secs(55) && waited <= Duration::from_secs(60), "{waited:?}");
+    assert!(waited > Duration::from_secs(55) && waited <= Duration::from_mins(1), "{waited:?}");
 }
 
 #[tokio::test]
