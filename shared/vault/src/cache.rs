@@ -28,9 +28,9 @@ struct Held {
 }
 
 impl Cache {
-    /// For at most `capacity` tokens, of 60 to 120 bytes each.
+    /// For at least the last `capacity` tokens, and at most twice as many, of 70 to 140 bytes each.
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { young: HashMap::new(), old: HashMap::new(), generation: capacity / 2, start: Instant::now() }
+        Self { young: HashMap::new(), old: HashMap::new(), generation: capacity, start: Instant::now() }
     }
 
     fn seconds(&self, more: Duration) -> u32 {
@@ -100,7 +100,8 @@ mod tests {
     fn what_is_used_stays_and_the_rest_goes() {
         let mut cache = Cache::new(10);
         cache.insert((0..200).map(pair));
-        assert!(cache.young.len() + cache.old.len() <= 10);
+        assert!(cache.young.len() + cache.old.len() <= 20);
+        assert!((190..200).all(|n| held(&mut cache, n)));
         assert!(held(&mut cache, 199) && !held(&mut cache, 0));
 
         let mut cache = Cache::new(10);

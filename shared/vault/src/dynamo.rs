@@ -97,7 +97,8 @@ impl DynamoVault {
         Self { engine: engine(&self.table, &self.key, self.limits), ..self }
     }
 
-    /// How many tokens a process remembers, of 60 to 120 bytes each; 262,144 if nothing else is said.
+    /// How many tokens a process remembers at least; at most twice as many, of 70 to 140 bytes each. 229,376 if nothing
+    /// else is said: up to 32 MiB.
     #[must_use]
     pub fn with_cache(mut self, tokens: usize) -> Self {
         self.limits.cache = tokens;

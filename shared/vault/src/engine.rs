@@ -24,7 +24,7 @@ const LONGEST: usize = 64 * 1024;
 /// How a vault is set.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// Tokens that are remembered.
+    /// Tokens that are remembered at least.
     pub(crate) cache: usize,
     /// For how long a call is tried again.
     pub(crate) patience: Duration,
@@ -32,7 +32,8 @@ pub(crate) struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { cache: 1 << 18, patience: Duration::from_mins(1) }
+        // As many as fit two hash maps of 2¹⁸ slots: 32 MiB.
+        Self { cache: 7 << 15, patience: Duration::from_mins(1) }
     }
 }
 
