@@ -79,7 +79,7 @@ impl<'a> Fields<'a> {
 
     /// Where the fields of a column begin, and how long they are. A missing field has no length.
     #[inline]
-    fn spans(&self, column: usize, rows: Range<usize>) -> impl Iterator<Item = (usize, usize)> {
+    pub(crate) fn spans(&self, column: usize, rows: Range<usize>) -> impl Iterator<Item = (usize, usize)> {
         let ends = self.ends.get(rows.start * self.columns..rows.end * self.columns).unwrap_or_default();
         let starts = self.rows.get(rows).unwrap_or_default();
         ends.chunks_exact(self.columns).zip(starts).map(move |(ends, &row)| {

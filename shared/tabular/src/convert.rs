@@ -226,7 +226,7 @@ fn keys(
 
 /// Takes rows with bytes that are no text out of the block, or marks them as flawed; says whether there were any that
 /// it did not know.
-fn take_out_invalid(block: &mut Block, columns: usize, rescue: bool) -> bool {
+pub(crate) fn take_out_invalid(block: &mut Block, columns: usize, rescue: bool) -> bool {
     let mut flaws = Vec::new();
     for row in 0..block.rows.len() {
         let (start, end) = block.span(row, columns);
@@ -347,7 +347,7 @@ fn quote(text: &str) -> String {
 }
 
 /// The records that are not among the rows, with their places in the file.
-fn rejects(block: &Block, scanner: &Scanner) -> Vec<Reject> {
+pub(crate) fn rejects(block: &Block, scanner: &Scanner) -> Vec<Reject> {
     let (mut line, mut at) = (block.line, 0);
     let mut rejects = Vec::with_capacity(block.rejected.len());
     for rejected in &block.rejected {

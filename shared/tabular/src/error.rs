@@ -75,6 +75,15 @@ pub enum Error {
         /// What can be done about the very first.
         advice: &'static str,
     },
+    /// A value cannot be written as the file is.
+    #[error(
+        "a value that replaces another in column {column} needs quotes, and the file has none; set the quote, or choose \
+         another method for the column"
+    )]
+    Unquotable {
+        /// Which column, from 1.
+        column: usize,
+    },
     /// The source gave other bytes when it was read a second time.
     #[error("the source changed while it was read")]
     SourceChanged,
@@ -88,7 +97,7 @@ impl Fault for Error {
         match self {
             Self::Read(_) | Self::Sink(_) => ErrorName::Io,
             Self::Plan(_) => ErrorName::SchemaConflict,
-            Self::Declaration { .. } | Self::Settings(_) => ErrorName::InvalidSettings,
+            Self::Declaration { .. } | Self::Settings(_) | Self::Unquotable { .. } => ErrorName::InvalidSettings,
             Self::MalformedCsv { .. } => ErrorName::MalformedCsv,
             Self::Input(error) => error.name(),
             Self::Sniff(error) => error.name(),

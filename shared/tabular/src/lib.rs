@@ -4,6 +4,8 @@
 //! batches and rejected rows, in the order of the file, to a [`Sink`]. It is wholly synchronous and knows nothing of
 //! where bytes come from or go to.
 //!
+//! [`rewrite`](rewrite()) copies a file as it is, but for some of its values.
+//!
 //! [`recognise`] tells from the beginning of a file alone whether it is worth reading at all.
 //!
 //! A column's type is a function of all its values. [`read`] assumes the types of a sample and begins; where a later
@@ -71,6 +73,7 @@ mod plan;
 mod reader;
 mod recognise;
 mod report;
+mod rewrite;
 mod scan;
 mod sniff;
 mod types;
@@ -84,6 +87,7 @@ pub use options::{BadRows, DuplicateAction, Duplicates, Limits, Options, Unknown
 pub use reader::read;
 pub use recognise::{Recognised, recognise};
 pub use report::Report;
+pub use rewrite::{Cells, Change, Rewriter, rewrite, survey};
 pub use sniff::{Attempt, SniffError};
 
 /// The column of what did not fit, with [`BadRows::Rescue`], and of what has no column of its own, with

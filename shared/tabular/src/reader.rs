@@ -19,13 +19,13 @@ use crate::{
 };
 
 /// Text from which the dialect is found out, bytes.
-const SNIFFED: usize = 256 << 10;
+pub(crate) const SNIFFED: usize = 256 << 10;
 /// Text that is parsed at once, bytes: enough for a column to be worth its overhead, little enough for a cache.
 const MIN_BLOCK: usize = 1 << 20;
 const COLUMN_BLOCK: usize = 8 << 10;
 const MAX_BLOCK: usize = 2 << 20;
 /// Records cannot be longer, whatever the limit: places are 32 bits wide.
-const MAX_RECORD: usize = 1 << 30;
+pub(crate) const MAX_RECORD: usize = 1 << 30;
 
 /// Rejected rows that an error names.
 const FIRST: usize = 3;
@@ -98,7 +98,12 @@ pub fn read(
 
 /// Passes over what stands before the first record, and returns the names of the columns; they are as many as the
 /// first record has fields. Several header rows are joined by blanks; without one, names are `column_1`, `column_2`, …
-fn header(blocks: &mut Blocks, grammar: &Grammar, dialect: &Dialect, options: &Options) -> Result<Vec<String>, Error> {
+pub(crate) fn header(
+    blocks: &mut Blocks,
+    grammar: &Grammar,
+    dialect: &Dialect,
+    options: &Options,
+) -> Result<Vec<String>, Error> {
     for _ in 0..dialect.skip_lines {
         let mut want = SNIFFED;
         loop {
@@ -166,7 +171,7 @@ fn header(blocks: &mut Blocks, grammar: &Grammar, dialect: &Dialect, options: &O
 }
 
 /// Makes a header as wide as most records are: names that are missing are empty, and so may be those beyond.
-fn fit(header: &mut Vec<String>, columns: usize) {
+pub(crate) fn fit(header: &mut Vec<String>, columns: usize) {
     if header.len() < columns && !header.is_empty() {
         header.resize(columns, String::new());
     }
@@ -301,7 +306,7 @@ impl<'s> Pass<'s> {
 
 /// What is counted on the way.
 #[derive(Default)]
-struct Tally {
+pub(crate) struct Tally {
     rows: u64,
     rejected: u64,
     by_reason: BTreeMap<&'static str, u64>,
@@ -319,7 +324,12 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, output: &Output) {
+    /// Rows so far.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    pub(crate) fn add(&mut self, output: &Output) {
         self.rows += output.rows;
         self.rejected += output.rejected.len() as u64;
         for reject in &output.rejected {
@@ -353,7 +363,7 @@ impl Tally {
         clippy::cast_sign_loss,
         reason = "a share of a count need not be more exact"
     )]
-    fn check(&self, options: &Options) -> Result<(), Error> {
+    pub(crate) fn check(&self, options: &Options) -> Result<(), Error> {
         let records = self.rows + self.rejected;
         let allowed = (options.max_rejected_ratio * records as f64).ceil() as u64;
         let flawed = self.rejected - self.dropped;
@@ -373,7 +383,14 @@ impl Tally {
         })
     }
 
-    fn report(self, plan: Option<&Plan>, dialect: Dialect, certainty: f64, input: InputFacts, passes: u32) -> Report {
+    pub(crate) fn report(
+        self,
+        plan: Option<&Plan>,
+        dialect: Dialect,
+        certainty: f64,
+        input: InputFacts,
+        passes: u32,
+    ) -> Report {
         Report {
             records: self.rows + self.rejected,
             rows: self.rows,

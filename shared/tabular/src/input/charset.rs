@@ -18,7 +18,7 @@ const WRONG: u8 = 0xFF;
 
 /// A character set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Charset {
+pub(crate) enum Charset {
     Utf8,
     Utf16 {
         big_endian: bool,

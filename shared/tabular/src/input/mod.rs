@@ -18,6 +18,7 @@ mod head;
 mod json;
 mod zip;
 
+pub(crate) use charset::Charset;
 pub use compression::Compression;
 pub use error::{InputError, ZipEntries};
 pub use format::{FileFormat, HEAD_LENGTH};
@@ -119,6 +120,11 @@ impl Read for Input {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         self.text.read(out)
     }
+}
+
+/// The character set of this name, as facts have it.
+pub(crate) fn charset_by_name(name: &str) -> Result<Charset, InputError> {
+    Ok(charset::by_name(name, b"")?.charset)
 }
 
 /// Opens a file as text.

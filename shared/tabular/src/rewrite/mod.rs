@@ -1,0 +1,509 @@
+//! Replaces values of a file, and leaves all else in it as it stands: dialect, character set, compression, the order of
+//! rows, and every field that is not asked for, byte for byte.
+//!
+//! What is no record has no place in the copy, as nobody has looked at it for what must not go on: lines before the
+//! header are emptied, comments and blank lines left out, and rows that do not fit are handed to
+//! [`Rewriter::rejected`].
+
+use std::{
+    borrow::Cow,
+    io::Write,
+    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    thread,
+};
+
+use memchr::memchr;
+
+use crate::{
+    BadRows, Error, Header, Options, RejectedRow, Report, SinkError, Source,
+    block::{Block, Blocks},
+    column::Fields,
+    convert::{Output as Converted, rejects, take_out_invalid},
+    field,
+    grammar::{Grammar, Step},
+    input::{self, Probe},
+    plan::Tokens,
+    reader::{self, Tally},
+    scan::{Policy, Scanner},
+    sniff,
+};
+
+mod output;
+
+use output::Output;
+
+/// Text that is dealt with at once, bytes.
+const BLOCK: usize = 1 << 20;
+/// The longest header, with all that stands before it, bytes.
+const HEADER: usize = 8 << 20;
+
+/// What becomes of a column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Change {
+    /// Its fields stay as they stand.
+    #[default]
+    Keep,
+    /// They stay, and their values are shown to the rewriter.
+    Show,
+    /// The rewriter says what stands in their place.
+    Replace,
+    /// They are left out.
+    Drop,
+}
+
+/// Decides what stands in place of values. Called from one thread, in the order of the file.
+pub trait Rewriter {
+    /// What becomes of each column of `header`, in order.
+    ///
+    /// # Errors
+    /// Ends the rewriting; comes back as [`Error::Plan`].
+    fn plan(&mut self, header: &Header) -> Result<Vec<Change>, SinkError>;
+
+    /// Takes the values of the next rows, column by column for those that are shown or replaced. For the latter,
+    /// [`Cells::put`] says what stands in place of each.
+    ///
+    /// # Errors
+    /// Ends the rewriting; comes back as [`Error::Sink`].
+    fn rows(&mut self, columns: &mut [Cells<'_>]) -> Result<(), SinkError>;
+
+    /// A row that does not fit.
+    ///
+    /// # Errors
+    /// Ends the rewriting; comes back as [`Error::Sink`].
+    fn rejected(&mut self, row: &RejectedRow<'_>) -> Result<(), SinkError>;
+}
+
+/// Values of a column, in the order of rows.
+#[derive(Debug)]
+pub struct Cells<'a> {
+    column: usize,
+    values: Vec<Option<Cow<'a, str>>>,
+    text: String,
+    /// Where what was put ends in `text`; `None` for null.
+    ends: Vec<Option<usize>>,
+}
+
+impl<'a> Cells<'a> {
+    /// Which column of the file, from 0.
+    pub fn column(&self) -> usize {
+        self.column
+    }
+
+    /// The values, without quotes and escapes; `None` where there is none.
+    pub fn values(&self) -> &[Option<Cow<'a, str>>] {
+        &self.values
+    }
+
+    /// Says what stands in place of the first value for which it has not been said yet.
+    pub fn put(&mut self, value: Option<&str>) {
+        self.ends.push(value.map(|value| {
+            self.text.push_str(value);
+            self.text.len()
+        }));
+    }
+
+    /// What was put, in order.
+    fn replacements(&self) -> impl Iterator<Item = Option<&str>> {
+        let mut from = 0;
+        self.ends.iter().map(move |end| {
+            let end = (*end)?;
+            let value = &self.text[from..end];
+            from = end;
+            Some(value)
+        })
+    }
+}
+
+/// Copies a file with some of its values replaced. `name` is what the file is called inside of an archive, where the
+/// original is one. The same file, name and rewriter give the same bytes. Rows that do not fit go to the rewriter, whatever
+/// [`Options::bad_rows`] says, but for [`BadRows::Fail`].
+///
+/// # Errors
+/// As for [`read`](crate::read). What was written counts for nothing then.
+pub fn rewrite<W: Write>(
+    source: &mut dyn Source,
+    to: W,
+    name: &str,
+    rewriter: &mut dyn Rewriter,
+    options: &Options,
+) -> Result<(W, Report), Error> {
+    let opened = Opened::new(source, options)?;
+    let mut output = Output::new(to, &opened.probe.facts(), name).map_err(write_error)?;
+    let changes = opened.plan(rewriter)?;
+    let mut line = opened.header(&changes);
+    output.write(&line).map_err(write_error)?;
+    let report = opened.run(rewriter, &changes, options, u64::MAX, |block, cells, fields, grammar, line_end| {
+        line.clear();
+        Copyist { block, fields, grammar, line_end, changes: &changes }.copy(cells, &mut line)?;
+        output.write(&line).map_err(write_error)
+    })?;
+    Ok((output.finish().map_err(write_error)?, report))
+}
+
+/// Shows values of a file, of at least so many rows if it has them, and makes nothing of it.
+///
+/// # Errors
+/// As for [`read`](crate::read).
+pub fn survey(
+    source: &mut dyn Source,
+    rewriter: &mut dyn Rewriter,
+    options: &Options,
+    rows: u64,
+) -> Result<Report, Error> {
+    let opened = Opened::new(source, options)?;
+    let changes = opened.plan(rewriter)?;
+    opened.run(rewriter, &changes, options, rows, |_, _, _, _, _| Ok(()))
+}
+
+fn write_error(error: std::io::Error) -> Error {
+    Error::Sink(Box::new(error))
+}
+
+/// A file of which the header has been read.
+struct Opened {
+    blocks: Blocks,
+    probe: Probe,
+    dialect: crate::Dialect,
+    certainty: f64,
+    scanner: Scanner,
+    tokens: Tokens,
+    header: Header,
+    /// All before the first record that is not of the header.
+    head: String,
+}
+
+impl Opened {
+    fn new(source: &mut dyn Source, options: &Options) -> Result<Self, Error> {
+        let input = input::open(source.open()?, &options.input)?;
+        let probe = input.probe();
+        let mut blocks = Blocks::new(Box::new(input));
+        let (sample, whole) = blocks.peek(reader::SNIFFED)?;
+        let sniffed = sniff::dialect(sample, whole, &options.dialect)?;
+        let dialect = sniffed.dialect;
+        let mut grammar = Grammar::new(&dialect);
+        grammar.limit = options.limits.record_bytes.min(reader::MAX_RECORD);
+        let text = blocks.peek(HEADER)?.0.to_vec();
+        let mut names = reader::header(&mut blocks, &grammar, &dialect, options)?;
+        reader::fit(&mut names, sniffed.columns);
+        let consumed = usize::try_from(blocks.position().1).unwrap_or(usize::MAX);
+        let Some(head) = text.get(..consumed) else {
+            return Err(Error::LimitExceeded(format!(
+                "the header and what stands before it are longer than the limit of {HEADER} bytes; set the dialect"
+            )));
+        };
+        let head = String::from_utf8_lossy(head).into_owned();
+        let policy = Policy { rescue: false, pad: options.pad_short_rows };
+        let scanner = Scanner { grammar, fields: names.len().max(1), policy };
+        // Only what was declared to mean null does: any other text may be personal.
+        let tokens =
+            Tokens::Given(options.null_markers.iter().flatten().map(|marker| marker.as_bytes().to_vec()).collect());
+        blocks.set_size(if options.block_bytes == 0 { BLOCK } else { options.block_bytes });
+        let header = Header { names, given: dialect.header_rows > 0 };
+        Ok(Self { blocks, probe, dialect, certainty: sniffed.certainty, scanner, tokens, header, head })
+    }
+
+    fn plan(&self, rewriter: &mut dyn Rewriter) -> Result<Vec<Change>, Error> {
+        let changes = rewriter.plan(&self.header).map_err(Error::Plan)?;
+        let columns = self.header.names.len();
+        if changes.len() == columns {
+            return Ok(changes);
+        }
+        Err(Error::Internal(format!("{} changes for {columns} columns", changes.len())))
+    }
+
+    /// The header as it is to be: as it stood, without what stood before it and without columns that are left out.
+    fn header(&self, changes: &[Change]) -> String {
+        let grammar = &self.scanner.grammar;
+        let text = self.head.as_bytes();
+        let mut out = String::new();
+        let mut at = 0;
+        for _ in 0..self.dialect.skip_lines {
+            let Some((end, next)) = grammar.line_end(text, at, true) else { break };
+            out.push_str(&self.head[end..next]);
+            at = next;
+        }
+        let mut ends = Vec::new();
+        for _ in 0..self.dialect.header_rows {
+            loop {
+                ends.clear();
+                match grammar.step(text, at, true, None, &mut ends) {
+                    Step::Record { end, next, .. } => {
+                        let mut names = names(&self.head, at, &ends, grammar);
+                        if names.len() == changes.len() + 1
+                            && let Some(blank) = names.iter().position(|name| name.trim().is_empty())
+                        {
+                            // As the reader has it: a delimiter too many.
+                            names.remove(blank);
+                        }
+                        let dropped = |i: usize| changes.get(i) == Some(&Change::Drop);
+                        let kept = names.iter().enumerate().filter(|(i, _)| !dropped(*i)).map(|(_, name)| *name);
+                        out.push_str(&kept.collect::<Vec<_>>().join(&String::from_utf8_lossy(&grammar.delimiter)));
+                        out.push_str(if next > end { &self.head[end..next] } else { "\n" });
+                        at = next;
+                        break;
+                    }
+                    Step::Skip { next } => at = next,
+                    Step::More | Step::End | Step::Long => return out,
+                }
+            }
+        }
+        out
+    }
+
+    /// What ends a record: as the first one ends.
+    fn line_end(&mut self) -> Result<&'static str, Error> {
+        let grammar = &self.scanner.grammar;
+        let text =
+            if self.dialect.header_rows > 0 { self.head.as_bytes() } else { self.blocks.peek(reader::SNIFFED)?.0 };
+        Ok(match grammar.line_end(text, 0, true).map(|(end, next)| &text[end..next]) {
+            Some(b"\r\n") => "\r\n",
+            Some(b"\r") => "\r",
+            _ => "\n",
+        })
+    }
+
+    /// Shows the rewriter all rows, or the blocks with the first so many, and hands each block on to `take`.
+    fn run(
+        mut self,
+        rewriter: &mut dyn Rewriter,
+        changes: &[Change],
+        options: &Options,
+        rows: u64,
+        mut take: impl FnMut(&Block, &[Cells<'_>], &Fields<'_>, &Grammar, &str) -> Result<(), Error>,
+    ) -> Result<Report, Error> {
+        let mut tally = Tally::default();
+        let line_end = self.line_end()?;
+        let Self { blocks, scanner, tokens, header, .. } = &mut self;
+        let columns = header.names.len();
+        if columns > 0 {
+            let grammar = &scanner.grammar;
+            let mut one = |block: &mut Block| -> Result<bool, Error> {
+                take_out_unreadable(block, columns);
+                let rejected = rejects(block, scanner);
+                for reject in &rejected {
+                    if options.bad_rows == BadRows::Fail {
+                        let what = format!("{}; {}", reject.flaw, reject.flaw.advice());
+                        return Err(Error::MalformedCsv { line: reject.line, offset: reject.offset, what });
+                    }
+                    let reason = reject.flaw.to_string();
+                    let row =
+                        RejectedRow { line: reject.line, offset: reject.offset, reason: &reason, raw: &reject.raw };
+                    rewriter.rejected(&row).map_err(Error::Sink)?;
+                }
+                let fields = Fields::new(block, columns, grammar, tokens);
+                let mut cells = cells(block, &fields, grammar, tokens, changes)?;
+                rewriter.rows(&mut cells).map_err(Error::Sink)?;
+                take(block, &cells, &fields, grammar, line_end)?;
+                let rows_here = block.rows.len() as u64;
+                tally.add(&Converted { rows: rows_here, rejected, padded: block.padded, ..Converted::default() });
+                Ok(tally.rows() < rows)
+            };
+            each(blocks, scanner, options.threads, &mut one)?;
+            tally.check(options)?;
+        }
+        let certainty = self.certainty;
+        Ok(tally.report(None, self.dialect, certainty, self.probe.facts(), 1))
+    }
+}
+
+/// Hands each block to `take`, as long as that wants more. With several threads, one is a block ahead.
+fn each(
+    blocks: &mut Blocks,
+    scanner: &Scanner,
+    threads: usize,
+    take: &mut dyn FnMut(&mut Block) -> Result<bool, Error>,
+) -> Result<(), Error> {
+    if threads <= 1 || blocks.is_done() {
+        let mut block = Block::default();
+        while blocks.next(&mut block, scanner)? {
+            if !take(&mut block)? {
+                break;
+            }
+        }
+        return Ok(());
+    }
+    let (filled, to_take) = sync_channel::<Result<Block, Error>>(1);
+    let (used, empty) = sync_channel::<Block>(2);
+    thread::scope(|scope| {
+        scope.spawn(move || fill(blocks, scanner, &filled, &empty));
+        while let Ok(block) = to_take.recv() {
+            let mut block = block?;
+            if !take(&mut block)? {
+                break;
+            }
+            // If the other side has ended, nobody needs it.
+            let _ = used.try_send(block);
+        }
+        // Lets the other side end.
+        drop(to_take);
+        Ok(())
+    })
+}
+
+fn fill(blocks: &mut Blocks, scanner: &Scanner, filled: &SyncSender<Result<Block, Error>>, empty: &Receiver<Block>) {
+    loop {
+        let mut block = empty.try_recv().unwrap_or_default();
+        let next = match blocks.next(&mut block, scanner) {
+            Ok(true) => Ok(block),
+            Ok(false) => return,
+            Err(error) => Err(error.into()),
+        };
+        let failed = next.is_err();
+        if filled.send(next).is_err() || failed {
+            return;
+        }
+    }
+}
+
+fn take_out_unreadable(block: &mut Block, columns: usize) {
+    let text = &block.text[..block.len];
+    if std::str::from_utf8(text).is_err() || memchr(0, text).is_some() {
+        take_out_invalid(block, columns, false);
+    }
+}
+
+/// The raw names of a header.
+fn names<'a>(text: &'a str, start: usize, ends: &[u32], grammar: &Grammar) -> Vec<&'a str> {
+    let mut from = start;
+    let mut names = Vec::with_capacity(ends.len());
+    for end in ends {
+        let end = *end as usize;
+        names.push(text.get(from..end).unwrap_or_default());
+        from = end + grammar.delimiter.len();
+    }
+    names
+}
+
+/// The values of the columns that are shown or replaced.
+fn cells<'a>(
+    block: &'a Block,
+    fields: &Fields<'a>,
+    grammar: &Grammar,
+    tokens: &Tokens,
+    changes: &[Change],
+) -> Result<Vec<Cells<'a>>, Error> {
+    let rows = block.rows.len();
+    let mut cells = Vec::new();
+    for (column, change) in changes.iter().enumerate() {
+        if !matches!(change, Change::Show | Change::Replace) {
+            continue;
+        }
+        let mut values = Vec::with_capacity(rows);
+        for (start, len) in fields.spans(column, 0..rows) {
+            let (content, quoted) = field::content(&block.text[start..start + len], grammar);
+            let null = len == 0 || !quoted && tokens.contains(&content);
+            values.push(if null { None } else { Some(text(content)?) });
+        }
+        cells.push(Cells { column, values, text: String::new(), ends: Vec::with_capacity(rows) });
+    }
+    Ok(cells)
+}
+
+/// Text that has been checked; what is cut out of it at ASCII characters is text as well.
+fn text(bytes: Cow<'_, [u8]>) -> Result<Cow<'_, str>, Error> {
+    let internal = |_| Error::Internal("a field of a checked row is no text".to_owned());
+    match bytes {
+        Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(internal),
+        Cow::Owned(bytes) => String::from_utf8(bytes).map(Cow::Owned).map_err(|error| internal(error.utf8_error())),
+    }
+}
+
+/// Writes the rows of a block.
+struct Copyist<'c, 'a> {
+    block: &'c Block,
+    fields: &'c Fields<'a>,
+    grammar: &'c Grammar,
+    line_end: &'c str,
+    changes: &'c [Change],
+}
+
+impl Copyist<'_, '_> {
+    fn copy(&self, cells: &[Cells<'_>], out: &mut String) -> Result<(), Error> {
+        let rows = self.block.rows.len();
+        let mut replaced: Vec<_> = self.changes.iter().map(|_| None).collect();
+        for cells in cells.iter().filter(|cells| self.changes[cells.column] == Change::Replace) {
+            if cells.ends.len() != rows {
+                let (found, column) = (cells.ends.len(), cells.column);
+                return Err(Error::Internal(format!("{found} values for {rows} rows of column {}", column + 1)));
+            }
+            replaced[cells.column] = Some(cells.replacements());
+        }
+        let delimiter = std::str::from_utf8(&self.grammar.delimiter)
+            .map_err(|_| Error::Internal("the delimiter is no text".to_owned()))?;
+        let mut spans: Vec<_> = (0..self.changes.len()).map(|column| self.fields.spans(column, 0..rows)).collect();
+        for _ in 0..rows {
+            let begin = out.len();
+            let mut first = true;
+            for (column, spans) in spans.iter_mut().enumerate() {
+                let Some((start, len)) = spans.next() else { continue };
+                let new = replaced[column].as_mut().and_then(Iterator::next);
+                if self.changes[column] == Change::Drop {
+                    continue;
+                }
+                if !first {
+                    out.push_str(delimiter);
+                }
+                if let Some(value) = new {
+                    self.put(value, first, column, out)?;
+                } else {
+                    let raw = text(Cow::Borrowed(&self.block.text[start..start + len]))?;
+                    if first && column > 0 && self.begins_comment(&raw) {
+                        self.put(Some(&raw), first, column, out)?;
+                    } else {
+                        out.push_str(&raw);
+                    }
+                }
+                first = false;
+            }
+            if out.len() == begin
+                && let Some(quote) = self.grammar.quote
+            {
+                // An empty line would be no record.
+                out.extend([char::from(quote); 2]);
+            }
+            out.push_str(self.line_end);
+        }
+        Ok(())
+    }
+
+    fn begins_comment(&self, text: &str) -> bool {
+        self.grammar.comment.is_some_and(|comment| text.as_bytes().first() == Some(&comment))
+    }
+
+    /// Writes a value, in quotes where it needs them.
+    fn put(&self, value: Option<&str>, first: bool, column: usize, out: &mut String) -> Result<(), Error> {
+        let Some(value) = value else { return Ok(()) };
+        let bytes = value.as_bytes();
+        let blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+        let special = |byte: &u8| {
+            matches!(byte, b'\r' | b'\n') || Some(*byte) == self.grammar.quote || Some(*byte) == self.grammar.escape
+        };
+        let delimiter = &self.grammar.delimiter;
+        let awkward = bytes.is_empty()
+            || blank(bytes.first())
+            || blank(bytes.last())
+            || bytes.iter().any(special)
+            || first && self.begins_comment(value)
+            || !delimiter.is_empty() && memchr::memmem::find(bytes, delimiter).is_some();
+        if !awkward {
+            out.push_str(value);
+            return Ok(());
+        }
+        let Some(quote) = self.grammar.quote else {
+            return Err(Error::Unquotable { column: column + 1 });
+        };
+        let escape = self.grammar.escape.unwrap_or(quote);
+        out.push(char::from(quote));
+        for c in value.chars() {
+            if c == char::from(quote) || c == char::from(escape) {
+                out.push(char::from(escape));
+            }
+            out.push(c);
+        }
+        out.push(char::from(quote));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
