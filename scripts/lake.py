@@ -10,6 +10,7 @@ template's parameter of this name; without it, that stays as it was.
 """
 
 import argparse
+import fcntl
 import json
 import os
 import platform
@@ -20,6 +21,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from contextlib import suppress
@@ -47,6 +49,10 @@ STOP_LIMIT = 10
 # A parameter's empty value, as sam wants it written.
 EMPTY = '""'
 ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
+
+
+# Whoever starts a lake on this machine waits here for his turn.
+_TURNS = Path(tempfile.gettempdir()) / f"cleanzone-lake-{os.getuid()}.lock"
 
 
 @dataclass(frozen=True)
@@ -113,6 +119,12 @@ class Lake:
 
     def start(self) -> dict:
         """Starts MiniStack and waits until it answers."""
+        # MiniStack also takes port 443 where it may and finds it free; two that begin at once both do, and one dies.
+        with _TURNS.open("w") as turns:
+            fcntl.flock(turns, fcntl.LOCK_EX)
+            return self._start()
+
+    def _start(self) -> dict:
         self._refuse_busy_port()
         shutil.rmtree(self.folder, ignore_errors=True)
         scratch = self.folder / "tmp"
