@@ -18,8 +18,8 @@ OF_THE_SERVICES = {
     "xray:PutTraceSegments",
     "xray:PutTelemetryRecords",
 }
-# Each has a test among the failures, the files or the rules. Only s3:ListBucket has none that MiniStack can fail: without it, AWS
-# answers 403 instead of 404 where nothing lies.
+# Each has a test among the failures, the files or the rules. Only s3:ListBucket has none that MiniStack can fail:
+# without it, AWS answers 403 instead of 404 where nothing lies.
 ELSEWHERE = {"sns:Publish", "s3:AbortMultipartUpload", "s3:ListBucket", "glue:UpdateColumnStatisticsForTable"}
 NEEDED = [
     "glue:BatchCreatePartition",
