@@ -1,6 +1,8 @@
 use cleanzone_error::{ErrorName, Fault};
 use cleanzone_storage::Location;
 
+use crate::rules::DEIDENTIFIED;
+
 /// Why an object was not converted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -42,10 +44,10 @@ pub enum Error {
         /// What is wrong.
         source: cleanzone_rules::RulesError,
     },
-    /// The dataset declares personal data, and the file has not come through the vault.
+    /// The dataset declares personal data, and the file has not been tokenized.
     #[error(
-        "{0} belongs to a dataset with personal data and has not been tokenized; upload it to the bucket of the PII stack, \
-         or take `pii` off its columns in lake.toml"
+        "{0} belongs to a dataset with personal data and does not say that it has been replaced (user metadata \
+         `{DEIDENTIFIED}`); replace it before the file lands, or take `pii` off its columns in lake.toml"
     )]
     PersonalData(Location),
     /// More partitions, or more rows of them, than there is room for.

@@ -164,8 +164,8 @@ fn advice(name: ErrorName) -> &'static str {
              drop columns."
         }
         ErrorName::PiiNotTokenized => {
-            "Upload the file to the bucket of the PII stack, which replaces personal data and sends it on; and remove it \
-             here. If its columns hold none, take `pii` off them in lake.toml."
+            "Remove the file here. Replace what is personal in it, and upload it with the user metadata \
+             `cleanzone-deidentified`. If its columns hold nothing personal, take `pii` off them in lake.toml."
         }
         ErrorName::SourceNotFound | ErrorName::SourceChanged => {
             "Nothing, if the file was removed or replaced on purpose: a newer version has an event of its own. \
