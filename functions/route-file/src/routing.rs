@@ -21,7 +21,7 @@ pub(crate) enum Route {
     Skip,
     /// To people: no function deals with such files.
     Reject,
-    /// To people: personal data that has not come through the vault, and must not reach the lake.
+    /// To people: personal data that has not been replaced, and must not reach the lake.
     Quarantine,
 }
 
