@@ -267,7 +267,7 @@ mod tests {
         ] {
             assert_eq!(value(&line, name), Some(expected), "{name}");
         }
-        assert_eq!(metrics.len(), 9);
+        assert_eq!(metrics.len(), 10);
         // Properties, to search by; but not as the lines of the log itself have them.
         assert_eq!(
             (&line["key"], &line["table"], &line["requestId"]),
