@@ -57,7 +57,7 @@ impl World {
     }
 
     async fn call(&self, payload: Value) -> Reply {
-        let end = Instant::now() + Duration::from_secs(60);
+        let end = Instant::now() + Duration::from_mins(1);
         self.function.handle(Invocation { payload, deadline: end, end, request_id: "r".to_owned() }).await
     }
 
