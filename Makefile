@@ -13,7 +13,7 @@ INGEST ?=
 # Where the function will run: on AWS arm64 unless told otherwise, in the local lake on this machine.
 ARCH ?= arm64
 HOST_ARCH := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
-FUNCTIONS := csv-to-parquet route-file detokenize-pii
+FUNCTIONS := csv-to-parquet route-file detokenize-pii tokenize-pii
 STACK ?= cleanzone
 VAULT_STACK ?= cleanzone-vault
 ENVIRONMENT ?= dev
