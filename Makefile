@@ -13,8 +13,9 @@ INGEST ?=
 # Where the function will run: on AWS arm64 unless told otherwise, in the local lake on this machine.
 ARCH ?= arm64
 HOST_ARCH := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
-FUNCTIONS := csv-to-parquet route-file
+FUNCTIONS := csv-to-parquet route-file detokenize-pii tokenize-pii
 STACK ?= cleanzone
+VAULT_STACK ?= cleanzone-vault
 ENVIRONMENT ?= dev
 # More template parameters for `make deploy`, such as PARAMETERS="NotificationEmail=me@example.com Timeout=300".
 PARAMETERS ?=
@@ -26,10 +27,10 @@ export SAM_CLI_TELEMETRY := 0
 # cargo-lambda looks for a newer release of itself otherwise.
 export CARGO_LAMBDA_NO_UPDATE_CHECK := 1
 
-.PHONY: help demo up down env watch build deploy test lint format bench pin clean
+.PHONY: help demo up down env watch build deploy deploy-vault test lint format bench pin clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: up ## Watch four files become tables in the local lake
 	@.venv/bin/python scripts/demo.py
@@ -53,12 +54,20 @@ build: $(VENV) ## Build the functions for Lambda (ARCH=arm64 or x86_64)
 	@mkdir -p .aws-sam
 	@sam build --build-dir .aws-sam/$(ARCH) --parameter-overrides Architecture=$(ARCH) >.aws-sam/$(ARCH).log 2>&1 \
 		|| { cat .aws-sam/$(ARCH).log; exit 1; }
+	@sam build --template-file vault.yaml --build-dir .aws-sam/vault-$(ARCH) --parameter-overrides Architecture=$(ARCH) \
+		>.aws-sam/vault-$(ARCH).log 2>&1 || { cat .aws-sam/vault-$(ARCH).log; exit 1; }
 
 deploy: build ## Deploy to AWS (STACK=cleanzone ENVIRONMENT=dev INGEST=direct PARAMETERS="Name=value ...")
 	@[[ -z "$${AWS_ENDPOINT_URL:-}" ]] || { echo "AWS_ENDPOINT_URL is set: this shell points at a local lake."; exit 1; }
 	sam deploy --template-file .aws-sam/$(ARCH)/template.yaml --stack-name $(STACK) --resolve-s3 \
 		--capabilities CAPABILITY_IAM --confirm-changeset --no-fail-on-empty-changeset \
 		--parameter-overrides Architecture=$(ARCH) EnvironmentName=$(ENVIRONMENT) $(INGEST:%=Ingest=%) $(PARAMETERS)
+
+deploy-vault: build ## Deploy the PII stack to AWS, with the credentials of its own account (VAULT_STACK=cleanzone-vault PARAMETERS=...)
+	@[[ -z "$${AWS_ENDPOINT_URL:-}" ]] || { echo "AWS_ENDPOINT_URL is set: this shell points at a local lake."; exit 1; }
+	sam deploy --template-file .aws-sam/vault-$(ARCH)/template.yaml --stack-name $(VAULT_STACK) --resolve-s3 \
+		--capabilities CAPABILITY_IAM --confirm-changeset --no-fail-on-empty-changeset \
+		--parameter-overrides Architecture=$(ARCH) EnvironmentName=$(ENVIRONMENT) $(PARAMETERS)
 
 # Doc tests are not nextest's business.
 test: $(VENV) ## Run every test: unit, property, conformance, end to end
@@ -74,9 +83,10 @@ lint: $(VENV) ## Check format, lints, the template and the workflows
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
 	ruff format --check --quiet . && ruff check --quiet .
-	cfn-lint --include-checks I -- template.yaml
+	cfn-lint --include-checks I -- template.yaml vault.yaml
 	.venv/bin/python scripts/lint_workflows.py
 	AWS_DEFAULT_REGION=us-east-1 sam validate --lint --template template.yaml
+	AWS_DEFAULT_REGION=us-east-1 sam validate --lint --template vault.yaml
 
 format: $(VENV) ## Format everything
 	cargo fmt --all

@@ -35,6 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
 REGION = "us-east-1"
 STACK = "cleanzone"
+VAULT_STACK = "cleanzone-vault"
 # What `env` says of the stack, where it has that.
 EXPORTED = {
     "LANDING_BUCKET": "LandingBucketName",
@@ -43,6 +44,15 @@ EXPORTED = {
     "INGEST_QUEUE_URL": "IngestQueueUrl",
     "INGEST_DEAD_LETTER_QUEUE_URL": "IngestDeadLetterQueueUrl",
     "PROCESS_FILES_STATE_MACHINE_ARN": "ProcessFilesStateMachineArn",
+}
+# The same of the PII stack.
+EXPORTED_BY_VAULT = {
+    "PII_LANDING_BUCKET": "PiiLandingBucketName",
+    "TOKEN_TABLE": "TokenTableName",
+    "TOKENIZE_FUNCTION": "TokenizeFunctionName",
+    "DETOKENIZE_FUNCTION": "DetokenizeFunctionName",
+    "AUDIT_BUCKET": "AuditBucketName",
+    "VAULT_KEY_ARN": "VaultKeyArn",
 }
 START_LIMIT = 60
 STOP_LIMIT = 10
@@ -166,9 +176,15 @@ class Lake:
         shutil.rmtree(self.folder / "tmp", ignore_errors=True)
         return stopped
 
-    def deploy(self, stack: str = STACK, **parameters: str) -> None:
+    def deploy_vault(self) -> None:
+        """Deploys the PII stack beside the lake, whose landing bucket it sends files on to."""
+        tokenizes = "LakeLandingBucketName:" in (ROOT / "vault.yaml").read_text()
+        lake = {"LakeLandingBucketName": self.outputs["LandingBucketName"]} if tokenizes else {}
+        self.deploy(VAULT_STACK, f"vault-{ARCHITECTURE}", **lake)
+
+    def deploy(self, stack: str = STACK, build: str = ARCHITECTURE, **parameters: str) -> None:
         """Deploys what `sam build` left in .aws-sam; nothing changed is fine."""
-        template = ROOT / ".aws-sam" / ARCHITECTURE / "template.yaml"
+        template = ROOT / ".aws-sam" / build / "template.yaml"
         if not template.exists():
             raise terminal.fail("nothing is built yet: run `make up`")
         parameters = {"Architecture": ARCHITECTURE, "EndpointUrl": self.endpoint} | parameters
@@ -301,11 +317,16 @@ def up(port: int, auth: bool, ingest: str) -> Lake:
     with terminal.Step(f"Deploying the stack {STACK}") as step:
         lake.deploy(**({"Ingest": ingest} if ingest else {}))
         step.text = f"Stack {STACK} is deployed"
+    with terminal.Step(f"Deploying the stack {VAULT_STACK}") as step:
+        lake.deploy_vault()
+        step.text = f"Stack {VAULT_STACK} is deployed"
     return lake
 
 
 def print_environment(lake: Lake) -> None:
     outputs = {name: lake.outputs[output] for name, output in EXPORTED.items() if output in lake.outputs}
+    found = lake.outputs_of(VAULT_STACK)
+    outputs |= {name: found[output] for name, output in EXPORTED_BY_VAULT.items() if output in found}
     for name, value in (lake.client_environment | outputs).items():
         print(f"export {name}={value}")
     # For cargo lambda; last, so that nothing of the shell's own is hidden.

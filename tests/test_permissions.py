@@ -40,11 +40,11 @@ NEEDED = [
 class Twin:
     """Whoever has the role's policy. The role itself trusts Lambda alone, so a role that says the same is assumed."""
 
-    def __init__(self, zone: Zone) -> None:
+    def __init__(self, zone: Zone, name: str = "cleanzone-tests-twin") -> None:
         self._zone = zone
         sts = zone.client("sts")
         account = sts.get_caller_identity()["Account"]
-        role = zone.copy_of_role("cleanzone-tests-twin", Variant(), {"AWS": f"arn:aws:iam::{account}:root"})
+        role = zone.copy_of_role(name, Variant(), {"AWS": f"arn:aws:iam::{account}:root"})
         credentials = sts.assume_role(RoleArn=role, RoleSessionName="twin")["Credentials"]
         self._session = boto3.Session(
             aws_access_key_id=credentials["AccessKeyId"],
