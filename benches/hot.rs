@@ -19,7 +19,7 @@ use cleanzone_benches::{KINDS, text};
 use cleanzone_columnar::{Compression, Settings, Writer};
 use cleanzone_lake::{Naming, column_names};
 use cleanzone_tabular::{
-    Column, ColumnPlan, Options, Planner, RejectedRow, Report, Sink, SinkError, Source, inspect, read,
+    Column, ColumnPlan, Header, Options, Planner, RejectedRow, Report, Sink, SinkError, Source, inspect, read,
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
@@ -100,8 +100,8 @@ impl Source for Bytes {
 struct Names;
 
 impl Planner for Names {
-    fn plan(&self, header: &[String]) -> Result<Vec<ColumnPlan>, SinkError> {
-        Ok(header.iter().map(|name| ColumnPlan { name: name.clone(), ..ColumnPlan::default() }).collect())
+    fn plan(&self, header: &Header) -> Result<Vec<ColumnPlan>, SinkError> {
+        Ok(header.names.iter().map(|name| ColumnPlan { name: name.clone(), ..ColumnPlan::default() }).collect())
     }
 }
 

@@ -123,6 +123,7 @@ class Zone:
         self.function = self.outputs["CsvToParquetFunctionName"]
         self._failure_queue = self.outputs["FailureQueueUrl"]
         self._failures: list[Failure] = []
+        self._rules = ""
         self._receiving = threading.Lock()
         configuration = self.functions.get_function_configuration(FunctionName=self.function)
         self.role = configuration["Role"].rsplit("/", 1)[-1]
@@ -165,6 +166,17 @@ class Zone:
 
     def convert(self, key: str, body: bytes | str, bucket: str | None = None) -> dict:
         return self.converted(self.land(key, body, bucket))
+
+    def rule(self, *datasets: str) -> None:
+        """Adds datasets to lake.toml, and waits until the function has to follow them."""
+        self._rules += "".join(f"[[dataset]]\n{dataset}\n" for dataset in datasets)
+        self.write_rules(self._rules)
+
+    def write_rules(self, text: str | None = None) -> None:
+        bucket, _, key = self.outputs["LakeConfigUri"].removeprefix("s3://").partition("/")
+        self.s3.put_object(Bucket=bucket, Key=key, Body=(self._rules if text is None else text).encode())
+        # For so long the function follows what it has read.
+        time.sleep(1.1)
 
     # Tables appear.
 

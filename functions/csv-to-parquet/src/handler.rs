@@ -1,6 +1,6 @@
 use cleanzone_error::{ErrorName, chain};
 use cleanzone_events::{Failure, ObjectCreated};
-use cleanzone_lake::{Lake, Naming, Quarantine, Report, Status};
+use cleanzone_lake::{Lake, Quarantine, Report, Status};
 use cleanzone_runtime::{Done, Invocation, ObjectHandler, metrics::Measures};
 use serde_json::{Value, json};
 use tokio::time::timeout_at;
@@ -41,8 +41,8 @@ impl ObjectHandler for CsvToParquet {
         }
     }
 
-    fn table(&self, object: &ObjectCreated) -> Option<(String, String)> {
-        Naming::dataset(&object.key)
+    async fn table(&self, object: &ObjectCreated) -> Option<(String, String)> {
+        self.lake.table(object).await
     }
 
     fn passes_over(&self, object: &ObjectCreated) -> Option<Value> {
@@ -66,7 +66,7 @@ fn measures(report: &Report) -> Measures {
             rejected_rows: Some(report.content.rejected),
             bytes_in: Some(report.content.bytes_in),
             bytes_out: Some(report.bytes_out),
-            skipped: false,
+            ..Measures::default()
         },
         Status::Unchanged | Status::Superseded => Measures { skipped: true, ..Measures::default() },
     }

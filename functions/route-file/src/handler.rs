@@ -2,9 +2,11 @@ use std::sync::Arc;
 
 use cleanzone_error::ErrorName;
 use cleanzone_events::{Failure, ObjectCreated, Skip, Trigger};
-use cleanzone_lake::{Naming, Quarantine};
+use cleanzone_lake::{Naming, Quarantine, Rulebook, is_deidentified};
+use cleanzone_rules::Dataset;
 use cleanzone_runtime::{Done, Invocation, ObjectHandler, metrics::Measures};
 use cleanzone_storage::{Error as StorageError, Location, ObjectMeta, ObjectStore, Pin, S3Options};
+use futures_util::future::join;
 use serde_json::Value;
 use tokio::time::timeout_at;
 
@@ -22,12 +24,13 @@ pub(crate) fn one_read() -> S3Options {
 #[derive(Debug)]
 pub(crate) struct RouteFile {
     store: Arc<dyn ObjectStore>,
+    rulebook: Rulebook,
     quarantine: Option<Quarantine>,
 }
 
 impl RouteFile {
-    pub(crate) fn new(store: Arc<dyn ObjectStore>, quarantine: Option<Quarantine>) -> Self {
-        Self { store, quarantine }
+    pub(crate) fn new(store: Arc<dyn ObjectStore>, rulebook: Rulebook, quarantine: Option<Quarantine>) -> Self {
+        Self { store, rulebook, quarantine }
     }
 
     /// The first bytes of the version that the event tells of.
@@ -47,15 +50,19 @@ impl RouteFile {
         Ok((head, meta))
     }
 
-    /// A file that no function deals with.
-    async fn reject(
+    /// A file that no function deals with, or none may.
+    async fn refuse(
         &self,
         object: &ObjectCreated,
         routing: &mut Routing,
         invocation: &Invocation,
     ) -> Result<Failure, Failure> {
         let message = format!("the file is {}", routing.reason);
-        let failure = Failure { name: ErrorName::InvalidFileFormat, message: message.clone() };
+        let name = match routing.route {
+            Route::Quarantine => ErrorName::PiiNotTokenized,
+            _ => ErrorName::InvalidFileFormat,
+        };
+        let failure = Failure { name, message: message.clone() };
         // Exactly what was looked at.
         let seen =
             ObjectCreated { version_id: routing.version_id.clone(), etag: routing.etag.clone(), ..object.clone() };
@@ -73,35 +80,46 @@ fn out_of_time() -> Failure {
 
 impl ObjectHandler for RouteFile {
     async fn work(&self, object: &ObjectCreated, invocation: &Invocation) -> Result<Done, Failure> {
-        let read = timeout_at(invocation.deadline, self.head(object)).await;
-        let (head, meta) = match read.map_err(|_| out_of_time())? {
+        let read = timeout_at(invocation.deadline, async { join(self.head(object), self.rulebook.current()).await });
+        let (read, current) = read.await.map_err(|_| out_of_time())?;
+        let current = current.map_err(|error| Failure::of(&error))?;
+        let rules = current.rules.find(&object.bucket, &object.key);
+        let (head, meta) = match read {
             Ok(read) => read,
             // As csv-to-parquet has it: what has taken its place has an event of its own.
             Err(StorageError::Changed(_)) => {
                 let reason = "the object was overwritten after this event; the newer one has its own";
                 let measures = Measures { skipped: true, ..Measures::default() };
-                return Ok(Done { report: Routing::unseen(object, reason).to_value(), measures, refused: None });
+                return Ok(Done { report: Routing::unseen(object, &rules, reason).to_value(), measures, refused: None });
             }
             Err(error) => return Err(Failure::of(&error)),
         };
-        let mut routing = Routing::decided(object, &meta, decide(&object.key, &head, meta.size));
+        let mut decision = decide(&object.key, &head, meta.size);
+        if decision.route != Route::Skip && rules.declares_pii() && !is_deidentified(&meta) {
+            decision.route = Route::Quarantine;
+            decision.reason = "of a dataset with personal data, and has not been tokenized".to_owned();
+        }
+        let mut routing = Routing::decided(object, &rules, &meta, decision);
         let refused = match routing.route {
-            Route::Reject => Some(self.reject(object, &mut routing, invocation).await?),
+            Route::Reject | Route::Quarantine => Some(self.refuse(object, &mut routing, invocation).await?),
             Route::Convert | Route::Skip => None,
         };
         let report = routing.to_value();
         tracing::info!(%report, "{:?}", routing.route);
         let skipped = routing.route == Route::Skip;
-        let measures = Measures { bytes_in: Some(head.len() as u64), skipped, ..Measures::default() };
+        let stale_rules = current.broken.is_some();
+        let measures = Measures { bytes_in: Some(head.len() as u64), skipped, stale_rules, ..Measures::default() };
         Ok(Done { report, measures, refused })
     }
 
-    fn table(&self, object: &ObjectCreated) -> Option<(String, String)> {
-        Naming::dataset(&object.key)
+    async fn table(&self, object: &ObjectCreated) -> Option<(String, String)> {
+        let current = self.rulebook.current().await.unwrap_or_default();
+        Naming::dataset(&object.key, &current.rules.find(&object.bucket, &object.key))
     }
 
     fn passes_over(&self, object: &ObjectCreated) -> Option<Value> {
-        Quarantine::holds(&object.key).then(|| Routing::unseen(object, "copy in quarantine").to_value())
+        let none = Dataset::default();
+        Quarantine::holds(&object.key).then(|| Routing::unseen(object, &none, "copy in quarantine").to_value())
     }
 
     async fn keep(&self, object: &ObjectCreated, failure: Failure) -> Result<Failure, Failure> {

@@ -7,7 +7,7 @@ mod routing;
 
 use std::sync::Arc;
 
-use cleanzone_lake::Quarantine;
+use cleanzone_lake::{Quarantine, Rulebook};
 use cleanzone_runtime::{Error, PerObject, aws, run, settings::Env};
 use cleanzone_storage::S3Store;
 
@@ -21,7 +21,11 @@ async fn main() -> Result<(), Error> {
         let aws = aws::config(&env)?;
         let store = Arc::new(S3Store::new(aws::s3(&aws), handler::one_read()));
         let quarantine = quarantines.then(|| Quarantine::new(store.clone()));
-        Ok(PerObject::from_env(RouteFile::new(store, quarantine), &env, &aws)?)
+        let rulebook = match env.optional("LAKE_CONFIG")? {
+            Some(config) => Rulebook::new(&config, store.clone(), env.optional("CLEAN_BUCKET")?.as_deref(), false)?,
+            None => Rulebook::conventions(),
+        };
+        Ok(PerObject::from_env(RouteFile::new(store, rulebook, quarantine), &env, &aws)?)
     })
     .await
 }

@@ -2,6 +2,7 @@
 
 use cleanzone_events::{ObjectCreated, Skip};
 use cleanzone_lake::Naming;
+use cleanzone_rules::Dataset;
 use cleanzone_storage::ObjectMeta;
 use cleanzone_tabular::Compression;
 use serde::Serialize;
@@ -20,6 +21,8 @@ pub(crate) enum Route {
     Skip,
     /// To people: no function deals with such files.
     Reject,
+    /// To people: personal data that has not come through the vault, and must not reach the lake.
+    Quarantine,
 }
 
 /// The answer about one object. `bucket`, `key`, `version_id`, `size`, `etag` and `sequencer` are as an event has them,
@@ -45,7 +48,7 @@ pub(crate) struct Routing {
 
 impl Routing {
     /// An object that was looked at.
-    pub(crate) fn decided(object: &ObjectCreated, meta: &ObjectMeta, decision: Decision) -> Self {
+    pub(crate) fn decided(object: &ObjectCreated, rules: &Dataset, meta: &ObjectMeta, decision: Decision) -> Self {
         Self {
             file_extension: decision.file_extension,
             version_id: meta.version.clone().filter(|version| version != "null"),
@@ -56,12 +59,12 @@ impl Routing {
             route: decision.route,
             reason: decision.reason,
             agrees: decision.agrees,
-            ..Self::unseen(object, "")
+            ..Self::unseen(object, rules, "")
         }
     }
 
     /// An object that is not looked at.
-    pub(crate) fn unseen(object: &ObjectCreated, reason: &str) -> Self {
+    pub(crate) fn unseen(object: &ObjectCreated, rules: &Dataset, reason: &str) -> Self {
         Self {
             file_extension: Name::of(&object.key).extension,
             bucket: Some(object.bucket.clone()),
@@ -70,7 +73,7 @@ impl Routing {
             etag: object.etag.clone(),
             sequencer: object.sequencer.as_ref().map(|sequencer| sequencer.as_str().to_owned()),
             size: object.size,
-            dataset: Naming::dataset(&object.key).map(|(database, table)| format!("{database}.{table}")),
+            dataset: Naming::dataset(&object.key, rules).map(|(database, table)| format!("{database}.{table}")),
             reason: reason.to_owned(),
             agrees: true,
             ..Self::default()

@@ -2,6 +2,7 @@
 
 use cleanzone_pii::{Alphabet, DateLayout, Field, Finding, Generalization, Method, Mode};
 use cleanzone_rules::{self as rules, Column, ColumnPii, Dataset, EncryptMode, sanitise};
+use cleanzone_tabular::Header;
 use cleanzone_vault::Shape;
 
 use crate::error::Error;
@@ -47,9 +48,9 @@ impl Way {
 }
 
 /// The names by which the rules know the columns of a file.
-pub(crate) fn names(dataset: &Dataset, header: &[String], given: bool) -> Vec<String> {
-    let listed = dataset.format.columns.as_deref().filter(|_| !given).unwrap_or_default();
-    header.iter().enumerate().map(|(place, name)| listed.get(place).unwrap_or(name).clone()).collect()
+pub(crate) fn names(dataset: &Dataset, header: &Header) -> Vec<String> {
+    let listed = dataset.format.columns.as_deref().filter(|_| !header.given).unwrap_or_default();
+    header.names.iter().enumerate().map(|(place, name)| listed.get(place).unwrap_or(name).clone()).collect()
 }
 
 /// The columns that have to be protected: those that the rules declare, and where they want that, those in which

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cleanzone_pii::{Detector, Finding};
 use cleanzone_rules::{Dataset, Detect};
-use cleanzone_tabular::{Cells, Change, Options, RejectedRow, Rewriter, SinkError, Source, survey};
+use cleanzone_tabular::{Cells, Change, Header, Options, RejectedRow, Rewriter, SinkError, Source, survey};
 
 use crate::{columns::names, error::Error};
 
@@ -54,9 +54,9 @@ struct Watcher {
 }
 
 impl Rewriter for Watcher {
-    fn plan(&mut self, header: &[String], given: bool) -> Result<Vec<Change>, SinkError> {
-        self.detector = Some(Detector::new(names(&self.dataset, header, given), self.settings.clone()));
-        Ok(vec![Change::Show; header.len()])
+    fn plan(&mut self, header: &Header) -> Result<Vec<Change>, SinkError> {
+        self.detector = Some(Detector::new(names(&self.dataset, header), self.settings.clone()));
+        Ok(vec![Change::Show; header.names.len()])
     }
 
     fn rows(&mut self, columns: &mut [Cells<'_>]) -> Result<(), SinkError> {

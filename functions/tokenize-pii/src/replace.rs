@@ -6,7 +6,7 @@ use cleanzone_lake::Bridge;
 use cleanzone_pii::{Finding, Key, Place, Prepared, Replacer, Shuffle, is_replaced};
 use cleanzone_rules::Dataset;
 use cleanzone_storage::Staged;
-use cleanzone_tabular::{Cells, Change, RejectedRow, Rewriter, SinkError};
+use cleanzone_tabular::{Cells, Change, Header, RejectedRow, Rewriter, SinkError};
 use cleanzone_vault::{Token, TokenVault, is_token, normalise};
 use futures_util::future::try_join_all;
 use serde::Serialize;
@@ -122,11 +122,11 @@ fn stays(value: &str) -> bool {
 }
 
 impl Rewriter for Replacing {
-    fn plan(&mut self, header: &[String], given: bool) -> Result<Vec<Change>, SinkError> {
-        let names = names(&self.dataset, header, given);
+    fn plan(&mut self, header: &Header) -> Result<Vec<Change>, SinkError> {
+        let names = names(&self.dataset, header);
         let columns = protected(&self.dataset, &names, &self.found)?;
         self.columns = columns.into_iter().map(|column| self.prepare(column)).collect::<Result<_, _>>()?;
-        let mut changes = vec![Change::Keep; header.len()];
+        let mut changes = vec![Change::Keep; header.names.len()];
         for column in &self.columns {
             changes[column.protected.position] =
                 if matches!(column.work, Work::Gone) { Change::Drop } else { Change::Replace };

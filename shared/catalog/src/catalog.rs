@@ -1,8 +1,11 @@
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use async_trait::async_trait;
 
-use crate::{Partition, RegisteredPartition, Result, Table, TableName};
+use crate::{ColumnStatistics, Partition, RegisteredPartition, Result, Statistics, Table, TableName};
+
+/// Partitions that are held in memory at once.
+pub(crate) const GROUP: usize = 1000;
 
 /// How a write that others may race with has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,12 +56,82 @@ pub trait Catalog: Send + Sync + fmt::Debug {
     /// are left alone) or could not be written just now.
     async fn create_partitions(&self, name: &TableName, table: &Table, partitions: &[Partition]) -> Result<Written>;
 
-    /// Gives partitions, any number, the columns of `table`, and leaves everything else in them alone.
-    /// [`Written::Stale`] where some are gone or could not be written just now.
+    /// Gives partitions, any number, the columns of `table` and the parameters that they have here, and leaves
+    /// everything else in them alone. [`Written::Stale`] where some are gone or could not be written just now.
     async fn update_partitions(
         &self,
         name: &TableName,
         table: &Table,
         partitions: &[RegisteredPartition],
     ) -> Result<Written>;
+
+    /// Replaces the statistics of these columns: the table's, or those of the partition with these values. Those that
+    /// do not fit the type that `table` says, or have no range where they need one, are passed over.
+    /// [`Written::Stale`] where some could not be written just now, [`Written::Missing`] where table or partition is
+    /// gone.
+    async fn set_column_statistics(
+        &self,
+        name: &TableName,
+        table: &Table,
+        partition: Option<&[String]>,
+        columns: &[ColumnStatistics],
+    ) -> Result<Written>;
+
+    /// What is known about these columns, in no order; those that nothing is known about are missing.
+    async fn column_statistics(
+        &self,
+        name: &TableName,
+        partition: Option<&[String]>,
+        columns: &[&str],
+    ) -> Result<Vec<ColumnStatistics>>;
+
+    /// Puts numbers into the parameters of a table and of those of these partitions that exist, and leaves everything
+    /// else in them alone. Nothing is written where they stand there already. [`Written::Stale`] where another writer
+    /// changed the table meanwhile: set them again, which also brings partitions back up to date.
+    async fn set_statistics(&self, name: &TableName, statistics: &Statistics) -> Result<Written> {
+        let Some(mut table) = self.table(name).await? else { return Ok(Written::Missing) };
+        let mut partitions_written = false;
+        // The location is no part of what is asked.
+        let wanted: Vec<Partition> = statistics
+            .partitions
+            .keys()
+            .map(|values| Partition { values: values.clone(), location: String::new() })
+            .collect();
+        for group in wanted.chunks(GROUP) {
+            let mut found = self.find_partitions(name, group).await?;
+            found.retain_mut(|held| {
+                let numbers = statistics.partitions.get(&held.partition.values);
+                let changed = numbers.is_some_and(|numbers| numbers.put(&mut held.parameters));
+                changed || held.is_outdated(&table)
+            });
+            if found.is_empty() {
+                continue;
+            }
+            partitions_written = true;
+            let written = self.update_partitions(name, &table, &found).await?;
+            if written != Written::Done {
+                return Ok(written);
+            }
+        }
+        if let Some(numbers) = statistics.table
+            && numbers.put(&mut table.parameters)
+        {
+            // Last: it succeeds only where no column came while partitions were given those of a moment ago.
+            return self.update_table(name, &table).await;
+        }
+        let stale = partitions_written && self.table(name).await?.is_none_or(|now| now.version != table.version);
+        Ok(if stale { Written::Stale } else { Written::Done })
+    }
+}
+
+/// Parameters that a table lacks or has otherwise, put into it; says whether there were any.
+pub(crate) fn put_parameters(held: &mut BTreeMap<String, String>, given: &BTreeMap<String, String>) -> bool {
+    let mut changed = false;
+    for (name, value) in given {
+        if held.get(name) != Some(value) {
+            held.insert(name.clone(), value.clone());
+            changed = true;
+        }
+    }
+    changed
 }

@@ -1,5 +1,5 @@
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     fmt,
     hash::{DefaultHasher, Hash, Hasher},
     sync::{Arc, Mutex, PoisonError},
@@ -9,8 +9,10 @@ use std::{
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    Catalog, Error, FileSchema, Format, Partition, Plan, RegisteredPartition, Result, Table, TableName, Written, merge,
-    partition,
+    Catalog, ColumnStatistics, Error, Evolution, FileSchema, Format, Partition, Plan, RegisteredPartition, Result,
+    Statistics, Table, TableName, Widened, Written,
+    catalog::{GROUP, put_parameters},
+    merge, partition,
 };
 
 /// The first pause after a lost race; each further one is up to twice as long. A write takes about this long.
@@ -35,6 +37,12 @@ pub struct Commit<'a> {
     pub location: &'a str,
     /// The file's columns.
     pub file: &'a FileSchema,
+    /// What becomes of columns that the table lacks.
+    pub evolution: Evolution,
+    /// Table parameters that the table is to have, such as those of
+    /// [partition projection](https://docs.aws.amazon.com/athena/latest/ug/partition-projection-setting-up.html); all
+    /// others stay.
+    pub parameters: BTreeMap<String, String>,
     /// The partitions that it has rows in; none for a table without partition keys.
     pub partitions: &'a [Partition],
     /// The Parquet compression, in lower case, as a new table states it: `snappy`.
@@ -56,6 +64,10 @@ pub struct Committed {
     pub added: Vec<String>,
     /// The columns that have got their type by this file, after earlier files had no value for them.
     pub promoted: Vec<String>,
+    /// The columns whose type has become wider, as declared.
+    pub widened: Vec<Widened>,
+    /// What has changed in the table, in words: one line a change, of names and types only.
+    pub changes: Vec<String>,
     /// How many partitions are new.
     pub partitions_created: usize,
     /// How many partitions were given the table's columns.
@@ -96,6 +108,8 @@ impl Committer {
     /// Makes the table, and the partitions, such that they list everything in the file. Best before the file is
     /// published: then no file that can be read ever contradicts its table, and [`Error::Reread`] comes in time.
     ///
+    /// Columns that the table has are widened, and get comments, only as [`merge`](crate::merge()) says.
+    ///
     /// Calls of the catalog: none where the table was [`seen`](Commit::seen) and knows everything, and the partitions
     /// are remembered; one more (`find_partitions`) where they are not. Only a table that gets new columns costs more
     /// with the number of its partitions, because all of them get the columns too. Should a commit be cut short after
@@ -108,13 +122,58 @@ impl Committer {
     pub async fn commit(&self, commit: Commit<'_>) -> Result<Committed> {
         let mut race = Race::new(commit.name, commit.patience, &self.jitter);
         let mut done = self.commit_table(&commit, &mut race).await?;
-        let grown = !done.added.is_empty() || !done.promoted.is_empty();
+        let grown = !done.added.is_empty() || !done.promoted.is_empty() || !done.widened.is_empty();
         if grown && !done.table.partition_keys.is_empty() {
             self.refresh_partitions(commit.name, &mut done, &mut race).await?;
         }
         self.commit_partitions(&commit, &mut done, &mut race).await?;
         done.conflicts = race.lost;
         Ok(done)
+    }
+
+    /// Puts numbers beside a table and partitions of it, as [`Catalog::set_statistics`] does, and again where another
+    /// writer was faster, for as long as `patience`. Says whether there is such a table.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] where the time was over before a race was won; [`Error::Call`] where the catalog failed.
+    pub async fn record_statistics(
+        &self,
+        name: &TableName,
+        statistics: &Statistics,
+        patience: Duration,
+    ) -> Result<bool> {
+        let mut race = Race::new(name, patience, &self.jitter);
+        loop {
+            match self.catalog.set_statistics(name, statistics).await? {
+                Written::Done => return Ok(true),
+                Written::Missing => return Ok(false),
+                Written::Stale => race.lost().await?,
+            }
+        }
+    }
+
+    /// Puts statistics of columns beside a table, or a partition of it, as [`Catalog::set_column_statistics`] does, and
+    /// again where another writer was faster, for as long as `patience`. Says whether there is such a table, or
+    /// partition.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] where the time was over before a race was won; [`Error::Call`] where the catalog failed.
+    pub async fn record_column_statistics(
+        &self,
+        name: &TableName,
+        partition: Option<&[String]>,
+        columns: &[ColumnStatistics],
+        patience: Duration,
+    ) -> Result<bool> {
+        let mut race = Race::new(name, patience, &self.jitter);
+        loop {
+            let Some(table) = self.catalog.table(name).await? else { return Ok(false) };
+            match self.catalog.set_column_statistics(name, &table, partition, columns).await? {
+                Written::Done => return Ok(true),
+                Written::Missing => return Ok(false),
+                Written::Stale => race.lost().await?,
+            }
+        }
     }
 
     async fn commit_table(&self, commit: &Commit<'_>, race: &mut Race<'_>) -> Result<Committed> {
@@ -128,17 +187,18 @@ impl Committer {
             if let Some(table) = &held {
                 check_location(name, table, location)?;
             }
-            let plan = merge(name, held.as_ref(), file)?;
+            let plan = merge(name, held.as_ref(), file, commit.evolution)?;
             if let Some(table) = &held {
                 partition::check(name, &table.partition_keys, commit.partitions)?;
             }
+            let mut changes = plan.explain();
             let written = match (plan, held) {
                 (Plan::Reread { columns }, _) => return Err(Error::Reread { table: name.clone(), columns }),
                 (Plan::Create { columns, partition_keys }, _) => {
                     partition::check(name, &partition_keys, commit.partitions)?;
                     let table = new_table(commit, columns, partition_keys);
                     match self.catalog.create_table(name, &table).await? {
-                        Written::Done => return Ok(Committed { created: true, ..Committed::of(table) }),
+                        Written::Done => return Ok(Committed { created: true, changes, ..Committed::of(table) }),
                         Written::Missing if !database_created => {
                             self.catalog.create_database(&name.database).await?;
                             database_created = true;
@@ -147,18 +207,31 @@ impl Committer {
                         written => written,
                     }
                 }
-                (Plan::Update { columns, added, promoted }, Some(table)) => {
-                    let mut table = Table { columns, ..table };
+                (plan, Some(mut table)) => {
+                    let (mut added, mut promoted, mut widened) = (Vec::new(), Vec::new(), Vec::new());
+                    let mut changed = false;
+                    if let Plan::Update { columns, added: new, promoted: first, widened: wider, .. } = plan {
+                        changed = true;
+                        (table.columns, added, promoted, widened) = (columns, new, first, wider);
+                    }
+                    for (parameter, value) in &commit.parameters {
+                        if table.parameters.get(parameter) != Some(value) {
+                            changes.push(format!("table parameter {parameter} set"));
+                        }
+                    }
+                    changed |= put_parameters(&mut table.parameters, &commit.parameters);
+                    if !changed {
+                        return Ok(Committed::of(table));
+                    }
                     match self.catalog.update_table(name, &table).await? {
                         Written::Done => {
                             // The catalog does not tell the new version.
                             table.version = None;
-                            return Ok(Committed { added, promoted, ..Committed::of(table) });
+                            return Ok(Committed { added, promoted, widened, changes, ..Committed::of(table) });
                         }
                         written => written,
                     }
                 }
-                (_, Some(table)) => return Ok(Committed::of(table)),
                 // Without a table there is nothing but `Create`.
                 (_, None) => Written::Stale,
             };
@@ -203,8 +276,32 @@ impl Committer {
             if pending.is_empty() {
                 return Ok(());
             }
-            let found = self.catalog.find_partitions(name, &pending).await?;
-            let mut missing: HashMap<_, _> = pending.iter().map(|partition| (&partition.values, partition)).collect();
+            let mut written = false;
+            for group in pending.chunks(GROUP) {
+                written |= self.commit_group(name, group, done, race).await?;
+            }
+            // Who adds columns lists the partitions after that; those written here meanwhile are seen to here.
+            if !written || !self.table_has_grown(name, done).await? {
+                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+                known.prints.extend(pending.iter().map(|partition| print.with(partition)));
+                return Ok(());
+            }
+        }
+    }
+
+    /// The same for as many of them as are held at once; says whether any was written.
+    async fn commit_group(
+        &self,
+        name: &TableName,
+        group: &[Partition],
+        done: &mut Committed,
+        race: &mut Race<'_>,
+    ) -> Result<bool> {
+        let before = done.partitions_updated;
+        let mut created = false;
+        loop {
+            let found = self.catalog.find_partitions(name, group).await?;
+            let mut missing: HashMap<_, _> = group.iter().map(|partition| (&partition.values, partition)).collect();
             for held in &found {
                 let Some(wanted) = missing.remove(&held.partition.values) else { continue };
                 if !same_place(&held.partition.location, &wanted.location) {
@@ -218,25 +315,18 @@ impl Committer {
                 }
             }
             let missing: Vec<Partition> = missing.into_values().cloned().collect();
-            let before = done.partitions_updated;
             self.update_outdated(name, found, done, race).await?;
-            let mut written = done.partitions_updated > before;
-            if !missing.is_empty() {
-                written = true;
-                match self.catalog.create_partitions(name, &done.table, &missing).await? {
-                    Written::Done => done.partitions_created += missing.len(),
-                    Written::Stale => {
-                        race.lost().await?;
-                        continue;
-                    }
-                    Written::Missing => return Err(race.error()),
-                }
+            if missing.is_empty() {
+                return Ok(created || done.partitions_updated > before);
             }
-            // Who adds columns lists the partitions after that; those written here meanwhile are seen to here.
-            if !written || !self.table_has_grown(name, done).await? {
-                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-                known.prints.extend(pending.iter().map(|partition| print.with(partition)));
-                return Ok(());
+            created = true;
+            match self.catalog.create_partitions(name, &done.table, &missing).await? {
+                Written::Done => {
+                    done.partitions_created += missing.len();
+                    return Ok(true);
+                }
+                Written::Stale => race.lost().await?,
+                Written::Missing => return Err(race.error()),
             }
         }
     }
@@ -285,6 +375,8 @@ impl Committed {
             created: false,
             added: Vec::new(),
             promoted: Vec::new(),
+            widened: Vec::new(),
+            changes: Vec::new(),
             partitions_created: 0,
             partitions_updated: 0,
             conflicts: 0,
@@ -296,6 +388,7 @@ fn new_table(commit: &Commit<'_>, columns: Vec<crate::Column>, partition_keys: V
     let location = format!("{}/", commit.location.trim_end_matches('/'));
     let mut table = Table::new(location, columns, partition_keys);
     table.parameters = crate::table::parameters(commit.compression);
+    put_parameters(&mut table.parameters, &commit.parameters);
     table
 }
 

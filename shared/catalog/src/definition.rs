@@ -66,7 +66,7 @@ pub(crate) fn new_partition(table: &Table, partition: &Partition) -> Result<Part
     Ok(PartitionInput::builder().set_values(Some(partition.values.clone())).storage_descriptor(storage).build())
 }
 
-/// The definition of a partition as it was read, but for the columns.
+/// The definition of a partition as it was read, but for the columns and the parameters.
 pub(crate) fn updated_partition(
     table: &Table,
     held: &RegisteredPartition,
@@ -80,7 +80,7 @@ pub(crate) fn updated_partition(
                 .set_values(origin.values.clone())
                 .set_last_access_time(origin.last_access_time)
                 .set_last_analyzed_time(origin.last_analyzed_time)
-                .set_parameters(origin.parameters.clone())
+                .set_parameters(Some(held.parameters.clone().into_iter().collect()))
                 .storage_descriptor(storage)
                 .build()
         }
@@ -119,6 +119,7 @@ pub(crate) fn read_partition(partition: glue::Partition) -> RegisteredPartition 
             values: partition.values().to_vec(),
             location: storage.and_then(|storage| storage.location()).unwrap_or_default().to_owned(),
         },
+        parameters: partition.parameters().map(sorted).unwrap_or_default(),
         origin: Some(Box::new(partition)),
     }
 }

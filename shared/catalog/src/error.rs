@@ -1,18 +1,28 @@
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use cleanzone_error::{ErrorName, Fault};
 
 use crate::TableName;
 
-/// A column that a file holds with another type than the table says.
+/// A column that a file holds otherwise than the table does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mismatch {
     /// The column.
     pub column: String,
-    /// The Hive type that holds: the table's.
-    pub table: String,
+    /// The Hive type that holds: the table's; `None` where the table has no such column, and must not get it.
+    pub table: Option<String>,
     /// The Hive type of the file.
     pub file: String,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { column, table, file } = self;
+        match table {
+            Some(table) => write!(f, "column {column} is {table} in the table, not {file}"),
+            None => write!(f, "column {column} is not in the table, and {file} in the file"),
+        }
+    }
 }
 
 /// What can go wrong with the catalog.
@@ -27,8 +37,8 @@ pub enum Error {
         /// What does not fit, and what would settle it.
         reason: String,
     },
-    /// The file has to be read again under the table's types, which another writer has settled since it was read.
-    #[error("{table} has other types by now: {}", list(.columns))]
+    /// The file has to be read again under the table's columns, which another writer has changed since it was read.
+    #[error("{table} has other columns by now: {}", list(.columns))]
     Reread {
         /// The table.
         table: TableName,
@@ -78,9 +88,9 @@ impl Fault for Error {
 
 fn list(columns: &[Mismatch]) -> String {
     let mut text = String::new();
-    for Mismatch { column, table, file } in columns {
+    for mismatch in columns {
         let comma = if text.is_empty() { "" } else { ", " };
-        let _ = write!(text, "{comma}{column} is {table}, not {file}");
+        let _ = write!(text, "{comma}{mismatch}");
     }
     text
 }
@@ -104,9 +114,12 @@ mod tests {
     #[test]
     fn messages_say_what_holds() {
         let table = TableName::new("sales", "orders");
-        let columns = vec![Mismatch { column: "zip".into(), table: "string".into(), file: "bigint".into() }];
+        let columns = vec![Mismatch { column: "zip".into(), table: Some("string".into()), file: "bigint".into() }];
         let error = Error::Reread { table, columns };
-        assert_eq!(error.to_string(), "sales.orders has other types by now: zip is string, not bigint");
+        assert_eq!(
+            error.to_string(),
+            "sales.orders has other columns by now: column zip is string in the table, not bigint"
+        );
         assert!(error.is_transient());
 
         let error = Error::Call {

@@ -6,29 +6,37 @@ use aws_sdk_glue::{
     error::{BuildError, ProvideErrorMetadata, SdkError},
     operation::{
         batch_create_partition::BatchCreatePartitionOutput, batch_update_partition::BatchUpdatePartitionOutput,
+        update_column_statistics_for_partition::UpdateColumnStatisticsForPartitionOutput,
+        update_column_statistics_for_table::UpdateColumnStatisticsForTableOutput,
     },
-    types::ErrorDetail,
+    types::{ColumnStatisticsError, ErrorDetail},
 };
 use cleanzone_error::ErrorName;
 use tokio::task::JoinSet;
 
-use crate::{Catalog, Error, Page, Partition, RegisteredPartition, Result, Table, TableName, Written, definition};
+use crate::{
+    Catalog, ColumnStatistics, Error, Page, Partition, RegisteredPartition, Result, Table, TableName, Written,
+    column_statistics, definition,
+};
 
 /// Partitions a call: Glue's limits for `BatchCreatePartition`, `BatchUpdatePartition` and `BatchGetPartition`.
 const CREATE: usize = 100;
 const UPDATE: usize = 100;
 const GET: usize = 1000;
+/// Columns a call: Glue's limits for writing and for reading statistics of columns.
+const SET_STATISTICS: usize = 25;
+const GET_STATISTICS: usize = 100;
 /// Partitions a page; Glue allows 1000, but each brings all its columns.
 const PAGE: i32 = 250;
 /// Calls under way at once.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 8;
 
 /// The AWS Glue Data Catalog.
 ///
 /// The IAM actions it uses, on the catalog, its databases and tables: `glue:GetTable`, `glue:CreateDatabase`,
 /// `glue:CreateTable`, `glue:UpdateTable`, `glue:BatchGetPartition`, `glue:GetPartitions`,
-/// `glue:BatchCreatePartition`, `glue:BatchUpdatePartition`. Databases are never listed, so their number does not
-/// matter.
+/// `glue:BatchCreatePartition`, `glue:BatchUpdatePartition`; and, for statistics of columns, `glue:UpdatePartition` and
+/// `glue:GetPartition`. Databases are never listed, so their number does not matter.
 ///
 /// The client's own retries cover throttling and failures that pass; what is left is told by its name.
 #[derive(Clone, Debug)]
@@ -168,23 +176,28 @@ impl Catalog for GlueCatalog {
 
     async fn create_partitions(&self, name: &TableName, table: &Table, partitions: &[Partition]) -> Result<Written> {
         let call = Call { action: "glue:BatchCreatePartition", resource: name };
-        let mut requests = Vec::new();
-        for batch in partitions.chunks(CREATE) {
-            let inputs: std::result::Result<_, _> =
-                batch.iter().map(|partition| definition::new_partition(table, partition)).collect();
-            let request = self
-                .client
-                .batch_create_partition()
-                .set_catalog_id(self.catalog_id.clone())
-                .database_name(&name.database)
-                .table_name(&name.table)
-                .set_partition_input_list(Some(inputs.map_err(|error| call.unbuilt(error))?));
-            requests.push(request.send());
-        }
         let details = |answer: BatchCreatePartitionOutput| {
             answer.errors.unwrap_or_default().into_iter().map(|error| error.error_detail).collect()
         };
-        call.write_batches(requests, details).await
+        let mut written = Written::Done;
+        // Each request lists all columns for each partition: only those under way are in memory.
+        for window in partitions.chunks(CREATE * AT_ONCE) {
+            let mut requests = Vec::with_capacity(AT_ONCE);
+            for batch in window.chunks(CREATE) {
+                let inputs: std::result::Result<_, _> =
+                    batch.iter().map(|partition| definition::new_partition(table, partition)).collect();
+                let request = self
+                    .client
+                    .batch_create_partition()
+                    .set_catalog_id(self.catalog_id.clone())
+                    .database_name(&name.database)
+                    .table_name(&name.table)
+                    .set_partition_input_list(Some(inputs.map_err(|error| call.unbuilt(error))?));
+                requests.push(request.send());
+            }
+            written = worse(written, call.write_batches(requests, details).await?);
+        }
+        Ok(written)
     }
 
     async fn update_partitions(
@@ -194,23 +207,125 @@ impl Catalog for GlueCatalog {
         partitions: &[RegisteredPartition],
     ) -> Result<Written> {
         let call = Call { action: "glue:BatchUpdatePartition", resource: name };
-        let mut requests = Vec::new();
-        for batch in partitions.chunks(UPDATE) {
-            let entries: std::result::Result<_, _> =
-                batch.iter().map(|held| definition::updated_partition(table, held)).collect();
-            let request = self
-                .client
-                .batch_update_partition()
-                .set_catalog_id(self.catalog_id.clone())
-                .database_name(&name.database)
-                .table_name(&name.table)
-                .set_entries(Some(entries.map_err(|error| call.unbuilt(error))?));
-            requests.push(request.send());
-        }
         let details = |answer: BatchUpdatePartitionOutput| {
             answer.errors.unwrap_or_default().into_iter().map(|error| error.error_detail).collect()
         };
-        call.write_batches(requests, details).await
+        let mut written = Written::Done;
+        for window in partitions.chunks(UPDATE * AT_ONCE) {
+            let mut requests = Vec::with_capacity(AT_ONCE);
+            for batch in window.chunks(UPDATE) {
+                let entries: std::result::Result<_, _> =
+                    batch.iter().map(|held| definition::updated_partition(table, held)).collect();
+                let request = self
+                    .client
+                    .batch_update_partition()
+                    .set_catalog_id(self.catalog_id.clone())
+                    .database_name(&name.database)
+                    .table_name(&name.table)
+                    .set_entries(Some(entries.map_err(|error| call.unbuilt(error))?));
+                requests.push(request.send());
+            }
+            written = worse(written, call.write_batches(requests, details).await?);
+        }
+        Ok(written)
+    }
+
+    async fn set_column_statistics(
+        &self,
+        name: &TableName,
+        table: &Table,
+        partition: Option<&[String]>,
+        columns: &[ColumnStatistics],
+    ) -> Result<Written> {
+        let action = match partition {
+            None => "glue:UpdateColumnStatisticsForTable",
+            Some(_) => "glue:UpdateColumnStatisticsForPartition",
+        };
+        let call = Call { action, resource: name };
+        let kept: std::result::Result<Vec<_>, _> = columns
+            .iter()
+            .filter_map(|statistics| {
+                let column = table.column(&statistics.name).filter(|column| statistics.suits(column))?;
+                Some(column_statistics::write(statistics, column))
+            })
+            .collect();
+        let kept = kept.map_err(|error| call.unbuilt(error))?;
+        let batches = kept.chunks(SET_STATISTICS).map(<[_]>::to_vec);
+        let refused = |errors: Option<Vec<ColumnStatisticsError>>| {
+            errors.unwrap_or_default().into_iter().map(|error| error.error).collect()
+        };
+        match partition {
+            None => {
+                let requests = batches.map(|batch| {
+                    self.client
+                        .update_column_statistics_for_table()
+                        .set_catalog_id(self.catalog_id.clone())
+                        .database_name(&name.database)
+                        .table_name(&name.table)
+                        .set_column_statistics_list(Some(batch))
+                        .send()
+                });
+                let details = |answer: UpdateColumnStatisticsForTableOutput| refused(answer.errors);
+                call.write_batches(requests.collect(), details).await
+            }
+            Some(values) => {
+                let requests = batches.map(|batch| {
+                    self.client
+                        .update_column_statistics_for_partition()
+                        .set_catalog_id(self.catalog_id.clone())
+                        .database_name(&name.database)
+                        .table_name(&name.table)
+                        .set_partition_values(Some(values.to_vec()))
+                        .set_column_statistics_list(Some(batch))
+                        .send()
+                });
+                let details = |answer: UpdateColumnStatisticsForPartitionOutput| refused(answer.errors);
+                call.write_batches(requests.collect(), details).await
+            }
+        }
+    }
+
+    async fn column_statistics(
+        &self,
+        name: &TableName,
+        partition: Option<&[String]>,
+        columns: &[&str],
+    ) -> Result<Vec<ColumnStatistics>> {
+        let batches = columns.chunks(GET_STATISTICS).map(|batch| batch.iter().map(ToString::to_string).collect());
+        let mut found = Vec::new();
+        for batch in batches.collect::<Vec<Vec<String>>>() {
+            let kept = match partition {
+                None => {
+                    let call = Call { action: "glue:GetColumnStatisticsForTable", resource: name };
+                    let asked = self
+                        .client
+                        .get_column_statistics_for_table()
+                        .set_catalog_id(self.catalog_id.clone())
+                        .database_name(&name.database)
+                        .table_name(&name.table)
+                        .set_column_names(Some(batch))
+                        .send()
+                        .await;
+                    call.found(asked)?.and_then(|answer| answer.column_statistics_list)
+                }
+                Some(values) => {
+                    let call = Call { action: "glue:GetColumnStatisticsForPartition", resource: name };
+                    let asked = self
+                        .client
+                        .get_column_statistics_for_partition()
+                        .set_catalog_id(self.catalog_id.clone())
+                        .database_name(&name.database)
+                        .table_name(&name.table)
+                        .set_partition_values(Some(values.to_vec()))
+                        .set_column_names(Some(batch))
+                        .send()
+                        .await;
+                    call.found(asked)?.and_then(|answer| answer.column_statistics_list)
+                }
+            };
+            found.extend(kept.iter().flatten().filter_map(column_statistics::read));
+        }
+        Ok(found)
     }
 }
 
@@ -249,6 +364,18 @@ impl Call<'_> {
                 Some(code) if is_conflict(code) => Ok(Written::Stale),
                 _ => Err(self.error(error)),
             },
+        }
+    }
+
+    /// What was asked for; `None` where it does not exist.
+    fn found<T, E>(&self, outcome: std::result::Result<T, SdkError<E>>) -> Result<Option<T>>
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        match outcome {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.code() == Some(NOT_FOUND) => Ok(None),
+            Err(error) => Err(self.error(error)),
         }
     }
 
@@ -588,5 +715,37 @@ mod tests {
         }
         let gone = refusing(400, NOT_FOUND, "").create_partitions(&orders(), &table(), &partitions(1)).await.unwrap();
         assert_eq!(gone, Written::Missing);
+    }
+
+    #[tokio::test]
+    async fn statistics_of_columns_go_in_batches_that_glue_takes() {
+        let statistics = |n: i64| ColumnStatistics {
+            name: format!("c{n}"),
+            nulls: 0,
+            distinct: 1,
+            kind: crate::Kind::Long { range: Some((n, n)) },
+        };
+        let all: Vec<_> = (0..60).map(statistics).collect();
+        let columns = all.iter().map(|statistics| Column::new(&statistics.name, "bigint")).collect();
+        let table = Table { columns, ..table() };
+        let of_2026 = ["2026".to_owned()];
+        for (partition, action) in [(None, "ForTable"), (Some(&of_2026[..]), "ForPartition")] {
+            let (catalog, asked) = answering(200, "{}");
+            let written = catalog.set_column_statistics(&orders(), &table, partition, &all).await.unwrap();
+            assert_eq!(written, Written::Done);
+            let asked = asked.lock().unwrap();
+            assert!(asked.iter().all(|text| text.contains(&format!("AWSGlue.UpdateColumnStatistics{action}"))));
+            let mut sizes: Vec<_> = asked.iter().map(|text| text.matches("ColumnName").count()).collect();
+            sizes.sort_unstable();
+            assert_eq!(sizes, [10, 25, 25]);
+        }
+        let error = r#"{"Errors":[{"ColumnStatistics":{"ColumnName":"c0","ColumnType":"bigint","AnalyzedTime":0},
+            "Error":{"ErrorCode":"InvalidInputException","ErrorMessage":"secret"}}]}"#;
+        let refused = answering(200, error).0.set_column_statistics(&orders(), &table, None, &all).await.unwrap_err();
+        assert_eq!(refused.name(), ErrorName::SchemaConflict);
+        assert!(!chain(&refused).contains("secret"), "{}", chain(&refused));
+        let gone = refusing(400, NOT_FOUND, "");
+        assert_eq!(gone.set_column_statistics(&orders(), &table, None, &all).await.unwrap(), Written::Missing);
+        assert!(gone.column_statistics(&orders(), None, &["c0"]).await.unwrap().is_empty());
     }
 }

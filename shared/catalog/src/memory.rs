@@ -9,7 +9,9 @@ use std::{
 use async_trait::async_trait;
 use cleanzone_error::ErrorName;
 
-use crate::{Catalog, Column, Error, Page, Partition, RegisteredPartition, Result, Table, TableName, Written};
+use crate::{
+    Catalog, Column, ColumnStatistics, Error, Page, Partition, RegisteredPartition, Result, Table, TableName, Written,
+};
 
 /// A call of [`Catalog`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,6 +33,10 @@ pub enum Call {
     CreatePartitions,
     /// [`Catalog::update_partitions`].
     UpdatePartitions,
+    /// [`Catalog::set_column_statistics`].
+    SetColumnStatistics,
+    /// [`Catalog::column_statistics`].
+    ColumnStatistics,
 }
 
 impl Call {
@@ -44,6 +50,8 @@ impl Call {
             Self::Partitions => "glue:GetPartitions",
             Self::CreatePartitions => "glue:BatchCreatePartition",
             Self::UpdatePartitions => "glue:BatchUpdatePartition",
+            Self::SetColumnStatistics => "glue:UpdateColumnStatisticsForTable",
+            Self::ColumnStatistics => "glue:GetColumnStatisticsForTable",
         }
     }
 }
@@ -86,7 +94,16 @@ impl fmt::Debug for State {
 #[derive(Debug)]
 struct Stored {
     table: Table,
-    partitions: BTreeMap<Vec<String>, (String, Vec<Column>)>,
+    partitions: BTreeMap<Vec<String>, StoredPartition>,
+    columns: BTreeMap<String, ColumnStatistics>,
+}
+
+#[derive(Debug)]
+struct StoredPartition {
+    location: String,
+    columns: Vec<Column>,
+    parameters: BTreeMap<String, String>,
+    statistics: BTreeMap<String, ColumnStatistics>,
 }
 
 /// As many partitions as [`MemoryCatalog`] has in a page; few, so that tests turn pages.
@@ -133,7 +150,7 @@ impl MemoryCatalog {
     pub fn put(&self, name: &TableName, table: Table) {
         let mut state = self.state();
         let version = Some(state.next_version());
-        let stored = Stored { table: Table { version, ..table }, partitions: BTreeMap::new() };
+        let stored = Stored::new(Table { version, ..table });
         state.databases.entry(name.database.clone()).or_default().insert(name.table.clone(), stored);
     }
 
@@ -207,10 +224,22 @@ impl State {
 }
 
 impl Stored {
+    fn new(table: Table) -> Self {
+        Self { table, partitions: BTreeMap::new(), columns: BTreeMap::new() }
+    }
+
+    fn statistics(&mut self, partition: Option<&[String]>) -> Option<&mut BTreeMap<String, ColumnStatistics>> {
+        match partition {
+            None => Some(&mut self.columns),
+            Some(values) => self.partitions.get_mut(values).map(|stored| &mut stored.statistics),
+        }
+    }
+
     fn registered(&self, values: &[String]) -> Option<RegisteredPartition> {
-        self.partitions.get(values).map(|(location, columns)| RegisteredPartition {
-            partition: Partition { values: values.to_vec(), location: location.clone() },
-            columns: columns.clone(),
+        self.partitions.get(values).map(|stored| RegisteredPartition {
+            partition: Partition { values: values.to_vec(), location: stored.location.clone() },
+            columns: stored.columns.clone(),
+            parameters: stored.parameters.clone(),
             #[cfg(feature = "glue")]
             origin: None,
         })
@@ -238,8 +267,7 @@ impl Catalog for MemoryCatalog {
             }
             let version = Some(state.next_version());
             let Some(tables) = state.databases.get_mut(&name.database) else { return Written::Missing };
-            let stored = Stored { table: Table { version, ..table.clone() }, partitions: BTreeMap::new() };
-            tables.insert(name.table.clone(), stored);
+            tables.insert(name.table.clone(), Stored::new(Table { version, ..table.clone() }));
             Written::Done
         })
         .await
@@ -291,8 +319,13 @@ impl Catalog for MemoryCatalog {
                     written = Written::Stale;
                     continue;
                 }
-                let columns = table.file_columns().cloned().collect();
-                stored.partitions.insert(partition.values.clone(), (partition.location.clone(), columns));
+                let new = StoredPartition {
+                    location: partition.location.clone(),
+                    columns: table.file_columns().cloned().collect(),
+                    parameters: BTreeMap::new(),
+                    statistics: BTreeMap::new(),
+                };
+                stored.partitions.insert(partition.values.clone(), new);
             }
             written
         })
@@ -310,11 +343,50 @@ impl Catalog for MemoryCatalog {
             let mut written = Written::Done;
             for held in partitions {
                 match stored.partitions.get_mut(&held.partition.values) {
-                    Some((_, columns)) => *columns = table.file_columns().cloned().collect(),
+                    Some(stored) => {
+                        stored.columns = table.file_columns().cloned().collect();
+                        stored.parameters.clone_from(&held.parameters);
+                    }
                     None => written = Written::Stale,
                 }
             }
             written
+        })
+        .await
+    }
+
+    async fn set_column_statistics(
+        &self,
+        name: &TableName,
+        table: &Table,
+        partition: Option<&[String]>,
+        columns: &[ColumnStatistics],
+    ) -> Result<Written> {
+        self.call(Call::SetColumnStatistics, &name.to_string(), Some(Written::Stale), |state| {
+            let Some(kept) = state.stored(name).and_then(|stored| stored.statistics(partition)) else {
+                return Written::Missing;
+            };
+            for statistics in columns {
+                if let Some(column) = table.column(&statistics.name).filter(|column| statistics.suits(column)) {
+                    let statistics = ColumnStatistics { name: column.name.clone(), ..statistics.clone() };
+                    kept.insert(column.name.clone(), statistics);
+                }
+            }
+            Written::Done
+        })
+        .await
+    }
+
+    async fn column_statistics(
+        &self,
+        name: &TableName,
+        partition: Option<&[String]>,
+        columns: &[&str],
+    ) -> Result<Vec<ColumnStatistics>> {
+        self.call(Call::ColumnStatistics, &name.to_string(), None, |state| {
+            let kept = state.stored(name).and_then(|stored| stored.statistics(partition));
+            kept.map(|kept| columns.iter().filter_map(|column| kept.get(*column).cloned()).collect())
+                .unwrap_or_default()
         })
         .await
     }

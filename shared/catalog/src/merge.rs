@@ -1,25 +1,82 @@
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt::Write as _,
+};
 
 use arrow::datatypes::DataType;
 
-use crate::{Column, Error, Format, Mismatch, PROVISIONAL, Result, Table, TableName, hive_type};
+use crate::{
+    Column, Error, Format, Mismatch, PROVISIONAL, Result, Table, TableName, hive_type, partition, widening::widens,
+};
+
+/// What becomes of a file's columns that its table lacks. Without a table, they make it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Evolution {
+    /// They are appended.
+    #[default]
+    Evolve,
+    /// They go into the column of rescued values.
+    Rescue,
+    /// They are an error.
+    Fail,
+    /// They are left out.
+    Fixed,
+}
 
 /// A column of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileColumn {
     /// The name, as Athena accepts it.
     pub name: String,
     /// The type; `None` where every value is null, so that there is no evidence of any. A file leaves such a column
     /// out.
     pub data_type: Option<DataType>,
-    /// A comment for a column that is new to the table.
+    /// The Hive type that the dataset's rules declare, which may say more than `data_type` does: `varchar(20)`. It
+    /// counts only where the file holds it.
+    pub declared: Option<String>,
+    /// A comment; it fills an empty one, and replaces none.
     pub comment: Option<String>,
+    /// Whether the table takes it under every [`Evolution`]: `_rescued`, the typed siblings of a column, and what
+    /// tells where a row is from.
+    pub always: bool,
 }
 
 impl FileColumn {
-    /// A column without a comment.
+    /// A column that was not declared, without a comment.
     pub fn new(name: impl Into<String>, data_type: Option<DataType>) -> Self {
-        Self { name: name.into(), data_type, comment: None }
+        Self { name: name.into(), data_type, ..Self::default() }
+    }
+
+    /// The Hive type of what the file holds, and whether it was declared.
+    fn hive_type(&self, table: &TableName, found: &DataType) -> Result<(String, bool)> {
+        match &self.declared {
+            Some(declared) if hive_type::data_type(declared).as_ref() == Some(found) => Ok((declared.clone(), true)),
+            _ => match hive_type::hive_type(found) {
+                Some(name) => Ok((name, false)),
+                None => Err(no_type(table, &self.name, found)),
+            },
+        }
+    }
+}
+
+/// A partition key of a file: a folder that it lies in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionKey {
+    /// The name, as Athena accepts it.
+    pub name: String,
+    /// The Hive type that it gets in a new table; the type in an existing one holds.
+    pub hive_type: String,
+}
+
+impl PartitionKey {
+    /// A key that takes any value: a `string`.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self::typed(name, "string")
+    }
+
+    /// A key of that Hive type: a whole number, `boolean`, `date` or text.
+    pub fn typed(name: impl Into<String>, hive_type: impl Into<String>) -> Self {
+        Self { name: name.into(), hive_type: hive_type.into() }
     }
 }
 
@@ -28,8 +85,19 @@ impl FileColumn {
 pub struct FileSchema {
     /// Its columns in order, without the partition keys.
     pub columns: Vec<FileColumn>,
-    /// The names of the partition keys in order; `string` in a new table.
-    pub partition_keys: Vec<String>,
+    /// The partition keys in order.
+    pub partition_keys: Vec<PartitionKey>,
+}
+
+/// A column whose type has become wider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Widened {
+    /// The column.
+    pub column: String,
+    /// The Hive type that it had.
+    pub from: String,
+    /// The Hive type that it has.
+    pub to: String,
 }
 
 /// What a file makes of a table.
@@ -50,8 +118,12 @@ pub enum Plan {
         added: Vec<String>,
         /// The names of those that were provisional and now have a type.
         promoted: Vec<String>,
+        /// Those that were declared wider than they were.
+        widened: Vec<Widened>,
+        /// The names of those that were there and now have a comment.
+        described: Vec<String>,
     },
-    /// The file holds other types than the table: read it again under the table's.
+    /// The file holds other types or columns than the table: read it again under the table as it is.
     Reread {
         /// Where they differ.
         columns: Vec<Mismatch>,
@@ -60,65 +132,158 @@ pub enum Plan {
     Nothing,
 }
 
-/// Decides what a file makes of a table. No column is ever dropped, moved, retyped or narrowed; a second file of the
-/// same columns makes nothing of it; and the order in which files come decides the order of new columns, nothing
-/// else.
+impl Plan {
+    /// The plan in words: one line a change, of names and types only.
+    pub fn explain(&self) -> Vec<String> {
+        match self {
+            Self::Create { columns, partition_keys } => {
+                let keys = partition_keys.iter().map(|key| format!("new partition key {} {}", key.name, key.hive_type));
+                columns.iter().map(new_in_words).chain(keys).collect()
+            }
+            Self::Update { columns, added, promoted, widened, described } => {
+                let named = |names: &[String], words: fn(&Column) -> String| -> Vec<String> {
+                    let found = |name: &String| columns.iter().find(|column| column.name == *name).map(words);
+                    names.iter().filter_map(found).collect()
+                };
+                let settled = |column: &Column| {
+                    format!("column {} has its first values, and is {} from now on", column.name, column.hive_type)
+                };
+                let wider = |Widened { column, from, to }: &Widened| {
+                    format!("column {column} widened from {from} to {to}, as declared")
+                };
+                let mut lines = named(added, new_in_words);
+                lines.extend(named(promoted, settled));
+                lines.extend(widened.iter().map(wider));
+                lines.extend(named(described, |column| format!("column {} has a comment now", column.name)));
+                lines
+            }
+            Self::Reread { columns } => columns.iter().map(ToString::to_string).collect(),
+            Self::Nothing => Vec::new(),
+        }
+    }
+}
+
+fn new_in_words(column: &Column) -> String {
+    let Column { name, hive_type, .. } = column;
+    if column.is_provisional() {
+        format!("new column {name}, {hive_type} until it has values")
+    } else {
+        format!("new column {name} {hive_type}")
+    }
+}
+
+/// Decides what a file makes of a table. No column is ever dropped, moved or narrowed; one is widened only where every
+/// engine reads the files that exist under the wider type; a second file of the same columns makes nothing of it; and
+/// the order in which files come decides the order of new columns, nothing else.
+///
+/// The file was read as [`expect`](crate::expect()) said, so that only a change by another writer leads to
+/// [`Plan::Reread`].
 ///
 /// # Errors
 /// [`Error::Schema`] where the file cannot become part of the table: the table is no Parquet table, its partition
-/// keys are others, a column is also a partition key, two columns differ in case alone, or a type has no place in it.
-pub fn merge(name: &TableName, existing: Option<&Table>, file: &FileSchema) -> Result<Plan> {
+/// keys are others, a column is also a partition key, two columns differ in case alone, a type has no place in it, or
+/// the table lacks columns under [`Evolution::Fail`].
+pub fn merge(name: &TableName, existing: Option<&Table>, file: &FileSchema, evolution: Evolution) -> Result<Plan> {
     check_names(name, existing, file)?;
     let Some(table) = existing else {
         let columns = file.columns.iter().map(|column| new_column(name, column)).collect::<Result<_>>()?;
-        let partition_keys = file.partition_keys.iter().map(|key| Column::new(key.to_lowercase(), "string")).collect();
+        let partition_keys = file.partition_keys.iter().map(|key| new_key(name, key)).collect::<Result<_>>()?;
         return Ok(Plan::Create { columns, partition_keys });
     };
-    if let Format::Other(kind) = &table.format {
-        return Err(Error::schema(
-            name,
-            format!("is {kind}, and only Parquet tables can be written; convert it, or name another table"),
-        ));
-    }
+    check_format(name, table)?;
     check_partition_keys(name, table, file)?;
 
     let places: HashMap<String, usize> =
         table.columns.iter().enumerate().map(|(place, column)| (column.name.to_lowercase(), place)).collect();
     let mut columns = table.columns.clone();
-    let (mut added, mut promoted, mut mismatches) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut added, mut promoted, mut widened, mut described) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut mismatches, mut unknown) = (Vec::new(), Vec::new());
     for column in &file.columns {
         let Some(&place) = places.get(&column.name.to_lowercase()) else {
+            match evolution {
+                _ if column.always => {}
+                Evolution::Evolve => {}
+                Evolution::Fail => {
+                    unknown.push(&*column.name);
+                    continue;
+                }
+                Evolution::Rescue | Evolution::Fixed => {
+                    // A file leaves out what has no values, so that nothing of it has to be rescued.
+                    if let Some(found) = &column.data_type {
+                        let file = column.hive_type(name, found)?.0;
+                        mismatches.push(Mismatch { column: column.name.clone(), table: None, file });
+                    }
+                    continue;
+                }
+            }
             let new = new_column(name, column)?;
             added.push(new.name.clone());
             columns.push(new);
             continue;
         };
-        let Some(found) = &column.data_type else { continue };
-        let found = hive_name(name, &column.name, found)?;
         let held = &mut columns[place];
-        if held.is_provisional() {
-            held.hive_type = found;
-            held.parameters.remove(PROVISIONAL);
-            held.comment = held.comment.take().or_else(|| column.comment.clone());
-            promoted.push(held.name.clone());
-        } else if held.data_type().is_none() {
-            return Err(Error::schema(
-                name,
-                format!(
-                    "column {} is {}, which delimited text cannot fill; rename or drop it in the file",
-                    held.name, held.hive_type
-                ),
-            ));
-        } else if held.data_type() != hive_type::data_type(&found) {
-            mismatches.push(Mismatch { column: held.name.clone(), table: held.hive_type.clone(), file: found });
+        if let Some(found) = &column.data_type {
+            match settle(name, held, column, found)? {
+                Settled::Same => {}
+                Settled::First(hive_type) => {
+                    held.hive_type = hive_type;
+                    held.parameters.remove(PROVISIONAL);
+                    promoted.push(held.name.clone());
+                }
+                Settled::Wider(to) => {
+                    let from = std::mem::replace(&mut held.hive_type, to.clone());
+                    widened.push(Widened { column: held.name.clone(), from, to });
+                }
+                Settled::Other(file) => {
+                    let table = Some(held.hive_type.clone());
+                    mismatches.push(Mismatch { column: held.name.clone(), table, file });
+                }
+            }
+        }
+        if held.comment.as_deref().is_none_or(str::is_empty) && column.comment.as_ref().is_some_and(|c| !c.is_empty()) {
+            held.comment.clone_from(&column.comment);
+            described.push(held.name.clone());
         }
     }
-    Ok(if !mismatches.is_empty() {
+    Ok(if !unknown.is_empty() {
+        return Err(lacking(name, &unknown));
+    } else if !mismatches.is_empty() {
         Plan::Reread { columns: mismatches }
-    } else if added.is_empty() && promoted.is_empty() {
+    } else if added.is_empty() && promoted.is_empty() && widened.is_empty() && described.is_empty() {
         Plan::Nothing
     } else {
-        Plan::Update { columns, added, promoted }
+        Plan::Update { columns, added, promoted, widened, described }
+    })
+}
+
+/// What the values of a file mean for the type of a column.
+enum Settled {
+    /// It holds them.
+    Same,
+    /// They are its first ones, of this Hive type.
+    First(String),
+    /// They are of this Hive type, which old files can be read under.
+    Wider(String),
+    /// They are of this Hive type, and have to be read under the table's.
+    Other(String),
+}
+
+fn settle(name: &TableName, held: &Column, column: &FileColumn, found: &DataType) -> Result<Settled> {
+    let (hive_type, declared) = column.hive_type(name, found)?;
+    if held.is_provisional() {
+        return Ok(Settled::First(hive_type));
+    }
+    let held_type = held.data_type().ok_or_else(|| unfillable(name, held))?;
+    let same = held_type == *found;
+    Ok(if same && !declared {
+        Settled::Same
+    } else if widens(&held.hive_type, &hive_type) {
+        Settled::Wider(hive_type)
+    } else if same || widens(&hive_type, &held.hive_type) {
+        // Read before another writer has widened the column: as readable as the older files are.
+        Settled::Same
+    } else {
+        Settled::Other(hive_type)
     })
 }
 
@@ -126,37 +291,59 @@ pub fn merge(name: &TableName, existing: Option<&Table>, file: &FileSchema) -> R
 fn check_names(name: &TableName, existing: Option<&Table>, file: &FileSchema) -> Result<()> {
     let mut keys = HashSet::new();
     for key in &file.partition_keys {
-        if !keys.insert(key.to_lowercase()) {
-            return Err(Error::schema(name, format!("partition key {key} occurs twice; rename one of the folders")));
+        if !keys.insert(key.name.to_lowercase()) {
+            return Err(Error::schema(
+                name,
+                format!("partition key {} occurs twice; rename one of the folders", key.name),
+            ));
         }
     }
     // The table's own keys too: they give the clearer message where a file has one of them as a column.
     keys.extend(existing.iter().flat_map(|table| &table.partition_keys).map(|key| key.name.to_lowercase()));
-    let mut columns = HashSet::new();
-    for column in &file.columns {
-        let lower = column.name.to_lowercase();
+    check_columns(name, keys, file.columns.iter().map(|column| &*column.name))
+}
+
+/// The same for columns beside partition keys, which are in lower case.
+pub(crate) fn check_columns<'a>(
+    name: &TableName,
+    keys: HashSet<String>,
+    columns: impl Iterator<Item = &'a str>,
+) -> Result<()> {
+    let mut seen = HashSet::new();
+    for column in columns {
+        let lower = column.to_lowercase();
         if keys.contains(&lower) {
             return Err(Error::schema(
                 name,
-                format!("column {} is a partition key as well; rename or drop the column", column.name),
+                format!("column {column} is a partition key as well; rename or drop the column"),
             ));
         }
-        if !columns.insert(lower) {
-            return Err(Error::schema(name, format!("column {} occurs twice; rename one of them", column.name)));
+        if !seen.insert(lower) {
+            return Err(Error::schema(name, format!("column {column} occurs twice; rename one of them")));
         }
     }
     Ok(())
 }
 
+pub(crate) fn check_format(name: &TableName, table: &Table) -> Result<()> {
+    match &table.format {
+        Format::Parquet => Ok(()),
+        Format::Other(kind) => Err(Error::schema(
+            name,
+            format!("is {kind}, and only Parquet tables can be written; convert it, or name another table"),
+        )),
+    }
+}
+
 fn check_partition_keys(name: &TableName, table: &Table, file: &FileSchema) -> Result<()> {
     let same = table.partition_keys.len() == file.partition_keys.len()
-        && table.partition_keys.iter().zip(&file.partition_keys).all(|(held, key)| held.is_called(key));
+        && table.partition_keys.iter().zip(&file.partition_keys).all(|(held, key)| held.is_called(&key.name));
     if same {
         return Ok(());
     }
     let list = |keys: Vec<&str>| if keys.is_empty() { "nothing".to_owned() } else { keys.join(", ") };
     let held = list(table.partition_keys.iter().map(|key| &*key.name).collect());
-    let found = list(file.partition_keys.iter().map(String::as_str).collect());
+    let found = list(file.partition_keys.iter().map(|key| &*key.name).collect());
     Err(Error::schema(
         name,
         format!("is partitioned by {held}, the file by {found}; use the table's folders, or name another table"),
@@ -167,15 +354,55 @@ fn new_column(name: &TableName, column: &FileColumn) -> Result<Column> {
     // Athena and Hive know names in lower case only.
     let lower = column.name.to_lowercase();
     let new = match &column.data_type {
-        Some(found) => Column::new(lower, hive_name(name, &column.name, found)?),
+        Some(found) => Column::new(lower, column.hive_type(name, found)?.0),
         None => Column::provisional(lower),
     };
     Ok(Column { comment: column.comment.clone(), ..new })
 }
 
-fn hive_name(name: &TableName, column: &str, found: &DataType) -> Result<String> {
-    hive_type::hive_type(found)
-        .ok_or_else(|| Error::schema(name, format!("column {column} is {found}, which a table has no type for")))
+fn new_key(name: &TableName, key: &PartitionKey) -> Result<Column> {
+    if partition::can_be_key(&key.hive_type) {
+        return Ok(Column::new(key.name.to_lowercase(), &key.hive_type));
+    }
+    Err(Error::schema(
+        name,
+        format!(
+            "partition key {} is to be {}, and keys are tinyint, smallint, int, bigint, boolean, date, string, \
+             varchar or char; declare it as one of them",
+            key.name, key.hive_type
+        ),
+    ))
+}
+
+/// The table lacks columns, and must not get them.
+pub(crate) fn lacking(name: &TableName, columns: &[&str]) -> Error {
+    let mut list = String::new();
+    for (place, column) in columns.iter().enumerate() {
+        let _ = write!(list, "{}{column}", if place == 0 { "" } else { ", " });
+    }
+    Error::schema(
+        name,
+        format!(
+            "lacks the columns {list} of the file; add them to the table, drop them in the file, or set schema to \
+             evolve, rescue or fixed"
+        ),
+    )
+}
+
+/// A column of the table has a type that files of ours do not hold.
+pub(crate) fn unfillable(name: &TableName, held: &Column) -> Error {
+    Error::schema(
+        name,
+        format!(
+            "column {} is {}, which delimited text cannot fill; rename or drop it in the file",
+            held.name, held.hive_type
+        ),
+    )
+}
+
+/// A column of the file has a type that tables do not know.
+pub(crate) fn no_type(name: &TableName, column: &str, found: &DataType) -> Error {
+    Error::schema(name, format!("column {column} is {found}, which a table has no type for"))
 }
 
 #[cfg(test)]
@@ -210,24 +437,27 @@ mod tests {
         }
     }
 
+    fn evolve(existing: Option<&Table>, file: &FileSchema) -> Plan {
+        merge(&orders(), existing, file, Evolution::Evolve).unwrap()
+    }
+
     fn refusal(existing: Option<&Table>, file: &FileSchema) -> String {
-        merge(&orders(), existing, file).unwrap_err().to_string()
+        merge(&orders(), existing, file, Evolution::Evolve).unwrap_err().to_string()
     }
 
     #[test]
     fn a_column_without_values_waits_for_its_type() {
-        let first =
-            apply(None, merge(&orders(), None, &file(&[("id", Some(DataType::Int64)), ("note", None)])).unwrap());
+        let first = apply(None, evolve(None, &file(&[("id", Some(DataType::Int64)), ("note", None)])));
         assert!(first.columns[1].is_provisional());
-        assert_eq!(merge(&orders(), Some(&first), &file(&[("note", None)])).unwrap(), Plan::Nothing);
+        assert_eq!(evolve(Some(&first), &file(&[("note", None)])), Plan::Nothing);
 
-        let plan = merge(&orders(), Some(&first), &file(&[("NOTE", Some(DataType::Date32))])).unwrap();
-        let Plan::Update { columns, added, promoted } = plan else { panic!("{plan:?}") };
+        let plan = evolve(Some(&first), &file(&[("NOTE", Some(DataType::Date32))]));
+        let Plan::Update { columns, added, promoted, .. } = plan else { panic!("{plan:?}") };
         assert_eq!((added, promoted), (vec![], vec!["note".to_owned()]));
         assert_eq!(columns, [Column::new("id", "bigint"), Column::new("note", "date")]);
 
         let second = table(columns);
-        assert_eq!(merge(&orders(), Some(&second), &file(&[("note", None)])).unwrap(), Plan::Nothing);
+        assert_eq!(evolve(Some(&second), &file(&[("note", None)])), Plan::Nothing);
     }
 
     #[test]
@@ -238,8 +468,7 @@ mod tests {
         let mut found = FileColumn::new("a", Some(DataType::Int64));
         found.comment = Some("ours".into());
         let schema = FileSchema { columns: vec![found], partition_keys: vec![] };
-        let after =
-            apply(Some(&table(vec![held.clone()])), merge(&orders(), Some(&table(vec![held])), &schema).unwrap());
+        let after = apply(Some(&table(vec![held.clone()])), evolve(Some(&table(vec![held])), &schema));
         assert_eq!(after.columns[0].comment.as_deref(), Some("theirs"));
         assert_eq!(after.columns[0].parameters, BTreeMap::from([("owner".to_owned(), "them".to_owned())]));
     }
@@ -252,17 +481,17 @@ mod tests {
             ("b", Some(DataType::Utf8)),
             ("c", Some(DataType::Decimal128(10, 0))),
         ]);
-        assert_eq!(merge(&orders(), Some(&held), &same).unwrap(), Plan::Nothing);
+        assert_eq!(evolve(Some(&held), &same), Plan::Nothing);
 
         let other = file(&[("a", Some(DataType::Int64)), ("new", Some(DataType::Int64))]);
-        let mismatch = Mismatch { column: "a".into(), table: "int".into(), file: "bigint".into() };
-        assert_eq!(merge(&orders(), Some(&held), &other).unwrap(), Plan::Reread { columns: vec![mismatch] });
+        let mismatch = Mismatch { column: "a".into(), table: Some("int".into()), file: "bigint".into() };
+        assert_eq!(evolve(Some(&held), &other), Plan::Reread { columns: vec![mismatch] });
     }
 
     #[test]
     fn refusals_say_what_would_help() {
         let nested = table(vec![Column::new("tags", "array<string>")]);
-        assert_eq!(merge(&orders(), Some(&nested), &file(&[("tags", None)])).unwrap(), Plan::Nothing);
+        assert_eq!(evolve(Some(&nested), &file(&[("tags", None)])), Plan::Nothing);
         assert_eq!(
             refusal(Some(&nested), &file(&[("tags", Some(DataType::Utf8))])),
             "sales.orders: column tags is array<string>, which delimited text cannot fill; rename or drop it in the file"
@@ -277,13 +506,117 @@ mod tests {
         assert!(refusal(Some(&by_year), &file(&[("Year", None)])).contains("Year is a partition key as well"));
         let keyed = |keys: &[&str]| FileSchema {
             columns: vec![],
-            partition_keys: keys.iter().map(ToString::to_string).collect(),
+            partition_keys: keys.iter().map(|key| PartitionKey::new(*key)).collect(),
         };
-        assert_eq!(merge(&orders(), Some(&by_year), &keyed(&["YEAR"])).unwrap(), Plan::Nothing);
+        assert_eq!(evolve(Some(&by_year), &keyed(&["YEAR"])), Plan::Nothing);
         assert!(refusal(Some(&by_year), &keyed(&["year", "month"])).contains("by year, the file by year, month"));
         assert!(refusal(Some(&table(vec![])), &keyed(&["a", "A"])).contains("partition key A occurs twice"));
-        let both = FileSchema { partition_keys: vec!["day".into()], ..file(&[("Day", None)]) };
+        let both = FileSchema { partition_keys: vec![PartitionKey::new("day")], ..file(&[("Day", None)]) };
         assert!(refusal(None, &both).contains("Day is a partition key as well"));
+    }
+
+    #[test]
+    fn a_column_is_widened_only_where_old_files_stay_readable() {
+        let held = table(vec![
+            Column::new("id", "smallint"),
+            Column::new("zip", "varchar(5)"),
+            Column::new("price", "decimal(7,2)"),
+            Column::new("count", "int"),
+        ]);
+        let declared = |name: &str, hive_type: &str| {
+            let column = FileColumn::new(name, hive_type::data_type(hive_type));
+            FileColumn { declared: Some(hive_type.to_owned()), ..column }
+        };
+        let wide = FileSchema {
+            columns: vec![declared("id", "int"), declared("zip", "string"), declared("price", "decimal(9,2)")],
+            ..FileSchema::default()
+        };
+        let plan = evolve(Some(&held), &wide);
+        assert_eq!(
+            plan.explain(),
+            [
+                "column id widened from smallint to int, as declared",
+                "column zip widened from varchar(5) to string, as declared",
+                "column price widened from decimal(7,2) to decimal(9,2), as declared",
+            ]
+        );
+        let after = apply(Some(&held), plan);
+        assert_eq!(evolve(Some(&after), &wide), Plan::Nothing);
+        // Who has read before that has written what is as readable as the older files.
+        let narrow = file(&[("id", Some(DataType::Int16)), ("price", Some(DataType::Decimal128(7, 2)))]);
+        assert_eq!(evolve(Some(&after), &narrow), Plan::Nothing);
+        // Text that nobody has declared says nothing about its length.
+        assert_eq!(evolve(Some(&held), &file(&[("zip", Some(DataType::Utf8))])), Plan::Nothing);
+
+        let long = FileSchema { columns: vec![declared("count", "bigint")], ..FileSchema::default() };
+        assert_eq!(evolve(Some(&held), &long).explain(), ["column count is int in the table, not bigint"]);
+    }
+
+    #[test]
+    fn what_the_table_lacks_goes_where_the_setting_says() {
+        let held = table(vec![Column::new("id", "bigint")]);
+        let schema = file(&[("id", None), ("new", Some(DataType::Date32)), ("empty", None)]);
+        assert_eq!(
+            evolve(Some(&held), &schema).explain(),
+            ["new column new date", "new column empty, string until it has values"]
+        );
+        let error = merge(&orders(), Some(&held), &schema, Evolution::Fail).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "sales.orders: lacks the columns new, empty of the file; add them to the table, drop them in the file, or \
+             set schema to evolve, rescue or fixed"
+        );
+        for evolution in [Evolution::Rescue, Evolution::Fixed] {
+            // The table had it when the file was read.
+            let plan = merge(&orders(), Some(&held), &schema, evolution).unwrap();
+            assert_eq!(plan.explain(), ["column new is not in the table, and date in the file"]);
+        }
+        let always = |name: &str| FileColumn { always: true, ..FileColumn::new(name, Some(DataType::Utf8)) };
+        let ours = FileSchema { columns: vec![always("_rescued"), always("id_string")], ..FileSchema::default() };
+        for evolution in [Evolution::Rescue, Evolution::Fixed, Evolution::Fail, Evolution::Evolve] {
+            let plan = merge(&orders(), Some(&held), &ours, evolution).unwrap();
+            assert_eq!(plan.explain(), ["new column _rescued string", "new column id_string string"]);
+        }
+    }
+
+    #[test]
+    fn a_comment_fills_an_empty_one_only() {
+        let mut said = Column::new("b", "bigint");
+        said.comment = Some("theirs".into());
+        let mut silent = Column::new("a", "bigint");
+        silent.comment = Some(String::new());
+        let held = table(vec![silent, said]);
+        let comment = |name: &str| FileColumn { comment: Some("ours".into()), ..FileColumn::new(name, None) };
+        let schema = FileSchema { columns: vec![comment("a"), comment("b")], ..FileSchema::default() };
+        let plan = evolve(Some(&held), &schema);
+        assert_eq!(plan.explain(), ["column a has a comment now"]);
+        let after = apply(Some(&held), plan);
+        assert_eq!(
+            after.columns.iter().map(|c| c.comment.as_deref()).collect::<Vec<_>>(),
+            [Some("ours"), Some("theirs")]
+        );
+        assert_eq!(evolve(Some(&after), &schema), Plan::Nothing);
+    }
+
+    #[test]
+    fn a_new_table_takes_the_types_of_its_keys() {
+        let keys = ["int", "date", "string"].map(|kind| PartitionKey::typed(format!("By_{kind}"), kind));
+        let schema = FileSchema { partition_keys: keys.to_vec(), ..file(&[("id", Some(DataType::Int64))]) };
+        let plan = evolve(None, &schema);
+        assert_eq!(
+            plan.explain(),
+            [
+                "new column id bigint",
+                "new partition key by_int int",
+                "new partition key by_date date",
+                "new partition key by_string string",
+            ]
+        );
+        let mut held = apply(None, plan);
+        held.partition_keys[0].hive_type = "bigint".into();
+        assert_eq!(evolve(Some(&held), &schema), Plan::Nothing);
+        let odd = FileSchema { partition_keys: vec![PartitionKey::typed("k", "array<int>")], ..file(&[]) };
+        assert!(refusal(None, &odd).contains("partition key k is to be array<int>"));
     }
 
     /// Files whose columns agree on their types, as those of one dataset do, in any case and order, some without
@@ -312,7 +645,7 @@ mod tests {
 
     fn feed(start: Option<Table>, files: &[FileSchema]) -> Table {
         let fed = files.iter().fold(start, |held, file| {
-            let plan = merge(&orders(), held.as_ref(), file).unwrap();
+            let plan = evolve(held.as_ref(), file);
             Some(apply(held.as_ref(), plan))
         });
         fed.unwrap()
@@ -322,12 +655,29 @@ mod tests {
         table.columns.iter().map(|column| (column.name.clone(), column.clone())).collect()
     }
 
+    /// Files that declare one column narrower or wider, in any order.
+    fn declarations() -> impl Strategy<Value = Vec<FileSchema>> {
+        let types = ["decimal(5,2)", "decimal(7,2)", "decimal(9,2)"];
+        let file = prop::sample::select(types.to_vec()).prop_map(|declared| {
+            let column = FileColumn::new("price", hive_type::data_type(declared));
+            let column = FileColumn { declared: Some(declared.to_owned()), ..column };
+            FileSchema { columns: vec![column], partition_keys: vec![] }
+        });
+        prop::collection::vec(file, 1..6)
+    }
+
     proptest! {
+        #[test]
+        fn the_widest_declaration_wins_whatever_the_order(files in declarations()) {
+            let widest = files.iter().filter_map(|file| file.columns[0].declared.clone()).max();
+            prop_assert_eq!(Some(feed(None, &files).columns.remove(0).hive_type), widest);
+        }
+
         #[test]
         fn a_file_is_merged_once(files in files()) {
             let fed = feed(None, &files);
             for file in &files {
-                prop_assert_eq!(merge(&orders(), Some(&fed), file).unwrap(), Plan::Nothing);
+                prop_assert_eq!(evolve(Some(&fed), file), Plan::Nothing);
             }
         }
 
@@ -363,7 +713,7 @@ mod tests {
         ])) {
             let held = feed(None, &files);
             for column in held.file_columns() {
-                let plan = merge(&orders(), Some(&held), &file(&[(&column.name, Some(found.clone()))])).unwrap();
+                let plan = evolve(Some(&held), &file(&[(&column.name, Some(found.clone()))]));
                 if column.data_type().as_ref() == Some(&found) {
                     prop_assert_eq!(plan, Plan::Nothing);
                 } else {

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use crate::{Column, Error, Result, Table, TableName, hive_type};
 
 /// What Hive, and so Athena, reads as the null partition.
@@ -19,6 +21,8 @@ pub struct RegisteredPartition {
     pub partition: Partition,
     /// The columns that its files are read with.
     pub columns: Vec<Column>,
+    /// Partition parameters.
+    pub parameters: BTreeMap<String, String>,
     #[cfg(feature = "glue")]
     pub(crate) origin: Option<Box<aws_sdk_glue::types::Partition>>,
 }
@@ -57,6 +61,12 @@ pub(crate) fn check(name: &TableName, keys: &[Column], partitions: &[Partition])
         }
     }
     Ok(())
+}
+
+/// Whether a new table can have a partition key of that Hive type: those whose values [`check`] can judge.
+pub(crate) fn can_be_key(hive_type: &str) -> bool {
+    use arrow::datatypes::DataType::{Boolean, Date32, Int8, Int16, Int32, Int64, Utf8};
+    matches!(hive_type::data_type(hive_type), Some(Boolean | Date32 | Int8 | Int16 | Int32 | Int64 | Utf8))
 }
 
 fn fits(hive_type: &str, value: &str) -> bool {
@@ -138,6 +148,7 @@ mod tests {
         let with = |columns: Vec<Column>| RegisteredPartition {
             partition: Partition { values: vec!["2026".into()], location: "s3://lake/db/t/year=2026/".into() },
             columns,
+            parameters: BTreeMap::new(),
             #[cfg(feature = "glue")]
             origin: None,
         };

@@ -7,7 +7,10 @@ mod suite;
 use std::{sync::Arc, time::Duration};
 
 use arrow::datatypes::DataType;
-use cleanzone_catalog::{Call, Catalog, Column, Commit, Committer, Format, MemoryCatalog, Table, TableName, Trouble};
+use cleanzone_catalog::{
+    Call, Catalog, Column, Commit, Committer, Error, Evolution, Format, MemoryCatalog, Numbers, Statistics, Table,
+    TableName, Trouble,
+};
 use cleanzone_error::{ErrorName, Fault};
 use suite::{Suite, commit, file, file_by_year, location, names, outdated, types, year};
 use tokio::{task::JoinSet, time::Instant};
@@ -103,15 +106,8 @@ async fn races_are_given_up_when_the_time_is_over() {
     let committer = Committer::with_jitter(Arc::clone(&catalog) as Arc<dyn Catalog>, Box::new(|| 0.5));
     let schema = file(&[("id", Some(DataType::Int64))]);
     let (start, patience) = (Instant::now(), Duration::from_secs(10));
-    let request = Commit {
-        name: &name,
-        location: &location(&name),
-        file: &schema,
-        partitions: &[],
-        compression: "snappy",
-        seen: None,
-        patience,
-    };
+    let location = location(&name);
+    let request = Commit { patience, ..suite::plain(&name, &location, &schema) };
     let error = committer.commit(request).await.unwrap_err();
     assert_eq!(error.name(), ErrorName::Conflict);
     // Pauses of 20, 40, … 640 ms, then of a second each.
@@ -269,4 +265,66 @@ async fn a_table_that_vanishes_is_made_again() {
     let done = commit(&committer, &name, &file(&[("zip", Some(DataType::Utf8))]), &[], seen).await.unwrap();
     assert!(done.created);
     assert_eq!(types(&done.table.columns), [("zip", "string")]);
+}
+
+#[tokio::test]
+async fn a_closed_table_takes_no_column_that_came_between() {
+    let catalog = Arc::new(MemoryCatalog::new());
+    let (committer, name) = (committer(&catalog), orders());
+    commit(&committer, &name, &file(&[("id", Some(DataType::Int64))]), &[], None).await.unwrap();
+    let (place, schema) = (location(&name), file(&[("id", Some(DataType::Int64)), ("zip", Some(DataType::Utf8))]));
+    for (evolution, transient) in [(Evolution::Fail, false), (Evolution::Fixed, true), (Evolution::Rescue, true)] {
+        let request = Commit { evolution, ..suite::plain(&name, &place, &schema) };
+        let error = committer.commit(request).await.unwrap_err();
+        assert_eq!(error.is_transient(), transient, "{error}");
+        assert_eq!(matches!(error, Error::Reread { .. }), transient, "{error}");
+    }
+    assert_eq!(names(&catalog.table(&name).await.unwrap().unwrap().columns), ["id"]);
+}
+
+#[tokio::test]
+async fn many_partitions_take_few_calls_and_none_when_known() {
+    let catalog = Arc::new(MemoryCatalog::new());
+    let (committer, name) = (committer(&catalog), orders());
+    let schema = file_by_year(&[("id", Some(DataType::Int64))]);
+    let all: Vec<_> = (0..5_000).map(|n| year(&name, &n.to_string())).collect();
+    let done = commit(&committer, &name, &schema, &all, None).await.unwrap();
+    assert_eq!(done.partitions_created, 5_000);
+    assert_eq!((catalog.calls(Call::FindPartitions), catalog.calls(Call::CreatePartitions)), (5, 5));
+    let before = catalog.all_calls();
+    commit(&committer, &name, &schema, &all, None).await.unwrap();
+    // One look at the table.
+    assert_eq!((catalog.all_calls(), catalog.calls(Call::Partitions)), (before + 1, 0));
+}
+
+/// Numbers are put into partitions as they were read; a column that comes meanwhile is not lost by that.
+#[tokio::test(start_paused = true)]
+async fn numbers_do_not_undo_columns() {
+    for call in [Call::FindPartitions, Call::UpdatePartitions, Call::UpdateTable] {
+        for table in [None, Some(Numbers { rows: 5, files: 1, bytes: 50 })] {
+            let catalog = Arc::new(MemoryCatalog::new());
+            let (committer, name) = (committer(&catalog), orders());
+            let partitions = [year(&name, "2025"), year(&name, "2026")];
+            let schema = file_by_year(&[("id", Some(DataType::Int64))]);
+            commit(&committer, &name, &schema, &partitions, None).await.unwrap();
+
+            let (other, theirs) = (Committer::new(Arc::clone(&catalog) as Arc<dyn Catalog>), name.clone());
+            catalog.meanwhile(call, async move {
+                let file = file_by_year(&[("theirs", Some(DataType::Utf8))]);
+                commit(&other, &theirs, &file, &[year(&theirs, "2026")], None).await.unwrap();
+            });
+            let numbers = Numbers { rows: 3, files: 1, bytes: 30 };
+            let statistics = Statistics { table, partitions: [(vec!["2026".to_owned()], numbers)].into() };
+            assert!(committer.record_statistics(&name, &statistics, suite::PATIENCE).await.unwrap());
+            // Without numbers of the table there is no such call to come between.
+            let expected: &[&str] =
+                if call == Call::UpdateTable && table.is_none() { &["id"] } else { &["id", "theirs"] };
+            let held = catalog.table(&name).await.unwrap().unwrap();
+            assert_eq!(names(&held.columns), expected, "{call:?}");
+            assert_eq!(held.parameters.contains_key("numRows"), table.is_some());
+            assert_eq!(outdated(&*catalog, &name).await, (vec![], 2), "{call:?}");
+            let found = catalog.find_partitions(&name, &partitions[1..]).await.unwrap();
+            assert_eq!(found[0].parameters["numRows"], "3", "{call:?}");
+        }
+    }
 }

@@ -63,6 +63,8 @@ error_names! {
     TooManyRejectedRows: permanent data,
     /// The file cannot be reconciled with the table that exists.
     SchemaConflict: permanent data,
+    /// The dataset declares personal data, and the file has not been tokenized.
+    PiiNotTokenized: permanent data,
     /// The source object no longer exists.
     SourceNotFound: permanent data,
     /// The source object is in an archived storage class and has to be restored first.

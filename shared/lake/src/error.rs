@@ -31,6 +31,23 @@ pub enum Error {
     /// A file of the dataset and its table do not fit.
     #[error("{0}")]
     Schema(String),
+    /// Where the rules are is said wrongly.
+    #[error("{0}")]
+    Config(String),
+    /// The rules are broken, and no good version of them is known.
+    #[error("{at} is broken, and no earlier version of it is known; correct it")]
+    Rules {
+        /// The rules.
+        at: String,
+        /// What is wrong.
+        source: cleanzone_rules::RulesError,
+    },
+    /// The dataset declares personal data, and the file has not come through the vault.
+    #[error(
+        "{0} belongs to a dataset with personal data and has not been tokenized; upload it to the bucket of the PII stack, \
+         or take `pii` off its columns in lake.toml"
+    )]
+    PersonalData(Location),
     /// The time left was not enough.
     #[error("the function's deadline is too close to go on; give it more time or memory")]
     Deadline,
@@ -107,6 +124,8 @@ impl Fault for Error {
             Self::Read(error) => error.name(),
             Self::Write(error) => error.name(),
             Self::Schema(_) => ErrorName::SchemaConflict,
+            Self::Config(_) | Self::Rules { .. } => ErrorName::InvalidSettings,
+            Self::PersonalData(_) => ErrorName::PiiNotTokenized,
             Self::Deadline => ErrorName::DeadlineTooClose,
             Self::Unanswered => ErrorName::ServiceUnavailable,
             Self::Contention(..) => ErrorName::Conflict,

@@ -3,7 +3,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use arrow::datatypes::DataType;
 use bytes::Bytes;
 use cleanzone_catalog::{
-    Catalog, Commit, Committed, Committer, Error as CatalogError, FileColumn, FileSchema, Partition, Table, TableName,
+    Catalog, Commit, Committed, Committer, Error as CatalogError, Evolution, FileColumn, FileSchema, Partition,
+    PartitionKey, Table, TableName,
 };
 use cleanzone_events::ObjectCreated;
 use cleanzone_storage::{
@@ -335,7 +336,7 @@ impl Lake {
             let evident = column.data_type != DataType::Null;
             FileColumn::new(&column.name, evident.then(|| column.data_type.clone()))
         });
-        let keys = names.naming.partitions.iter().map(|(name, _)| name.clone()).collect();
+        let keys = names.naming.partitions.iter().map(|(name, _)| PartitionKey::new(name)).collect();
         let has_rows = staged.iter().any(|(kind, _)| matches!(kind, FileKind::Data(_)));
         let partition = Partition {
             values: names.naming.partitions.iter().map(|(_, value)| value.clone()).collect(),
@@ -346,6 +347,8 @@ impl Lake {
             name: &names.table,
             location: &names.table_location(),
             file: &FileSchema { columns: columns.collect(), partition_keys: keys },
+            evolution: Evolution::default(),
+            parameters: BTreeMap::new(),
             partitions: if has_rows && !partition.values.is_empty() { &[partition] } else { &[] },
             compression: self.settings.layout.compression_name(),
             seen: begin.table.clone(),

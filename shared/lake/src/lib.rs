@@ -17,6 +17,8 @@ mod quarantine;
 mod record;
 mod remote;
 mod report;
+mod rulebook;
+mod rules;
 mod settings;
 mod sink;
 
@@ -26,4 +28,5 @@ pub use local::{Progress, convert_file, inspect_file};
 pub use naming::{Naming, column_names, sanitise};
 pub use quarantine::Quarantine;
 pub use report::{ColumnReport, Content, Report, SourceReport, Status};
+pub use rulebook::{Current, Rulebook};
 pub use settings::{Compression, Layout, Mode, Settings};

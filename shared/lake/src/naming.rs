@@ -7,6 +7,7 @@
 
 use std::{collections::HashSet, fmt::Write as _};
 
+use cleanzone_rules::Dataset;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 use crate::Error;
@@ -38,21 +39,37 @@ impl Naming {
     /// # Errors
     /// [`Error::Key`] where it is too shallow, or a folder gives no name.
     pub fn from_key(key: &str) -> Result<Self, Error> {
+        Self::with(key, None, None)
+    }
+
+    /// Reads a decoded object key of which the rules say to what database or table it belongs. What they do not say, the
+    /// last folders do.
+    ///
+    /// # Errors
+    /// [`Error::Key`] where it is too shallow, or something gives no name.
+    pub fn with(key: &str, database: Option<&str>, table: Option<&str>) -> Result<Self, Error> {
         let error = |reason: String| Error::Key { key: key.to_owned(), reason };
         let mut folders: Vec<&str> = key.split('/').collect();
         let file = folders.pop().unwrap_or_default();
         let first_partition = folders.iter().rposition(|f| !f.contains('=')).map_or(0, |table| table + 1);
         let partitions = partitions(&folders[first_partition..]).map_err(error)?;
-        let [.., database, table] = folders[..first_partition] else {
-            return Err(error("it needs two folders, database and table, as in `sales/orders/file.csv`".into()));
+        let mut named = folders[..first_partition].iter().rev();
+        let mut folder = |given: Option<&str>| match (given, named.next()) {
+            (Some(given), _) => Ok((given.to_owned(), true)),
+            (None, Some(folder)) => Ok(((*folder).to_owned(), false)),
+            (None, None) => {
+                Err(error("it needs two folders, database and table, as in `sales/orders/file.csv`, or a rule".into()))
+            }
         };
-        let name = |what: &str, folder: &str| {
-            if folder.contains('=') {
+        let (table, database) = (folder(table)?, folder(database)?);
+        let name = |what: &str, (text, ruled): (String, bool)| {
+            if !ruled && text.contains('=') {
                 return Err(error(format!("a Hive folder stands where the {what} is expected")));
             }
-            let name = sanitise(folder);
+            let whence = if ruled { "of lake.toml" } else { "folder" };
+            let name = sanitise(&text);
             if !name.contains(|c: char| c.is_ascii_alphanumeric()) {
-                return Err(error(format!("the {what} folder has no Latin letter or digit to make a name of")));
+                return Err(error(format!("the {what} {whence} has no Latin letter or digit to make a name of")));
             }
             if name.len() > MAX_NAME {
                 return Err(error(format!("the {what} name is longer than {MAX_NAME} bytes")));
@@ -62,9 +79,10 @@ impl Naming {
         Ok(Self { database: name("database", database)?, table: name("table", table)?, partitions, stem: stem(file) })
     }
 
-    /// The database and the table that a key names, if it names any.
-    pub fn dataset(key: &str) -> Option<(String, String)> {
-        Self::from_key(key).ok().map(|naming| (naming.database, naming.table))
+    /// The database and the table that a key belongs to under these rules, if to any.
+    pub fn dataset(key: &str, rules: &Dataset) -> Option<(String, String)> {
+        let naming = Self::with(key, rules.database.as_deref(), rules.table.as_deref()).ok()?;
+        Some((naming.database, naming.table))
     }
 
     /// The partition folders of an output key, escaped as Hive does, each with a trailing slash.
@@ -254,6 +272,21 @@ mod tests {
         ] {
             assert!(matches!(Naming::from_key(key), Err(Error::Key { .. })), "{key}");
         }
+    }
+
+    #[test]
+    fn rules_name_what_they_name_and_folders_the_rest() {
+        let of = |key: &str, database: Option<&str>, table: Option<&str>| {
+            let naming = Naming::with(key, database, table).unwrap();
+            (naming.database, naming.table, naming.partitions.len())
+        };
+        let names = |database: &str, table: &str, partitions| (database.to_owned(), table.to_owned(), partitions);
+        assert_eq!(of("x.csv", Some("Sales"), Some("Orders 2026")), names("sales", "orders_2026", 0));
+        assert_eq!(of("day=1/x.csv", Some("a"), Some("b")), names("a", "b", 1));
+        assert_eq!(of("crm/users/x.csv", None, Some("people")), names("crm", "people", 0));
+        assert_eq!(of("users/x.csv", Some("crm"), None), names("crm", "users", 0));
+        assert!(matches!(Naming::with("x.csv", Some("crm"), None), Err(Error::Key { .. })));
+        assert!(matches!(Naming::with("x.csv", Some("crm"), Some("日本")), Err(Error::Key { .. })));
     }
 
     #[test]

@@ -1,36 +1,167 @@
 //! How the columns of a file meet those of a table.
 
-use cleanzone_catalog::Table;
-use cleanzone_tabular::{ColumnPlan, Planner, SinkError};
+use std::collections::HashSet;
 
-use crate::{Error, naming::column_names};
+use arrow::datatypes::DataType;
+use cleanzone_catalog::{Reading, Table, TableName, Wanted, data_type, expect};
+use cleanzone_rules::Column as Rule;
+use cleanzone_tabular::{ColumnPlan, Header, Misfit, Planner, RESCUED, Role, SinkError};
 
-/// Names columns as the table does, and makes the table's types the contract.
+use crate::{
+    Error, Settings, Transform,
+    naming::column_names,
+    rules::cleanse,
+    settings::Evolution,
+};
+
+/// Names columns as the rules and the table do, and makes the table's types the contract.
 #[derive(Debug)]
 pub(crate) struct TablePlanner {
-    /// Partition keys: a file's column of the same name gets another one.
-    pub(crate) partition_keys: Vec<String>,
+    /// The table, for messages.
+    pub(crate) name: TableName,
     pub(crate) table: Option<Table>,
+    /// Partition keys of the object key's folders: a file's column of the same name gets another one.
+    pub(crate) folders: Vec<String>,
+    pub(crate) settings: Settings,
 }
 
 impl Planner for TablePlanner {
-    fn plan(&self, header: &[String]) -> Result<Vec<ColumnPlan>, SinkError> {
-        column_names(header, &self.partition_keys)
-            .into_iter()
-            .map(|name| {
-                let declared = match self.table.as_ref().and_then(|table| table.column(&name)) {
-                    // Nobody has seen a value of it yet: this file may be the first.
-                    Some(column) if column.is_provisional() => None,
-                    Some(column) => Some(column.data_type().ok_or_else(|| {
-                        Error::Schema(format!(
-                            "column {name} is {} in the table, which delimited text cannot fill; rename it in the file",
-                            column.hive_type
-                        ))
-                    })?),
-                    None => None,
-                };
-                Ok(ColumnPlan { name, declared, format: None })
-            })
+    fn plan(&self, header: &Header) -> Result<Vec<ColumnPlan>, SinkError> {
+        let dataset = &self.settings.dataset;
+        let in_file = if header.given { header.names.clone() } else { self.by_position(header.names.len()) };
+        let rules: Vec<Option<&Rule>> = in_file.iter().map(|name| dataset.column(name)).collect();
+        let mut names = self.names(&in_file, &rules).into_iter();
+        let mut plans: Vec<ColumnPlan> = Vec::with_capacity(in_file.len());
+        for (name, rule) in in_file.iter().zip(&rules) {
+            plans.push(if is_dropped(*rule) {
+                ColumnPlan { name: name.clone(), role: Role::Drop, ..ColumnPlan::default() }
+            } else {
+                self.column(names.next().unwrap_or_default(), *rule)?
+            });
+        }
+        self.under_table(plans)
+    }
+}
+
+impl TablePlanner {
+    /// The names of columns in the table, without those that are dropped.
+    fn names(&self, in_file: &[String], rules: &[Option<&Rule>]) -> Vec<String> {
+        let taken: Vec<String> = self.folders.iter().chain(self.made()).cloned().collect();
+        let wanted: Vec<String> = in_file
+            .iter()
+            .zip(rules)
+            .filter(|(_, rule)| !is_dropped(**rule))
+            .map(|(name, rule)| rule.and_then(|rule| rule.rename.clone()).unwrap_or_else(|| name.clone()))
+            .collect();
+        column_names(&wanted, &taken)
+    }
+
+    /// Names of columns and partition keys that do not come from the file as they are.
+    fn made(&self) -> impl Iterator<Item = &String> {
+        let settings = &self.settings;
+        let keys = settings.partition_by.iter().filter(|by| by.name != by.column).map(|by| &by.name);
+        keys.chain(settings.context.names()).chain(settings.read.added())
+    }
+
+    /// Names for the columns of a file without a header: as the rules list them, or as the table has them.
+    fn by_position(&self, columns: usize) -> Vec<String> {
+        let listed = self.settings.dataset.format.columns.clone().unwrap_or_else(|| self.of_table());
+        let listed = listed.into_iter().map(Some).chain(std::iter::repeat(None));
+        listed
+            .take(columns)
+            .enumerate()
+            .map(|(place, name)| name.unwrap_or_else(|| format!("column_{}", place + 1)))
             .collect()
     }
+
+    /// The table's columns that come from files, in order. None where some of a file's are partition keys, since the
+    /// table does not tell their places.
+    fn of_table(&self) -> Vec<String> {
+        let Some(table) = &self.table else { return Vec::new() };
+        if self.settings.partition_by.iter().any(|by| by.transform == Transform::Identity) {
+            return Vec::new();
+        }
+        let made: HashSet<&str> = self.made().map(String::as_str).chain([RESCUED]).collect();
+        let names: HashSet<&str> = table.columns.iter().map(|column| &*column.name).collect();
+        let is_sibling = |name: &str| {
+            let parts = name.trim_end_matches('_').rsplit_once('_');
+            parts.is_some_and(|(column, kind)| names.contains(column) && SIBLINGS.contains(&kind))
+        };
+        let from_file = |name: &&str| !made.contains(*name) && !is_sibling(name);
+        table.columns.iter().map(|column| &*column.name).filter(from_file).map(str::to_owned).collect()
+    }
+
+    /// What the rules say of one column.
+    fn column(&self, name: String, rule: Option<&Rule>) -> Result<ColumnPlan, Error> {
+        let declared = match rule.and_then(|rule| rule.data_type) {
+            Some(declared) => Some(data_type(&declared.to_string()).ok_or_else(|| {
+                Error::Schema(format!("column {name} is declared as {declared}, which delimited text cannot fill"))
+            })?),
+            None => None,
+        };
+        Ok(ColumnPlan {
+            name,
+            declared,
+            format: rule.and_then(|rule| rule.date_format.clone()),
+            role: Role::Keep,
+            cleanse: cleanse(&self.settings.dataset, rule),
+            misfit: match rule.and_then(|rule| rule.on_misfit) {
+                Some(cleanzone_rules::Misfit::Null) => Misfit::Null,
+                Some(cleanzone_rules::Misfit::Sibling) => Misfit::Sibling,
+                Some(cleanzone_rules::Misfit::Reject) | None => Misfit::Reject,
+            },
+        })
+    }
+
+    /// What the table says of each column, in addition.
+    fn under_table(&self, mut plans: Vec<ColumnPlan>) -> Result<Vec<ColumnPlan>, SinkError> {
+        for plan in plans.iter_mut().filter(|plan| plan.role == Role::Keep) {
+            if let Some(key) = self.key(&plan.name) {
+                plan.declared = Some(plan.declared.take().or(key).unwrap_or(DataType::Utf8));
+            }
+        }
+        let ours = |plan: &ColumnPlan| plan.role == Role::Keep && self.key(&plan.name).is_none();
+        let wanted: Vec<Wanted> = plans
+            .iter()
+            .filter(|plan| ours(plan))
+            .map(|plan| Wanted::new(&plan.name, plan.declared.clone()))
+            .collect();
+        let mut readings = expect(&self.name, self.table.as_ref(), &wanted, self.evolution())?.into_iter();
+        for plan in plans.iter_mut().filter(|plan| ours(plan)) {
+            match readings.next() {
+                Some(Reading::As(found)) => plan.declared = Some(found),
+                Some(Reading::LeaveOut) => plan.role = Role::Drop,
+                Some(Reading::Rescue) => {
+                    plan.role = Role::Rescue;
+                    plan.declared = None;
+                }
+                Some(Reading::Infer) | None => plan.declared = None,
+            }
+        }
+        for plan in &mut plans {
+            if !matches!(plan.declared, Some(DataType::Date32 | DataType::Timestamp(..))) {
+                plan.format = None;
+            }
+        }
+        Ok(plans)
+    }
+
+    /// Whether a column is a partition key itself, and of which type the table has it.
+    fn key(&self, name: &str) -> Option<Option<DataType>> {
+        let by = self.settings.partition_by.iter();
+        let by = by.filter(|by| by.transform == Transform::Identity).find(|by| by.column == name)?;
+        let keys = self.table.iter().flat_map(|table| &table.partition_keys);
+        Some(keys.filter(|key| key.is_called(&by.name)).find_map(|key| data_type(&key.hive_type)))
+    }
+
+    fn evolution(&self) -> Evolution {
+        self.settings.evolution
+    }
+}
+
+/// The types that a sibling's name ends in.
+const SIBLINGS: [&str; 6] = ["boolean", "bigint", "double", "date", "timestamp", "string"];
+
+fn is_dropped(rule: Option<&Rule>) -> bool {
+    rule.is_some_and(|rule| rule.drop)
 }

@@ -10,6 +10,7 @@
 //! | `Skipped` | count | on every object: 1 where there was nothing to do |
 //! | `DataErrors` | count | on every object: 1 where it failed over the file that arrived |
 //! | `FunctionErrors` | count | on every object: 1 where it failed over anything else |
+//! | `StaleRules` | count | on every object: 1 where the newest `lake.toml` is broken, and an earlier one was followed |
 //! | `Rows`, `RejectedRows` | count | where a file was converted |
 //! | `BytesIn`, `BytesOut` | bytes | where anything was read, or written |
 //! | `Errors` | count | by `FunctionName` and `ErrorName`, where there was an error |
@@ -49,6 +50,8 @@ pub struct Measures {
     pub bytes_out: Option<u64>,
     /// Whether there was nothing to do.
     pub skipped: bool,
+    /// Whether the newest rules are broken, and earlier ones were followed.
+    pub stale_rules: bool,
 }
 
 /// One record of an event, when it is over.
@@ -143,12 +146,13 @@ impl Measured<'_> {
             properties.insert(name.to_owned(), value.into());
         };
         let count = |holds: bool| u64::from(holds);
-        let Measures { rows, rejected_rows, bytes_in, bytes_out, skipped } = self.measures;
+        let Measures { rows, rejected_rows, bytes_in, bytes_out, skipped, stale_rules } = self.measures;
         let over_data = self.error.is_some_and(ErrorName::is_about_data);
         let milliseconds = u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX);
         metric(&mut properties, "Objects", "Count", count(self.object.is_some()));
         metric(&mut properties, "Duration", "Milliseconds", milliseconds);
         metric(&mut properties, "Skipped", "Count", count(skipped));
+        metric(&mut properties, "StaleRules", "Count", count(stale_rules));
         metric(&mut properties, "DataErrors", "Count", count(over_data));
         metric(&mut properties, "FunctionErrors", "Count", count(self.error.is_some() && !over_data));
         for (name, unit, value) in [

@@ -159,7 +159,14 @@ fn advice(name: ErrorName) -> &'static str {
             "Correct the file and upload it under the same key; `cleanzone inspect` shows what is wrong with it. Or \
              allow more rejected rows by the stack's parameter MaxRejectedRatio, or keep such rows by BadRows=rescue."
         }
-        ErrorName::SchemaConflict => "Upload a file whose columns fit the table, or upload it as another table.",
+        ErrorName::SchemaConflict => {
+            "Upload a file whose columns fit the table, or upload it as another table; lake.toml can rename, declare and \
+             drop columns."
+        },
+        ErrorName::PiiNotTokenized => {
+            "Upload the file to the bucket of the PII stack, which replaces personal data and sends it on; and remove it \
+             here. If its columns hold none, take `pii` off them in lake.toml."
+        }
         ErrorName::SourceNotFound | ErrorName::SourceChanged => {
             "Nothing, if the file was removed or replaced on purpose: a newer version has an event of its own. \
              Otherwise upload it again."

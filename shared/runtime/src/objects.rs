@@ -27,7 +27,7 @@ pub trait ObjectHandler {
     fn work(&self, object: &ObjectCreated, invocation: &Invocation) -> impl Future<Output = Result<Done, Failure>>;
 
     /// The database and the table that the object belongs to, where it names any.
-    fn table(&self, object: &ObjectCreated) -> Option<(String, String)>;
+    fn table(&self, object: &ObjectCreated) -> impl Future<Output = Option<(String, String)>>;
 
     /// What is reported of an object that is not to be looked at; `None` for all others.
     fn passes_over(&self, object: &ObjectCreated) -> Option<Value>;
@@ -112,7 +112,8 @@ impl<H: ObjectHandler> PerObject<H> {
 
     async fn object(&self, object: &ObjectCreated, delivery: &Delivery, invocation: &Invocation) -> Outcome {
         let begun = Instant::now();
-        let table = self.handler.table(object).map(|(database, table)| format!("{database}.{table}"));
+        let named = timeout_at(invocation.deadline, self.handler.table(object)).await.ok().flatten();
+        let table = named.as_ref().map(|(database, table)| format!("{database}.{table}"));
         if let Some(table) = &table {
             logs::table(table);
         }
@@ -137,7 +138,7 @@ impl<H: ObjectHandler> PerObject<H> {
             Err(failure) => Some(failure),
         };
         let told = match wrong {
-            Some(failure) => self.tell(failure, Some(object), delivery, invocation).await,
+            Some(failure) => self.tell(failure, Some((object, named)), delivery, invocation).await,
             None => Ok(()),
         };
         let error = told.as_ref().err().or(wrong).map(|failure| failure.name);
@@ -158,7 +159,7 @@ impl<H: ObjectHandler> PerObject<H> {
     async fn tell(
         &self,
         failure: &Failure,
-        object: Option<&ObjectCreated>,
+        object: Option<(&ObjectCreated, Option<(String, String)>)>,
         delivery: &Delivery,
         invocation: &Invocation,
     ) -> Result<(), Failure> {
@@ -166,8 +167,8 @@ impl<H: ObjectHandler> PerObject<H> {
         if failure.is_transient() || !delivery.trigger.notifies() {
             return Ok(());
         }
-        let named = object.and_then(|object| self.handler.table(object));
-        let notice = notice(failure, object, named, invocation);
+        let (object, named) = object.unzip();
+        let notice = notice(failure, object, named.flatten(), invocation);
         let notified = async { self.notifier.notify(&notice).await.map_err(Failure::from) };
         in_time(invocation, "to tell the failure topic", notified).await.inspect_err(logs::failure)
     }
@@ -245,7 +246,7 @@ mod tests {
             }
         }
 
-        fn table(&self, object: &ObjectCreated) -> Option<(String, String)> {
+        async fn table(&self, object: &ObjectCreated) -> Option<(String, String)> {
             (object.key != "refused").then(|| ("db".to_owned(), "t".to_owned()))
         }
 

@@ -5,7 +5,7 @@
 use std::{env, error::Error, fs::File, io, io::Read, path::PathBuf, time::Instant};
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
-use cleanzone_tabular::{Column, ColumnPlan, Options, Planner, RejectedRow, Sink, SinkError, Source, read};
+use cleanzone_tabular::{Column, ColumnPlan, Header, Options, Planner, RejectedRow, Sink, SinkError, Source, read};
 
 struct Local(PathBuf);
 
@@ -34,8 +34,8 @@ impl Sink for Nowhere {
 struct AsTheyAre;
 
 impl Planner for AsTheyAre {
-    fn plan(&self, header: &[String]) -> Result<Vec<ColumnPlan>, SinkError> {
-        Ok(header.iter().map(|name| ColumnPlan { name: name.clone(), ..ColumnPlan::default() }).collect())
+    fn plan(&self, header: &Header) -> Result<Vec<ColumnPlan>, SinkError> {
+        Ok(header.names.iter().map(|name| ColumnPlan { name: name.clone(), ..ColumnPlan::default() }).collect())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Text in pieces of whole records.
 
+#![allow(clippy::cast_possible_truncation, reason = "places in a block are 32 bits wide, and blocks far smaller")]
+
 use std::io::{self, Read};
 
 use crate::{
@@ -31,6 +33,8 @@ pub(crate) struct Block {
     pub(crate) offset: u64,
     /// Line of the file at which it begins, from 1.
     pub(crate) line: u64,
+    /// Records of the file before it.
+    pub(crate) records: u64,
     /// Whether quotes may stand where they have to be looked at: doubled ones, or any in a record that
     /// [`Grammar::step`](crate::grammar::Grammar::step) took.
     pub(crate) tricky: bool,
@@ -64,6 +68,17 @@ impl Block {
         self.tricky = false;
     }
 
+    /// Whether all of it is UTF-8 without NUL.
+    pub(crate) fn is_text(&self) -> bool {
+        let text = &self.text[..self.len];
+        std::str::from_utf8(text).is_ok() && memchr::memchr(0, text).is_none()
+    }
+
+    /// How many records it has.
+    fn count(&self) -> u64 {
+        (self.rows.len() + self.rejected.len()) as u64
+    }
+
     /// Makes `part` a block of its first rows.
     pub(crate) fn first_rows(&self, rows: usize, fields: usize, part: &mut Self) {
         let rows = rows.min(self.rows.len());
@@ -82,12 +97,27 @@ impl Block {
     pub(crate) fn span(&self, row: usize, fields: usize) -> (usize, usize) {
         let start = self.rows[row] as usize;
         let end = self.ends[(row + 1) * fields - 1] as usize;
-        let extra = self.odd.iter().find(|odd| odd.row as usize == row).and_then(|odd| odd.extra.last());
+        let odd = self.odd.binary_search_by(|odd| (odd.row as usize).cmp(&row));
+        let extra = odd.ok().and_then(|at| self.odd[at].extra.last());
         (start, extra.map_or(end, |(_, end)| *end as usize))
+    }
+
+    /// The number of each row among the records of the file, from 1.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = u64> {
+        let mut rejected = self.rejected.iter().peekable();
+        let mut number = self.records;
+        self.rows.iter().map(move |&start| {
+            while rejected.next_if(|rejected| rejected.start < start as usize).is_some() {
+                number += 1;
+            }
+            number += 1;
+            number
+        })
     }
 
     /// Takes rows out; `flaws` are in the order of rows.
     pub(crate) fn reject(&mut self, flaws: Vec<(usize, Flaw)>, fields: usize) {
+        let flawed: Vec<_> = flaws.iter().map(|(row, _)| *row).collect();
         let mut flaws = flaws.into_iter().peekable();
         let mut kept = 0;
         for row in 0..self.rows.len() {
@@ -103,6 +133,13 @@ impl Block {
         self.rows.truncate(kept);
         self.ends.truncate(kept * fields);
         self.rejected.sort_by_key(|r| r.start);
+        self.odd.retain_mut(|odd| match flawed.binary_search(&(odd.row as usize)) {
+            Ok(_) => false,
+            Err(before) => {
+                odd.row -= before as u32;
+                true
+            }
+        });
     }
 }
 
@@ -115,12 +152,14 @@ pub(crate) struct Blocks {
     eof: bool,
     offset: u64,
     line: u64,
+    /// Records in blocks so far.
+    records: u64,
     block_bytes: usize,
 }
 
 impl Blocks {
     pub(crate) fn new(reader: Box<dyn Read + Send>) -> Self {
-        Self { reader, ahead: Vec::new(), at: 0, eof: false, offset: 0, line: 1, block_bytes: RAW }
+        Self { reader, ahead: Vec::new(), at: 0, eof: false, offset: 0, line: 1, records: 0, block_bytes: RAW }
     }
 
     /// Sets how much text a block has, in bytes.
@@ -165,6 +204,7 @@ impl Blocks {
         }
         block.offset = self.offset;
         block.line = self.line;
+        block.records = self.records;
         let mut target = self.block_bytes;
         block.text.resize(block.text.len().max(target + PADDING), 0);
         let before = self.at;
@@ -185,7 +225,9 @@ impl Blocks {
             let reached = scanner.scan(block, at, filled, eof);
             at = reached.at;
             if reached.long {
-                return self.discard(block, scanner, at, filled).map(|()| true);
+                self.discard(block, scanner, at, filled)?;
+                self.records += block.count();
+                return Ok(true);
             }
             // One record may be larger than a block.
             if at > 0 || eof {
@@ -195,6 +237,7 @@ impl Blocks {
             block.text.resize(target + PADDING, 0);
         }
         block.len = at;
+        self.records += block.count();
         self.offset += at as u64;
         self.line += scanner.grammar.lines(&block.text[..at]);
         if self.at < self.ahead.len() {

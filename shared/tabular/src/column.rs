@@ -2,7 +2,7 @@
 
 #![allow(clippy::cast_possible_truncation, reason = "places in a block are 32 bits wide, and blocks far smaller")]
 
-use std::{ops::Range, sync::Arc};
+use std::{borrow::Cow, ops::Range, sync::Arc};
 
 use arrow::{
     array::{
@@ -16,11 +16,12 @@ use arrow::{
 use memchr::memchr;
 
 use crate::{
+    Cleanse, Misfit,
     block::Block,
     field,
     format::Format,
     grammar::Grammar,
-    plan::{How, PlannedColumn, Tokens},
+    plan::{How, PlannedColumn, Sibling, Tokens},
     types::{
         Evidence, Kind, Times, boolean, decimal, float,
         float::Number,
@@ -123,6 +124,10 @@ pub(crate) struct Found {
     pub(crate) evidence: Option<Evidence>,
     /// Rows whose value does not fit, and what it is instead.
     pub(crate) misfits: Vec<(usize, &'static str)>,
+    /// Rows whose value does not fit and that are none the worse for it: it is null, or stands in the sibling.
+    pub(crate) diverted: Vec<usize>,
+    /// Whether cleansing made more text of a block than an array holds.
+    pub(crate) too_long: bool,
     /// Whether there are bytes that are no UTF-8, or NUL.
     pub(crate) invalid: bool,
 }
@@ -153,6 +158,9 @@ struct Text {
 /// Short texts are copied whole vectors at a time.
 const SHORT: usize = 32;
 
+/// Texts of a block, together, cannot be longer, whatever cleansing makes of them: places are 31 bits wide.
+pub(crate) const MAX_TEXT: usize = 1 << 30;
+
 impl Text {
     fn new(rows: usize, bytes: usize) -> Self {
         let mut offsets = Vec::with_capacity(rows + 1);
@@ -178,6 +186,19 @@ impl Text {
         }
         self.used += len;
         self.push_null();
+    }
+
+    /// Adds a text that may be longer than the field it comes from; says whether there is room.
+    fn push_longer(&mut self, text: &[u8]) -> bool {
+        let needed = self.used + text.len() + SHORT;
+        if needed > MAX_TEXT {
+            return false;
+        }
+        if needed > self.bytes.len() {
+            self.bytes.resize(needed.next_power_of_two(), 0);
+        }
+        self.push(text, 0, text.len());
+        true
     }
 
     /// Ends a text here.
@@ -206,11 +227,24 @@ impl<'p> Builder<'p> {
         Self { column, planned, values, nulls: Vec::new(), found: Found::default() }
     }
 
+    /// The column of the file that it reads.
+    pub(crate) fn column(&self) -> usize {
+        self.column
+    }
+
     /// Adds the fields of some rows.
     #[expect(clippy::too_many_lines, reason = "one arm a type")]
     pub(crate) fn push(&mut self, fields: &Fields<'_>, rows: Range<usize>) {
         let text = fields.text;
-        let mut run = Run { column: self.column, fields, rows, nulls: &mut self.nulls, found: &mut self.found };
+        let mut run = Run {
+            column: self.column,
+            fields,
+            rows,
+            nulls: &mut self.nulls,
+            found: &mut self.found,
+            cleanse: self.planned.cleanse.as_deref(),
+            misfit: self.planned.misfit,
+        };
         match &self.planned.how {
             How::Inferred { kind, open, times } => {
                 // What is parsed in the kind that is assumed adds nothing to the evidence for it, but for what is said.
@@ -289,7 +323,7 @@ impl<'p> Builder<'p> {
                         }
                     }
                     (Values::Text(out), _) => {
-                        if *open || fields.has_odd_text() {
+                        if *open || run.cleanse.is_some() || fields.has_odd_text() {
                             run.odd_text(out, *open);
                         } else {
                             run.text(out);
@@ -333,7 +367,7 @@ impl<'p> Builder<'p> {
                         run.declared(out, |s, l| slow(text.get(s..s + l)?), slow);
                     }
                     Values::Text(out) => {
-                        if fields.has_odd_text() {
+                        if run.cleanse.is_some() || fields.has_odd_text() {
                             run.odd_text(out, false);
                         } else {
                             run.text(out);
@@ -343,6 +377,27 @@ impl<'p> Builder<'p> {
                 }
             }
         }
+    }
+
+    /// Adds nulls for some rows.
+    fn skip(&mut self, rows: Range<usize>) {
+        fn more<T: Copy + Default>(values: &mut Vec<T>, by: usize) {
+            values.resize(values.len() + by, T::default());
+        }
+        let by = rows.len();
+        match &mut self.values {
+            Values::None => {}
+            Values::Boolean(v) => more(v, by),
+            Values::Int8(v) => more(v, by),
+            Values::Int16(v) => more(v, by),
+            Values::Int32(v) | Values::Date(v) => more(v, by),
+            Values::Int64(v) | Values::Timestamp(v) => more(v, by),
+            Values::Float32(v) => more(v, by),
+            Values::Float64(v) => more(v, by),
+            Values::Decimal(v, ..) => more(v, by),
+            Values::Text(text) => rows.clone().for_each(|_| text.push_null()),
+        }
+        self.nulls.extend(rows.map(|row| row as u32));
     }
 
     /// What was found, and the number of nulls.
@@ -389,6 +444,23 @@ impl<'p> Builder<'p> {
         };
         debug_assert!(array.as_ref().is_ok_and(|a| a.len() == rows) || self.found.invalid);
         (array, self.found, count as u64)
+    }
+}
+
+impl Sibling {
+    /// Its array: the values of its column in `diverted`, null elsewhere; with what was found, and the number of nulls.
+    pub(crate) fn build(&self, fields: &Fields<'_>, diverted: &[usize]) -> (Result<ArrayRef, ArrowError>, Found, u64) {
+        let rows = fields.rows.len();
+        let bytes = diverted.iter().map(|row| fields.raw(self.of, *row).len()).sum();
+        let mut builder = Builder::new(self.of, &self.column, rows, bytes);
+        let mut next = 0;
+        for &row in diverted {
+            builder.skip(next..row);
+            builder.push(fields, row..row + 1);
+            next = row + 1;
+        }
+        builder.skip(next..rows);
+        builder.finish(fields)
     }
 }
 
@@ -464,6 +536,8 @@ struct Run<'r, 'a> {
     rows: Range<usize>,
     nulls: &'r mut Vec<u32>,
     found: &'r mut Found,
+    cleanse: Option<&'r Cleanse>,
+    misfit: Misfit,
 }
 
 impl Run<'_, '_> {
@@ -500,16 +574,53 @@ impl Run<'_, '_> {
             let parsed = slow(text);
             let null = !quoted && (text.is_empty() || run.fields.tokens.contains(text));
             if parsed.is_none() && !null {
-                run.found.misfits.push((row, class(value, quoted)));
+                if run.misfit == Misfit::Reject || run.fields.is_odd(row) {
+                    run.found.misfits.push((row, class(value, quoted)));
+                } else {
+                    run.found.diverted.push(row);
+                }
             }
             parsed
         });
     }
 
     /// Adds one value a field: null where it is empty, what `fast` says, or else what `slow` says, to which the
-    /// field's content is given and whether it was quoted.
+    /// field's content is given and whether it was quoted. Of a column that is cleansed, `slow` sees all.
     #[inline]
     fn each<T: Copy + Default>(
+        &mut self,
+        out: &mut Vec<T>,
+        fast: impl Fn(usize, usize) -> Option<T>,
+        slow: impl Fn(&mut Self, usize, &[u8], bool) -> Option<T>,
+    ) {
+        match self.cleanse {
+            None => self.each_as_it_stands(out, fast, slow),
+            Some(cleanse) => self.each_cleansed(out, cleanse, slow),
+        }
+    }
+
+    fn each_cleansed<T: Copy + Default>(
+        &mut self,
+        out: &mut Vec<T>,
+        cleanse: &Cleanse,
+        slow: impl Fn(&mut Self, usize, &[u8], bool) -> Option<T>,
+    ) {
+        let fields = self.fields;
+        let first = self.rows.start;
+        for (i, (start, len)) in fields.spans(self.column, self.rows.clone()).enumerate() {
+            let row = first + i;
+            let (value, quoted) = self.content(&fields.text[start..start + len]);
+            let value = cleanse.apply(&value).filter(|value| quoted || !value.is_empty());
+            let parsed = value.and_then(|value| slow(self, row, &value, quoted));
+            if parsed.is_none() {
+                self.nulls.push(row as u32);
+            }
+            out.push(parsed.unwrap_or_default());
+        }
+    }
+
+    #[inline]
+    fn each_as_it_stands<T: Copy + Default>(
         &mut self,
         out: &mut Vec<T>,
         fast: impl Fn(usize, usize) -> Option<T>,
@@ -539,7 +650,7 @@ impl Run<'_, '_> {
         }));
     }
 
-    fn content<'t>(&mut self, raw: &'t [u8]) -> (std::borrow::Cow<'t, [u8]>, bool) {
+    fn content<'t>(&mut self, raw: &'t [u8]) -> (Cow<'t, [u8]>, bool) {
         self.found.invalid |= memchr(0, raw).is_some() || std::str::from_utf8(raw).is_err();
         field::content(raw, self.fields.grammar)
     }
@@ -549,10 +660,16 @@ impl Run<'_, '_> {
         let fields = self.fields;
         let first = self.rows.start;
         for (i, (start, len)) in fields.spans(self.column, self.rows.clone()).enumerate() {
-            if len == 0 {
+            if len == 0 && self.cleanse.is_none() {
                 continue;
             }
-            let (value, quoted) = self.content(&fields.text[start..start + len]);
+            let (mut value, quoted) = self.content(&fields.text[start..start + len]);
+            if let Some(cleanse) = self.cleanse {
+                match cleanse.apply(&value).filter(|value| quoted || !value.is_empty()) {
+                    Some(cleansed) => value = Cow::Owned(cleansed.into_owned()),
+                    None => continue,
+                }
+            }
             if fields.is_odd(first + i) {
                 self.found.misfits.push((first + i, ""));
             } else {
@@ -582,31 +699,49 @@ impl Run<'_, '_> {
         }
     }
 
-    /// Texts with escapes in them, in flawed rows, where some are null, or where they say what the column is.
+    /// Texts with escapes in them, in flawed rows, that are cleansed, where some are null, or where they say what the
+    /// column is.
     fn odd_text(&mut self, out: &mut Text, open: bool) {
         let fields = self.fields;
         let first = self.rows.start;
         for (i, (start, len)) in fields.spans(self.column, self.rows.clone()).enumerate() {
             let row = first + i;
-            if len == 0 {
-                self.nulls.push(row as u32);
-                out.push_null();
-                continue;
-            }
-            let (value, quoted) = field::content(&fields.text[start..start + len], fields.grammar);
-            let odd = fields.is_odd(row);
-            if open && !odd {
-                let evidence = Evidence::of(&value, quoted, |t| fields.tokens.contains(t));
-                self.found.evidence.get_or_insert(Evidence::NONE).join(evidence);
-            }
-            if odd && std::str::from_utf8(&value).is_err() {
-                self.found.misfits.push((row, ""));
-            } else if quoted || !fields.tokens.in_text(&value) {
-                out.push(&value, 0, value.len());
-                continue;
+            if len > 0 || self.cleanse.is_some() {
+                let (content, quoted) = field::content(&fields.text[start..start + len], fields.grammar);
+                let value = match self.cleanse {
+                    Some(cleanse) => cleanse.apply(&content).filter(|value| quoted || !value.is_empty()),
+                    None => Some(Cow::Borrowed(&*content)),
+                };
+                if let Some(value) = value
+                    && self.odd_value(row, &value, quoted, open)
+                {
+                    if self.cleanse.is_none() {
+                        out.push(&value, 0, value.len());
+                        continue;
+                    }
+                    if out.push_longer(&value) {
+                        continue;
+                    }
+                    self.found.too_long = true;
+                }
             }
             self.nulls.push(row as u32);
             out.push_null();
         }
+    }
+
+    /// What a text says, and whether it is one, and not null.
+    fn odd_value(&mut self, row: usize, value: &[u8], quoted: bool, open: bool) -> bool {
+        let fields = self.fields;
+        let odd = fields.is_odd(row);
+        if open && !odd {
+            let evidence = Evidence::of(value, quoted, |t| fields.tokens.contains(t));
+            self.found.evidence.get_or_insert(Evidence::NONE).join(evidence);
+        }
+        if odd && std::str::from_utf8(value).is_err() {
+            self.found.misfits.push((row, ""));
+            return false;
+        }
+        quoted || !fields.tokens.in_text(value)
     }
 }

@@ -2,14 +2,19 @@
 
 #![allow(clippy::cast_possible_truncation, reason = "places in a block are 32 bits wide, and blocks far smaller")]
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringBuilder};
+use arrow::{
+    array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, StringArray, StringBuilder},
+    buffer::BooleanBuffer,
+    error::ArrowError,
+};
 
 use crate::{
-    Error,
+    DuplicateAction, Error, Misfit, Role,
     block::{Block, Odd, RAW},
-    column::{Builder, Fields, Found},
+    column::{Builder, Fields, Found, MAX_TEXT},
+    duplicates::Key,
     field,
     flaw::Flaw,
     plan::{Plan, PlannedColumn},
@@ -30,13 +35,22 @@ pub(crate) struct Output {
     pub(crate) batch: Option<RecordBatch>,
     /// How many they are.
     pub(crate) rows: u64,
-    /// What its values say of each column's type.
+    /// What its values say of each column's type, and of each sibling's.
     pub(crate) evidence: Vec<Evidence>,
     /// Nulls of each column of the batch.
     pub(crate) nulls: Vec<u64>,
     pub(crate) rejected: Vec<Reject>,
     pub(crate) padded: u64,
+    /// Rows that are flawed and have something in the column of what did not fit.
     pub(crate) rescued: u64,
+    /// Values of each column of the file that are null because its type does not take them; empty if none can be.
+    pub(crate) nulled: Vec<u64>,
+    /// What rows are compared by, if duplicates are looked for.
+    pub(crate) keys: Vec<u128>,
+    /// The text, if it is needed to reject duplicates.
+    pub(crate) block: Option<Block>,
+    /// Rows that the file already had.
+    pub(crate) duplicates: u64,
 }
 
 /// A row that is not in the batch.
@@ -60,6 +74,7 @@ pub(crate) fn convert(block: &mut Block, scanner: &Scanner, plan: &Plan) -> Resu
             .iter()
             .zip(lengths)
             .enumerate()
+            .filter(|(_, (column, _))| column.role == Role::Keep)
             .map(|(i, (c, bytes))| Builder::new(i, c, rows, bytes))
             .collect();
         let run = (RUN * rows / block.len.max(1)).clamp(16, 1024);
@@ -68,46 +83,145 @@ pub(crate) fn convert(block: &mut Block, scanner: &Scanner, plan: &Plan) -> Resu
                 builder.push(&fields, first..rows.min(first + run));
             }
         }
-        let mut arrays = Vec::with_capacity(columns + 1);
-        let mut found = Vec::with_capacity(columns);
-        let mut nulls = Vec::with_capacity(columns + 1);
+        let mut read = Read { arrays: Vec::with_capacity(columns + 1), ..Read::default() };
+        read.found.resize_with(columns, Found::default);
         for builder in builders {
-            let (array, column, null) = builder.finish(&fields);
-            arrays.push(array);
-            found.push(column);
-            nulls.push(null);
+            let place = builder.column();
+            read.add(place, place, builder.finish(&fields));
         }
-        if found.iter().any(|f| f.invalid) && take_out_invalid(block, columns, plan.rescue) {
+        let invalid = read.found.iter().any(|f| f.invalid) || plan.has_unread() && !block.is_text();
+        if invalid && take_out_invalid(block, columns, plan.rescue) {
             continue;
         }
         if !plan.rescue {
-            let flaws = misfits(&found, plan);
+            let flaws = misfits(&read.found, plan);
             if !flaws.is_empty() {
                 block.reject(flaws, columns);
                 continue;
             }
         }
-        let mut arrays =
-            arrays.into_iter().collect::<Result<Vec<_>, _>>().map_err(|e| Error::Internal(e.to_string()))?;
-        let mut rescued = 0;
-        if plan.rescue {
-            let array;
-            (array, rescued) =
-                rescue(block, &Fields::new(block, columns, &scanner.grammar, &plan.tokens), &found, plan);
-            arrays.push(array);
-            nulls.push(rows as u64 - rescued);
+        return finish(block, scanner, plan, read);
+    }
+}
+
+/// The columns of a block.
+#[derive(Default)]
+struct Read {
+    /// Those that batches have: the column of the file that each comes from, and its values.
+    arrays: Vec<(usize, ArrayRef)>,
+    nulls: Vec<u64>,
+    /// One a column of the file, and one a sibling.
+    found: Vec<Found>,
+    /// Why an array could not be made.
+    broken: Option<ArrowError>,
+}
+
+impl Read {
+    /// Adds what was built from column `of` of the file; `place` is that of what was found.
+    fn add(&mut self, of: usize, place: usize, built: (Result<ArrayRef, ArrowError>, Found, u64)) {
+        let (array, found, nulls) = built;
+        match array {
+            Ok(array) => self.arrays.push((of, array)),
+            Err(error) => self.broken = Some(error),
         }
-        let batch = if plan.emit && rows > 0 {
+        self.nulls.push(nulls);
+        self.found[place] = found;
+    }
+}
+
+/// Adds what does not come from a single column of the file, when all rows are known that stay.
+fn finish(block: &mut Block, scanner: &Scanner, plan: &Plan, mut read: Read) -> Result<Output, Error> {
+    let columns = plan.columns.len();
+    let rows = block.rows.len();
+    let internal = |e: ArrowError| Error::Internal(e.to_string());
+    let mut output = Output { rows: rows as u64, padded: block.padded, ..Output::default() };
+    if !plan.siblings.is_empty() {
+        let fields = Fields::new(block, columns, &scanner.grammar, &plan.tokens);
+        for sibling in &plan.siblings {
+            let built = sibling.build(&fields, &read.found[sibling.of].diverted);
+            if sibling.exists() {
+                read.found.push(Found::default());
+                read.add(sibling.of, read.found.len() - 1, built);
+            } else {
+                read.found.push(built.1);
+            }
+        }
+    }
+    if let Some(column) = read.found.iter().position(|found| found.too_long) {
+        let column = plan.columns.get(column).or_else(|| Some(&plan.siblings.get(column - columns)?.column));
+        return Err(Error::LimitExceeded(format!(
+            "cleansing makes more than {MAX_TEXT} bytes of a block of column {:?}; map to shorter texts",
+            column.map_or("", |c| &c.name),
+        )));
+    }
+    if let Some(error) = read.broken {
+        return Err(internal(error));
+    }
+    if plan.emit {
+        let mut arrays = Vec::with_capacity(read.arrays.len() + 3);
+        arrays.extend(read.arrays.iter().map(|(_, array)| Arc::clone(array)));
+        output.nulls = read.nulls;
+        let mut rescued = None;
+        if plan.has_rescued() {
+            let fields = Fields::new(block, columns, &scanner.grammar, &plan.tokens);
+            let array;
+            (array, output.rescued) = rescue(block, &fields, &read.found, plan);
+            output.nulls.push(array.null_count() as u64);
+            arrays.push(Arc::new(array.clone()));
+            rescued = Some(array);
+        }
+        if let Some(key) = &plan.key {
+            output.keys = keys(key, rows, &read.arrays, &read.found, rescued)?;
+        }
+        if plan.row_number.is_some() {
+            arrays.push(Arc::new(block.numbers().map(u64::cast_signed).collect::<Int64Array>()));
+            output.nulls.push(0);
+        }
+        if plan.flag().is_some() {
+            arrays.push(Arc::new(BooleanArray::new(BooleanBuffer::new_unset(rows), None)));
+            output.nulls.push(0);
+        }
+        if rows > 0 {
             let options = RecordBatchOptions::new().with_row_count(Some(rows));
             let batch = RecordBatch::try_new_with_options(Arc::clone(&plan.schema), arrays, &options);
-            Some(batch.map_err(|e| Error::Internal(e.to_string()))?)
-        } else {
-            None
-        };
-        let evidence = found.into_iter().map(|f| f.evidence.unwrap_or(Evidence::NONE)).collect();
-        let rejected = rejects(block, scanner);
-        return Ok(Output { batch, rows: rows as u64, evidence, nulls, rejected, padded: block.padded, rescued });
+            output.batch = Some(batch.map_err(internal)?);
+        }
+        if plan.columns.iter().any(|column| column.misfit == Misfit::Null) {
+            let nulled = |(column, found): (&PlannedColumn, &Found)| match column.misfit {
+                Misfit::Null => found.diverted.len() as u64,
+                Misfit::Reject | Misfit::Sibling => 0,
+            };
+            output.nulled = plan.columns.iter().zip(&read.found).map(nulled).collect();
+        }
     }
+    output.evidence = read.found.into_iter().map(|f| f.evidence.unwrap_or(Evidence::NONE)).collect();
+    output.rejected = rejects(block, scanner);
+    if plan.emit && plan.key.as_ref().is_some_and(|key| key.action == DuplicateAction::Drop) {
+        output.block = Some(mem::take(block));
+    }
+    Ok(output)
+}
+
+/// What each row is compared by.
+fn keys(
+    key: &Key,
+    rows: usize,
+    arrays: &[(usize, ArrayRef)],
+    found: &[Found],
+    rescued: Option<StringArray>,
+) -> Result<Vec<u128>, Error> {
+    let compared: Vec<_> = arrays.iter().filter(|(of, _)| key.has(*of)).map(|(_, array)| array).collect();
+    let more = rescued.map(|rescued| {
+        if key.by.is_empty() {
+            return rescued;
+        }
+        // What is null for not fitting is not equal to a null.
+        let mut flawed = vec![false; rows];
+        let misfits = key.by.iter().flat_map(|column| &found[*column].misfits);
+        misfits.for_each(|(row, _)| flawed[*row] = true);
+        flawed.iter().zip(&rescued).map(|(flawed, text)| text.filter(|_| *flawed)).collect()
+    });
+    key.of(rows, &compared, more.as_ref())
 }
 
 /// Takes rows with bytes that are no text out of the block, or marks them as flawed; says whether there were any that
@@ -155,14 +269,15 @@ fn misfits(found: &[Found], plan: &Plan) -> Vec<(usize, Flaw)> {
     misfits.into_iter().map(flaw).collect()
 }
 
-/// The column of what did not fit, and how many rows have something in it.
-fn rescue(block: &Block, fields: &Fields<'_>, found: &[Found], plan: &Plan) -> (ArrayRef, u64) {
+/// The column of what did not fit or has no other place, and how many rows have something that did not fit.
+fn rescue(block: &Block, fields: &Fields<'_>, found: &[Found], plan: &Plan) -> (StringArray, u64) {
     let mut misfits: Vec<_> =
         found.iter().enumerate().flat_map(|(column, found)| found.misfits.iter().map(move |m| (m.0, column))).collect();
     misfits.sort_unstable();
     let mut misfits = misfits.into_iter().peekable();
     let mut odd = block.odd.iter().filter(|odd| !odd.extra.is_empty()).peekable();
-    let keys = keys(plan);
+    let placeless: Vec<_> = (0..plan.columns.len()).filter(|&i| plan.columns[i].role == Role::Rescue).collect();
+    let keys = keys_in_json(plan);
     let mut builder = StringBuilder::new();
     let mut rescued = 0;
     for row in 0..block.rows.len() {
@@ -175,18 +290,26 @@ fn rescue(block: &Block, fields: &Fields<'_>, found: &[Found], plan: &Plan) -> (
         while let Some((_, column)) = misfits.next_if(|(at, _)| *at == row) {
             members.push(format!("{}:{}", keys[column], json(fields.raw(column, row), fields)));
         }
+        if !members.is_empty() {
+            rescued += 1;
+        }
+        for &column in &placeless {
+            let raw = fields.raw(column, row);
+            if !field::content(raw, fields.grammar()).0.is_empty() {
+                members.push(format!("{}:{}", keys[column], json(raw, fields)));
+            }
+        }
         if members.is_empty() {
             builder.append_null();
         } else {
             builder.append_value(format!("{{{}}}", members.join(",")));
-            rescued += 1;
         }
     }
-    (Arc::new(builder.finish()), rescued)
+    (builder.finish(), rescued)
 }
 
 /// What each column is called in [`RESCUED`](crate::RESCUED), as JSON: its name, but not `extra`, which is taken.
-fn keys(plan: &Plan) -> Vec<String> {
+fn keys_in_json(plan: &Plan) -> Vec<String> {
     let taken = |key: &str| plan.columns.iter().any(|column| column.name == key);
     let key = |column: &PlannedColumn| {
         let mut key = column.name.clone();

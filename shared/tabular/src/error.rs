@@ -29,6 +29,9 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// What is wanted contradicts itself.
+    #[error("{0}")]
+    Settings(String),
     /// A broken row, where none is allowed, or a file whose structure is not clear.
     #[error("line {line}, byte {offset}: {what}")]
     MalformedCsv {
@@ -94,7 +97,7 @@ impl Fault for Error {
         match self {
             Self::Read(_) | Self::Sink(_) => ErrorName::Io,
             Self::Plan(_) => ErrorName::SchemaConflict,
-            Self::Declaration { .. } | Self::Unquotable { .. } => ErrorName::InvalidSettings,
+            Self::Declaration { .. } | Self::Settings(_) | Self::Unquotable { .. } => ErrorName::InvalidSettings,
             Self::MalformedCsv { .. } => ErrorName::MalformedCsv,
             Self::Input(error) => error.name(),
             Self::Sniff(error) => error.name(),

@@ -11,6 +11,7 @@ pub(crate) enum Flaw {
     InvalidUtf8,
     Nul,
     Misfit { column: String, expected: String, found: &'static str },
+    Duplicate,
 }
 
 impl Flaw {
@@ -25,6 +26,7 @@ impl Flaw {
             Self::InvalidUtf8 => "invalid UTF-8",
             Self::Nul => "NUL byte",
             Self::Misfit { .. } => "type mismatch",
+            Self::Duplicate => "duplicate",
         }
     }
 
@@ -37,6 +39,7 @@ impl Flaw {
             Self::TooLong { .. } => "set the quote, or raise the limit",
             Self::InvalidUtf8 | Self::Nul => "set the encoding",
             Self::Misfit { .. } => "declare another type",
+            Self::Duplicate => "flag duplicates instead of dropping them",
         }
     }
 }
@@ -55,6 +58,7 @@ impl fmt::Display for Flaw {
             Self::Misfit { column, expected, found } => {
                 write!(f, "type mismatch: column {column:?} is {expected}, found {found}")
             }
+            Self::Duplicate => f.write_str("duplicate of an earlier row"),
         }
     }
 }

@@ -33,8 +33,21 @@
 //! is text. A record whose quotes are broken ends with the line in which the broken field begins or shows to be broken,
 //! so that it costs one row and not the rest of the file. Records with the wrong number of fields, broken quotes, bytes
 //! that are no UTF-8, NUL, too many bytes, or a value that a declared type does not take are flawed: see [`BadRows`].
+//!
+//! # Columns
+//! A [`Planner`] says how each column is read: its [`Role`], its type, how its values are cleansed ([`Cleanse`]), and
+//! what becomes of one that the type does not take ([`Misfit`]). After the columns of the file come those that the
+//! reader adds, each if it is asked for: [siblings](Misfit::Sibling), [`RESCUED`], the
+//! [number of the record](Options::row_number), and whether the row is a [duplicate](Duplicates). [`Origin`] tells them
+//! apart. A column of the file that has the name of one of the last three gets another one, with `_` behind it: no table
+//! has two of a name.
+//!
+//! None of it depends on threads, or on how the text is cut into blocks.
 
-use std::io::{self, Read};
+use std::{
+    io::{self, Read},
+    sync::Arc,
+};
 
 use arrow::{
     array::RecordBatch,
@@ -42,9 +55,11 @@ use arrow::{
 };
 
 mod block;
+mod cleanse;
 mod column;
 mod convert;
 mod dialect;
+mod duplicates;
 mod error;
 mod field;
 mod flaw;
@@ -63,18 +78,20 @@ mod scan;
 mod sniff;
 mod types;
 
+pub use cleanse::{Case, Cleanse};
 pub use dialect::{Dialect, DialectOverrides, Setting, Terminator};
 pub use error::Error;
 pub use input::{Compression, FileFormat, HEAD_LENGTH, InputError, InputFacts, InputOptions, ZipEntries};
 pub use inspect::{Hint, InspectedColumn, InspectedDialect, Inspection, inspect};
-pub use options::{BadRows, Limits, Options, UnknownBadRows};
+pub use options::{BadRows, DuplicateAction, Duplicates, Limits, Options, UnknownBadRows};
 pub use reader::read;
 pub use recognise::{Recognised, recognise};
 pub use report::Report;
 pub use rewrite::{Cells, Change, Rewriter, rewrite, survey};
 pub use sniff::{Attempt, SniffError};
 
-/// The column of what did not fit, with [`BadRows::Rescue`].
+/// The column of what did not fit, with [`BadRows::Rescue`], and of what has no column of its own, with
+/// [`Role::Rescue`].
 pub const RESCUED: &str = "_rescued";
 
 /// Something that can be read from its beginning, more than once.
@@ -125,11 +142,21 @@ pub struct RejectedRow<'a> {
 
 /// Decides, when the header is known, how each of its columns is read.
 pub trait Planner {
-    /// One plan a column of `header`, in order; `header` holds the names as they stand in the file.
+    /// One plan a column of `header`, in order.
     ///
     /// # Errors
     /// Ends the reading; comes back as [`Error::Plan`].
-    fn plan(&self, header: &[String]) -> Result<Vec<ColumnPlan>, SinkError>;
+    fn plan(&self, header: &Header) -> Result<Vec<ColumnPlan>, SinkError>;
+}
+
+/// The columns of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Their names as they stand in the file, in order: any text, also none, also twice.
+    pub names: Vec<String>,
+    /// Whether they stand there. Otherwise the file has no header, and they are `column_1`, `column_2`, …: only their
+    /// places say what columns are.
+    pub given: bool,
 }
 
 /// How a column is read.
@@ -144,6 +171,40 @@ pub struct ColumnPlan {
     /// 1970-01-01T00:00:00 UTC), or a pattern of `%Y %m %b %d %H %I %M %S %f %p %z` as in POSIX `strptime`. `None`:
     /// ISO 8601, or any layout in which day and month cannot be mistaken for each other.
     pub format: Option<String>,
+    /// Where its values go.
+    pub role: Role,
+    /// What is done to each value first.
+    pub cleanse: Option<Arc<Cleanse>>,
+    /// What becomes of a value that the declared type does not take.
+    pub misfit: Misfit,
+}
+
+/// Where the values of a column go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Into a column of batches.
+    #[default]
+    Keep,
+    /// Nowhere. Its bytes still have to be text.
+    Drop,
+    /// As they stand in the file, without quotes, into the JSON of [`RESCUED`], under the column's name, unless they are
+    /// empty; in every row, also where [`BadRows`] lets no flawed row in.
+    Rescue,
+}
+
+/// What becomes of a value that a declared type does not take, in a row in which all else is right.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Misfit {
+    /// The row is flawed: see [`BadRows`].
+    #[default]
+    Reject,
+    /// It is null, and counted.
+    Null,
+    /// It is null, and its text stands in a column of its own, the sibling: that has the type that just these texts
+    /// share, and is called `<column>_<type>`, of `boolean`, `bigint`, `double`, `date`, `timestamp` and `string`, with
+    /// as many `_` behind as no column of the file, or of those that the reader adds, has. Without such a value there
+    /// is no sibling.
+    Sibling,
 }
 
 /// A column as it was read.
@@ -151,12 +212,31 @@ pub struct ColumnPlan {
 pub struct Column {
     /// The name it got.
     pub name: String,
-    /// The name as it stands in the file.
+    /// The name as it stands in the file, that of a sibling being its column's; empty for what the file does not have.
     pub source_name: String,
+    /// Where it comes from.
+    pub origin: Origin,
     /// Its type; `Null` where no value gives evidence of one.
     pub data_type: DataType,
     /// Rows in which it is null.
     pub nulls: u64,
+    /// Rows in which it is null because its type does not take the value: see [`Misfit::Null`].
+    pub nulled: u64,
+}
+
+/// Where a column comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// From a column of the file.
+    File,
+    /// From the values of a column of the file that its type does not take: see [`Misfit::Sibling`].
+    Sibling,
+    /// It is [`RESCUED`].
+    Rescued,
+    /// It numbers the records: see [`Options::row_number`].
+    RowNumber,
+    /// It flags duplicates: see [`DuplicateAction::Flag`].
+    Duplicate,
 }
 
 #[cfg(test)]

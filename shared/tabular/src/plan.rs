@@ -5,21 +5,30 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::{
-    BadRows, Column, ColumnPlan, Error, Options, RESCUED,
+    BadRows, Cleanse, Column, ColumnPlan, DuplicateAction, Duplicates, Error, Header, Misfit, Options, Origin, RESCUED,
+    Role,
+    duplicates::Key,
     format::Format,
-    types::{Evidence, Kind, Times},
+    types::{Evidence, Kind, Times, sql_name},
 };
 
 /// How the columns of a file are read, in one pass.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
+    /// One a column of the file.
     pub(crate) columns: Vec<PlannedColumn>,
+    pub(crate) siblings: Vec<Sibling>,
     /// What batches have.
     pub(crate) schema: SchemaRef,
+    /// Whether flawed rows are kept.
     pub(crate) rescue: bool,
+    pub(crate) row_number: Option<String>,
+    pub(crate) key: Option<Key>,
     pub(crate) tokens: Tokens,
     /// Whether batches are wanted, or only evidence.
     pub(crate) emit: bool,
+    /// Whether whatever is inferred is text.
+    all_strings: bool,
 }
 
 /// How one column is read.
@@ -28,6 +37,25 @@ pub(crate) struct PlannedColumn {
     pub(crate) name: String,
     pub(crate) source_name: String,
     pub(crate) how: How,
+    pub(crate) role: Role,
+    pub(crate) cleanse: Option<Arc<Cleanse>>,
+    pub(crate) misfit: Misfit,
+}
+
+/// A column of the values that a declared column does not take.
+#[derive(Clone, Debug)]
+pub(crate) struct Sibling {
+    /// The declared column.
+    pub(crate) of: usize,
+    /// How these values are read; the name is that of the declared column.
+    pub(crate) column: PlannedColumn,
+}
+
+impl Sibling {
+    /// Whether there is such a value.
+    pub(crate) fn exists(&self) -> bool {
+        self.column.how.data_type() != DataType::Null
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -90,48 +118,60 @@ impl How {
 }
 
 impl Plan {
-    pub(crate) fn new(header: Vec<String>, plans: Vec<ColumnPlan>, options: &Options) -> Result<Self, Error> {
-        let (found, wanted) = (plans.len(), header.len());
+    pub(crate) fn new(header: Header, plans: Vec<ColumnPlan>, options: &Options) -> Result<Self, Error> {
+        let (found, wanted) = (plans.len(), header.names.len());
         if found != wanted {
             return Err(Error::Plan(format!("{found} plans for {wanted} columns").into()));
         }
-        let columns = header.into_iter().zip(plans).map(|(source_name, plan)| {
-            let how = match plan.declared {
-                Some(data_type) => {
-                    let refuse = |why: String| Error::Declaration {
-                        column: plan.name.clone(),
-                        data_type: data_type.clone(),
-                        why,
-                    };
-                    if !can_declare(&data_type) {
-                        return Err(refuse("no text becomes that".to_owned()));
-                    }
-                    let format = plan.format.as_deref().map(|f| Format::new(f, &data_type)).transpose();
-                    How::Declared { format: format.map_err(refuse)?, data_type }
-                }
-                None if options.all_strings => How::inferred(Evidence::TEXT),
-                None => How::inferred(Evidence::NONE),
-            };
-            Ok(PlannedColumn { name: plan.name, source_name, how })
-        });
+        let columns = header.names.into_iter().zip(plans);
+        let columns = columns.map(|(name, plan)| PlannedColumn::new(name, plan, options.all_strings));
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        let key = options.duplicates.as_ref().map(|duplicates| key(&columns, duplicates)).transpose()?;
         let tokens = options
             .null_markers
             .as_ref()
             .map_or(Tokens::Usual, |markers| Tokens::Given(markers.iter().map(|m| m.as_bytes().to_vec()).collect()));
-        let rescue = options.bad_rows == BadRows::Rescue;
-        let mut columns = columns.collect::<Result<Vec<_>, _>>()?;
-        if rescue {
-            free_rescued(&mut columns);
-        }
-        let mut plan = Self { columns, schema: Arc::new(Schema::empty()), rescue, tokens, emit: true };
+        let mut plan = Self {
+            siblings: Vec::new(),
+            schema: Arc::new(Schema::empty()),
+            rescue: options.bad_rows == BadRows::Rescue,
+            row_number: options.row_number.clone(),
+            key,
+            tokens,
+            emit: true,
+            all_strings: options.all_strings,
+            columns,
+        };
+        plan.free_names()?;
+        let siblings = plan.columns.iter().enumerate().filter(|(_, c)| c.has_sibling());
+        let siblings = siblings.map(|(of, column)| {
+            let how = How::inferred(Evidence::NONE);
+            Sibling { of, column: PlannedColumn { how, ..column.clone() } }
+        });
+        plan.siblings = siblings.collect();
         plan.set_schema();
         Ok(plan)
+    }
+
+    /// All columns of which the type may be inferred: those of the file, and the siblings.
+    fn readings(&self) -> impl Iterator<Item = &PlannedColumn> {
+        self.columns.iter().chain(self.siblings.iter().map(|sibling| &sibling.column))
     }
 
     /// What is known of each column before any value is.
     pub(crate) fn evidence(&self) -> Vec<Evidence> {
         let text = |how: &How| matches!(how, How::Inferred { open: false, .. });
-        self.columns.iter().map(|c| if text(&c.how) { Evidence::TEXT } else { Evidence::NONE }).collect()
+        self.readings().map(|c| if text(&c.how) { Evidence::TEXT } else { Evidence::NONE }).collect()
+    }
+
+    /// Adds what other values say of each column.
+    pub(crate) fn join(&self, evidence: &mut [Evidence], new: &[Evidence]) {
+        for (i, (known, new)) in evidence.iter_mut().zip(new).enumerate() {
+            known.join(*new);
+            if self.all_strings && i >= self.columns.len() && *known != Evidence::NONE {
+                *known = Evidence::TEXT;
+            }
+        }
     }
 
     /// Whether the evidence wants columns to be read otherwise.
@@ -140,13 +180,14 @@ impl Plan {
             How::Declared { .. } => false,
             How::Inferred { kind, .. } => *kind != evidence.kind(),
         };
-        self.columns.iter().zip(evidence).any(differs)
+        self.readings().zip(evidence).any(differs)
     }
 
     /// The plan that the evidence wants.
     pub(crate) fn with(&self, evidence: &[Evidence], emit: bool) -> Self {
         let mut plan = Self { emit, ..self.clone() };
-        for (column, evidence) in plan.columns.iter_mut().zip(evidence) {
+        let siblings = plan.siblings.iter_mut().map(|sibling| &mut sibling.column);
+        for (column, evidence) in plan.columns.iter_mut().chain(siblings).zip(evidence) {
             if let How::Inferred { .. } = column.how {
                 column.how = How::inferred(*evidence);
             }
@@ -155,41 +196,161 @@ impl Plan {
         plan
     }
 
+    /// The same, but nobody looks for duplicates.
+    pub(crate) fn without_key(&self) -> Self {
+        Self { key: None, ..self.clone() }
+    }
+
     fn set_schema(&mut self) {
-        let field = |column: &PlannedColumn| {
-            let data_type = match column.how.data_type() {
+        let field = |column: Column| {
+            let data_type = match column.data_type {
                 DataType::Null => DataType::Utf8,
                 other => other,
             };
-            Field::new(&column.name, data_type, true)
+            Field::new(column.name, data_type, true)
         };
-        let rescued = self.rescue.then(|| Field::new(RESCUED, DataType::Utf8, true));
-        self.schema = Arc::new(Schema::new(self.columns.iter().map(field).chain(rescued).collect::<Vec<_>>()));
+        self.schema = Arc::new(Schema::new(self.output().into_iter().map(field).collect::<Vec<_>>()));
     }
 
-    /// The columns as they are reported, `nulls` being those of the batches' columns.
-    pub(crate) fn report(&self, nulls: &[u64]) -> Vec<Column> {
-        let columns = self.columns.iter().map(|c| (c.name.clone(), c.source_name.clone(), c.how.data_type()));
-        let rescued = self.rescue.then(|| (RESCUED.to_owned(), String::new(), DataType::Utf8));
-        let nulls = nulls.iter().copied().chain(std::iter::repeat(0));
+    /// The columns of batches.
+    fn output(&self) -> Vec<Column> {
+        let of = |name: &str, source_name: &str, origin: Origin, data_type: DataType| Column {
+            name: name.to_owned(),
+            source_name: source_name.to_owned(),
+            origin,
+            data_type,
+            nulls: 0,
+            nulled: 0,
+        };
+        let file = self.kept().map(|(_, c)| of(&c.name, &c.source_name, Origin::File, c.how.data_type()));
+        let siblings = self.siblings.iter().filter(|sibling| sibling.exists()).map(|sibling| {
+            let column = &sibling.column;
+            of(&self.sibling_name(column), &column.source_name, Origin::Sibling, column.how.data_type())
+        });
+        let rescued = self.has_rescued().then(|| of(RESCUED, "", Origin::Rescued, DataType::Utf8));
+        let number = self.row_number.as_ref().map(|name| of(name, "", Origin::RowNumber, DataType::Int64));
+        let flag = self.flag().map(|name| of(name, "", Origin::Duplicate, DataType::Boolean));
+        file.chain(siblings).chain(rescued).chain(number).chain(flag).collect()
+    }
+
+    /// The columns of the file that batches have, with their places in it.
+    fn kept(&self) -> impl Iterator<Item = (usize, &PlannedColumn)> {
+        self.columns.iter().enumerate().filter(|(_, column)| column.role == Role::Keep)
+    }
+
+    /// Whether there is a column of what did not fit or has no other place.
+    pub(crate) fn has_rescued(&self) -> bool {
+        self.rescue || self.columns.iter().any(|column| column.role == Role::Rescue)
+    }
+
+    /// Whether there are columns of the file that nobody looks into.
+    pub(crate) fn has_unread(&self) -> bool {
+        self.columns.iter().any(|column| column.role != Role::Keep)
+    }
+
+    /// The names of columns that the reader adds, but for siblings.
+    fn own_names(&self) -> Vec<String> {
+        let own = [self.has_rescued().then_some(RESCUED), self.row_number.as_deref(), self.flag()];
+        own.into_iter().flatten().map(str::to_owned).collect()
+    }
+
+    /// Gives columns that are called as one that the reader adds another name: no table has two of a name.
+    fn free_names(&mut self) -> Result<(), Error> {
+        let own = self.own_names();
+        let is_own = |name: &str| own.iter().any(|own| own.eq_ignore_ascii_case(name));
+        for (i, name) in own.iter().enumerate() {
+            if own[..i].iter().any(|other| other.eq_ignore_ascii_case(name)) {
+                let message = format!("two added columns are called {name:?}: give one of them another name");
+                return Err(Error::Settings(message));
+            }
+        }
+        while let Some(at) = self.columns.iter().position(|c| c.role == Role::Keep && is_own(&c.name)) {
+            let mut name = format!("{}_", self.columns[at].name);
+            while is_own(&name) || self.columns.iter().any(|c| c.name.eq_ignore_ascii_case(&name)) {
+                name.push('_');
+            }
+            self.columns[at].name = name;
+        }
+        Ok(())
+    }
+
+    /// The name of the column that flags duplicates.
+    pub(crate) fn flag(&self) -> Option<&str> {
+        match &self.key.as_ref()?.action {
+            DuplicateAction::Flag(name) => Some(name),
+            DuplicateAction::Drop => None,
+        }
+    }
+
+    /// The name of a sibling: siblings of different columns never get the same.
+    fn sibling_name(&self, column: &PlannedColumn) -> String {
+        let mut name = format!("{}_{}", column.name, sql_name(&column.how.data_type()));
+        let own = self.own_names();
+        let taken = |name: &str| {
+            let mut names = self.kept().map(|(_, c)| c.name.as_str()).chain(own.iter().map(String::as_str));
+            names.any(|other| other.eq_ignore_ascii_case(name))
+        };
+        while taken(&name) {
+            name.push('_');
+        }
+        name
+    }
+
+    /// The columns as they are reported: `nulls` are those of the batches' columns, `nulled` those of the file's.
+    pub(crate) fn report(&self, nulls: &[u64], nulled: &[u64]) -> Vec<Column> {
+        let mut columns = self.output();
+        for (column, nulls) in columns.iter_mut().zip(nulls) {
+            column.nulls = *nulls;
+        }
+        for (column, (place, _)) in columns.iter_mut().zip(self.kept()) {
+            column.nulled = nulled.get(place).copied().unwrap_or(0);
+        }
         columns
-            .chain(rescued)
-            .zip(nulls)
-            .map(|((name, source_name, data_type), nulls)| Column { name, source_name, data_type, nulls })
-            .collect()
+    }
+
+    /// The names, in the file, of columns that are left out.
+    pub(crate) fn dropped(&self) -> Vec<String> {
+        let dropped = self.columns.iter().filter(|column| column.role == Role::Drop);
+        dropped.map(|column| column.source_name.clone()).collect()
     }
 }
 
-/// Gives a column that is called as the one of what did not fit another name: no table has two of a name.
-fn free_rescued(columns: &mut [PlannedColumn]) {
-    let taken = |columns: &[PlannedColumn], name: &str| columns.iter().any(|c| c.name.eq_ignore_ascii_case(name));
-    while let Some(at) = columns.iter().position(|c| c.name.eq_ignore_ascii_case(RESCUED)) {
-        let mut name = format!("{}_", columns[at].name);
-        while taken(columns, &name) {
-            name.push('_');
-        }
-        columns[at].name = name;
+impl PlannedColumn {
+    fn new(source_name: String, plan: ColumnPlan, all_strings: bool) -> Result<Self, Error> {
+        let how = match plan.declared.filter(|_| plan.role == Role::Keep) {
+            Some(data_type) => {
+                let refuse =
+                    |why: String| Error::Declaration { column: plan.name.clone(), data_type: data_type.clone(), why };
+                if !can_declare(&data_type) {
+                    return Err(refuse("no text becomes that".to_owned()));
+                }
+                let format = plan.format.as_deref().map(|f| Format::new(f, &data_type)).transpose();
+                How::Declared { format: format.map_err(refuse)?, data_type }
+            }
+            None if all_strings => How::inferred(Evidence::TEXT),
+            None => How::inferred(Evidence::NONE),
+        };
+        let ColumnPlan { name, role, cleanse, misfit, .. } = plan;
+        Ok(Self { name, source_name, how, role, cleanse, misfit })
     }
+
+    fn has_sibling(&self) -> bool {
+        matches!(self.how, How::Declared { .. }) && self.misfit == Misfit::Sibling
+    }
+}
+
+/// The columns by which rows are compared.
+fn key(columns: &[PlannedColumn], duplicates: &Duplicates) -> Result<Key, Error> {
+    let place = |name: &String| {
+        let found = columns.iter().position(|column| column.name == *name && column.role == Role::Keep);
+        found.ok_or_else(|| {
+            let message =
+                format!("duplicates cannot be told by {name:?}: the file has no such column, or it is left out");
+            Error::Plan(message.into())
+        })
+    };
+    let by = duplicates.by.iter().map(place).collect::<Result<_, _>>()?;
+    Ok(Key::new(by, duplicates.action.clone()))
 }
 
 fn can_declare(data_type: &DataType) -> bool {

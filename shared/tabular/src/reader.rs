@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    BadRows, Dialect, Error, InputFacts, Options, Planner, RejectedRow, Report, Sink, Source,
+    BadRows, Dialect, Error, Header, InputFacts, Options, Planner, RejectedRow, Report, Sink, Source,
     block::{Block, Blocks},
     convert::{Output, convert},
+    duplicates::Seen,
     field,
     flaw::Flaw,
     grammar::{Grammar, Step},
@@ -55,9 +56,9 @@ pub fn read(
     fit(&mut header, sniffed.columns);
     let count = header.len();
     if count == 0 {
-        let tally = Tally::default();
-        return Ok(tally.report(Vec::new(), dialect, certainty, probe.facts(), 1));
+        return Ok(Tally::default().report(None, dialect, certainty, probe.facts(), 1));
     }
+    let header = Header { names: header, given: dialect.header_rows > 0 };
     let plans = planner.plan(&header).map_err(Error::Plan)?;
     let policy = Policy { rescue: options.bad_rows == BadRows::Rescue, pad: options.pad_short_rows };
     let scanner = Scanner { grammar, fields: count, policy };
@@ -70,7 +71,7 @@ pub fn read(
     blocks.set_size(block_bytes);
     let (begun, evidence) = sample_types(&mut blocks, &scanner, &plan, options.sample_bytes)?;
     let plan = plan.with(&evidence, true);
-    let mut pass = Pass::new(sink, plan, evidence, options)?;
+    let mut pass = Pass::new(sink, &scanner, plan, evidence, options)?;
     pipeline::run(begun, &mut blocks, &scanner, &pass.current.clone(), options.threads, |output| pass.take(output))?;
     drop(blocks);
     let mut passes = 1;
@@ -83,7 +84,7 @@ pub fn read(
         let mut blocks = Blocks::new(Box::new(input));
         blocks.set_size(block_bytes);
         self::header(&mut blocks, &scanner.grammar, &dialect, options)?;
-        pass = Pass::new(sink, plan, evidence, options)?;
+        pass = Pass::new(sink, &scanner, plan, evidence, options)?;
         pipeline::run(Vec::new(), &mut blocks, &scanner, &pass.current.clone(), options.threads, |o| pass.take(o))?;
         passes = 2;
         if pass.contradicted {
@@ -91,8 +92,8 @@ pub fn read(
         }
     }
     pass.tally.check(options)?;
-    let columns = pass.current.get().report(&pass.tally.nulls);
-    Ok(pass.tally.report(columns, dialect, certainty, probe.facts(), passes))
+    let plan = pass.current.get();
+    Ok(pass.tally.report(Some(&plan), dialect, certainty, probe.facts(), passes))
 }
 
 /// Passes over what stands before the first record, and returns the names of the columns; they are as many as the
@@ -218,9 +219,7 @@ fn sample_types(
         let mut whole = false;
         loop {
             let assumed = plan.with(&evidence, false);
-            for (known, new) in evidence.iter_mut().zip(convert(part, scanner, &assumed)?.evidence) {
-                known.join(new);
-            }
+            assumed.join(&mut evidence, &convert(part, scanner, &assumed)?.evidence);
             if !assumed.contradicts(&evidence) {
                 if whole {
                     break;
@@ -237,43 +236,59 @@ fn sample_types(
 /// One reading from beginning to end.
 struct Pass<'s> {
     sink: &'s mut dyn Sink,
+    scanner: &'s Scanner,
     current: std::sync::Arc<Current>,
     evidence: Vec<Evidence>,
     /// Whether the types that were assumed do not hold: batches are not wanted any more.
     contradicted: bool,
+    seen: Seen,
     tally: Tally,
     fail: bool,
 }
 
 impl<'s> Pass<'s> {
-    fn new(sink: &'s mut dyn Sink, plan: Plan, evidence: Vec<Evidence>, options: &Options) -> Result<Self, Error> {
-        sink.begin(&plan.schema, &plan.report(&[])).map_err(Error::Sink)?;
+    fn new(
+        sink: &'s mut dyn Sink,
+        scanner: &'s Scanner,
+        plan: Plan,
+        evidence: Vec<Evidence>,
+        options: &Options,
+    ) -> Result<Self, Error> {
+        sink.begin(&plan.schema, &plan.report(&[], &[])).map_err(Error::Sink)?;
         Ok(Self {
             sink,
+            scanner,
             current: Current::new(plan).into(),
             evidence,
             contradicted: false,
+            seen: Seen::new(options.limits.distinct_rows),
             tally: Tally::default(),
             fail: options.bad_rows == BadRows::Fail,
         })
     }
 
-    fn take(&mut self, output: Output) -> Result<(), Error> {
-        self.tally.add(&output);
+    fn take(&mut self, mut output: Output) -> Result<(), Error> {
         if self.fail
             && let Some(reject) = output.rejected.first()
         {
             let what = format!("{}; {}", reject.flaw, reject.flaw.advice());
             return Err(Error::MalformedCsv { line: reject.line, offset: reject.offset, what });
         }
-        for (known, new) in self.evidence.iter_mut().zip(&output.evidence) {
-            known.join(*new);
-        }
         let plan = self.current.get();
+        plan.join(&mut self.evidence, &output.evidence);
         if plan.contradicts(&self.evidence) {
             self.contradicted = true;
             self.current.set(plan.with(&self.evidence, false));
+            // What was seen is seen again, in types that hold.
+            self.seen = Seen::default();
         }
+        if let Some(key) = &plan.key
+            && !self.contradicted
+        {
+            let again = self.seen.again(&output.keys)?;
+            output.settle(&again, key, self.scanner, &plan)?;
+        }
+        self.tally.add(&output);
         if self.contradicted {
             return Ok(());
         }
@@ -300,7 +315,12 @@ pub(crate) struct Tally {
     advice: &'static str,
     padded: u64,
     rescued: u64,
+    duplicates: u64,
+    /// Rejected rows that are so for nothing but being duplicates.
+    dropped: u64,
     nulls: Vec<u64>,
+    /// By column of the file.
+    nulled: Vec<u64>,
 }
 
 impl Tally {
@@ -314,6 +334,10 @@ impl Tally {
         self.rejected += output.rejected.len() as u64;
         for reject in &output.rejected {
             *self.by_reason.entry(Flaw::key(&reject.flaw)).or_default() += 1;
+            if reject.flaw == Flaw::Duplicate {
+                self.dropped += 1;
+                continue;
+            }
             if self.first.len() < FIRST {
                 if self.first.is_empty() {
                     self.advice = reject.flaw.advice();
@@ -323,9 +347,12 @@ impl Tally {
         }
         self.padded += output.padded;
         self.rescued += output.rescued;
-        self.nulls.resize(self.nulls.len().max(output.nulls.len()), 0);
-        for (sum, nulls) in self.nulls.iter_mut().zip(&output.nulls) {
-            *sum += nulls;
+        self.duplicates += output.duplicates;
+        for (sums, counts) in [(&mut self.nulls, &output.nulls), (&mut self.nulled, &output.nulled)] {
+            sums.resize(sums.len().max(counts.len()), 0);
+            for (sum, count) in sums.iter_mut().zip(counts) {
+                *sum += count;
+            }
         }
     }
 
@@ -339,13 +366,15 @@ impl Tally {
     pub(crate) fn check(&self, options: &Options) -> Result<(), Error> {
         let records = self.rows + self.rejected;
         let allowed = (options.max_rejected_ratio * records as f64).ceil() as u64;
-        if self.rejected == 0 || self.rejected <= allowed && self.rows > 0 {
+        let flawed = self.rejected - self.dropped;
+        if flawed == 0 || flawed <= allowed && self.rows > 0 {
             return Ok(());
         }
-        let reasons: Vec<_> = self.by_reason.iter().map(|(reason, count)| format!("{reason}: {count}")).collect();
+        let reasons = self.by_reason.iter().filter(|(reason, _)| **reason != Flaw::Duplicate.key());
+        let reasons: Vec<_> = reasons.map(|(reason, count)| format!("{reason}: {count}")).collect();
         let first: Vec<_> = self.first.iter().map(|(line, reason)| format!("line {line}: {reason}")).collect();
         Err(Error::TooManyRejectedRows {
-            rejected: self.rejected,
+            rejected: flawed,
             records,
             allowed: options.max_rejected_ratio,
             reasons: reasons.join(", "),
@@ -356,7 +385,7 @@ impl Tally {
 
     pub(crate) fn report(
         self,
-        columns: Vec<crate::Column>,
+        plan: Option<&Plan>,
         dialect: Dialect,
         certainty: f64,
         input: InputFacts,
@@ -369,7 +398,10 @@ impl Tally {
             rejected_by_reason: self.by_reason,
             rescued: self.rescued,
             padded: self.padded,
-            columns,
+            nulled: self.nulled.iter().sum(),
+            duplicates: self.duplicates,
+            columns: plan.map(|plan| plan.report(&self.nulls, &self.nulled)).unwrap_or_default(),
+            dropped: plan.map(Plan::dropped).unwrap_or_default(),
             dialect,
             certainty,
             bytes_in: input.bytes,

@@ -11,15 +11,22 @@ pub struct Report {
     pub rows: u64,
     /// Rows that did not fit.
     pub rejected: u64,
-    /// The same by the kind of flaw.
+    /// The same by the kind of flaw; `duplicate` are those that
+    /// [`DuplicateAction::Drop`](crate::DuplicateAction::Drop) rejects.
     pub rejected_by_reason: BTreeMap<&'static str, u64>,
     /// Rows that are kept although something in them did not fit, with [`BadRows::Rescue`](crate::BadRows::Rescue).
     pub rescued: u64,
     /// Rows that had too few fields and were filled with nulls.
     pub padded: u64,
-    /// The columns, in order; with [`BadRows::Rescue`](crate::BadRows::Rescue) the last is
-    /// [`RESCUED`](crate::RESCUED).
+    /// Values that their columns' types did not take, and that are null instead: see
+    /// [`Misfit::Null`](crate::Misfit::Null).
+    pub nulled: u64,
+    /// Rows that the file already had, dropped or flagged: see [`Options::duplicates`](crate::Options::duplicates).
+    pub duplicates: u64,
+    /// The columns, in order.
     pub columns: Vec<Column>,
+    /// Names, as they stand in the file, of columns that were left out.
+    pub dropped: Vec<String>,
     /// How the file is written.
     pub dialect: Dialect,
     /// How sure that is, from 0 to 1.

@@ -12,9 +12,11 @@ use cleanzone_error::{ErrorName, Fault};
 use proptest::{collection::vec, prelude::*};
 
 use crate::{
-    BadRows, Column, ColumnPlan, Dialect, DialectOverrides, Error, InputOptions, Limits, Options, Planner, RESCUED,
-    RejectedRow, Report, Setting, Sink, SinkError, Source, Terminator, read,
+    BadRows, Column, ColumnPlan, Dialect, DialectOverrides, Error, Header, InputOptions, Limits, Options, Planner,
+    RESCUED, RejectedRow, Report, Setting, Sink, SinkError, Source, Terminator, read,
 };
+
+mod asked;
 
 struct Bytes(Vec<u8>);
 
@@ -68,16 +70,17 @@ impl Collected {
 struct Plans(Vec<(&'static str, DataType, Option<&'static str>)>);
 
 impl Planner for Plans {
-    fn plan(&self, header: &[String]) -> Result<Vec<ColumnPlan>, SinkError> {
+    fn plan(&self, header: &Header) -> Result<Vec<ColumnPlan>, SinkError> {
         let plan = |name: &String| {
             let declared = self.0.iter().find(|(declared, ..)| declared == name);
             ColumnPlan {
                 name: name.clone(),
                 declared: declared.map(|(_, t, _)| t.clone()),
                 format: declared.and_then(|(.., format)| format.map(str::to_owned)),
+                ..ColumnPlan::default()
             }
         };
-        Ok(header.iter().map(plan).collect())
+        Ok(header.names.iter().map(plan).collect())
     }
 }
 
@@ -95,7 +98,7 @@ fn options() -> Options {
     Options { dialect, threads: 1, ..Options::default() }
 }
 
-fn run(text: impl AsRef<[u8]>, plans: &Plans, options: &Options) -> Result<(Report, Collected), Error> {
+fn run(text: impl AsRef<[u8]>, plans: &dyn Planner, options: &Options) -> Result<(Report, Collected), Error> {
     let mut sink = Collected::default();
     let report = read(&mut Bytes(text.as_ref().to_vec()), &mut sink, plans, options)?;
     let rows = sink.batches.iter().map(|b| b.num_rows() as u64).sum::<u64>();
@@ -103,6 +106,7 @@ fn run(text: impl AsRef<[u8]>, plans: &Plans, options: &Options) -> Result<(Repo
     assert_eq!(report.rejected, sink.rejected.len() as u64);
     assert_eq!(report.records, report.rows + report.rejected);
     assert_eq!(report.rejected, report.rejected_by_reason.values().sum::<u64>());
+    assert_eq!(report.nulled, report.columns.iter().map(|c| c.nulled).sum::<u64>());
     for (i, column) in report.columns.iter().enumerate() {
         let nulls: usize = sink.batches.iter().map(|b| b.column(i).null_count()).sum();
         assert_eq!(column.nulls, nulls as u64, "{column:?}");

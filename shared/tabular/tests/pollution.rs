@@ -15,7 +15,8 @@ use arrow::{
     datatypes::SchemaRef,
 };
 use cleanzone_tabular::{
-    BadRows, Column, ColumnPlan, Error, Options, Planner, RESCUED, RejectedRow, Report, Sink, SinkError, Source, read,
+    BadRows, Column, ColumnPlan, Error, Header, Options, Planner, RESCUED, RejectedRow, Report, Sink, SinkError,
+    Source, read,
 };
 use proptest::prelude::*;
 
@@ -30,9 +31,9 @@ impl Source for Bytes {
 struct AsTheyAre;
 
 impl Planner for AsTheyAre {
-    fn plan(&self, header: &[String]) -> Result<Vec<ColumnPlan>, SinkError> {
+    fn plan(&self, header: &Header) -> Result<Vec<ColumnPlan>, SinkError> {
         // Names have to be unique, and a polluted header has some twice.
-        Ok((0..header.len()).map(|i| ColumnPlan { name: format!("c{i}"), ..ColumnPlan::default() }).collect())
+        Ok((0..header.names.len()).map(|i| ColumnPlan { name: format!("c{i}"), ..ColumnPlan::default() }).collect())
     }
 }
 

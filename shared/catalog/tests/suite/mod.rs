@@ -1,11 +1,11 @@
 //! What every catalog promises, and what a commit to any of them does.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use arrow::datatypes::DataType;
 use cleanzone_catalog::{
-    Catalog, Column, Commit, Committed, Committer, Error, FileColumn, FileSchema, Partition, Result, Table, TableName,
-    Written,
+    Catalog, Column, ColumnStatistics, Commit, Committed, Committer, Error, Evolution, FileColumn, FileSchema, Kind,
+    Numbers, Partition, PartitionKey, Result, Statistics, Table, TableName, Written,
 };
 use tokio::task::JoinSet;
 
@@ -29,11 +29,26 @@ pub(crate) fn file(columns: &[(&str, Option<DataType>)]) -> FileSchema {
 
 /// The same, under `year=…/` folders.
 pub(crate) fn file_by_year(columns: &[(&str, Option<DataType>)]) -> FileSchema {
-    FileSchema { partition_keys: vec!["year".into()], ..file(columns) }
+    FileSchema { partition_keys: vec![PartitionKey::new("year")], ..file(columns) }
 }
 
 pub(crate) fn year(name: &TableName, year: &str) -> Partition {
     Partition { values: vec![year.to_owned()], location: format!("{}year={year}/", location(name)) }
+}
+
+/// A commit without anything special.
+pub(crate) fn plain<'a>(name: &'a TableName, location: &'a str, file: &'a FileSchema) -> Commit<'a> {
+    Commit {
+        name,
+        location,
+        file,
+        evolution: Evolution::default(),
+        parameters: BTreeMap::new(),
+        partitions: &[],
+        compression: "snappy",
+        seen: None,
+        patience: PATIENCE,
+    }
 }
 
 pub(crate) async fn commit(
@@ -43,10 +58,7 @@ pub(crate) async fn commit(
     partitions: &[Partition],
     seen: Option<Table>,
 ) -> Result<Committed> {
-    let location = location(name);
-    let commit =
-        Commit { name, location: &location, file, partitions, compression: "snappy", seen, patience: PATIENCE };
-    committer.commit(commit).await
+    committer.commit(Commit { partitions, seen, ..plain(name, &location(name), file) }).await
 }
 
 pub(crate) fn types(columns: &[Column]) -> Vec<(&str, &str)> {
@@ -90,6 +102,12 @@ impl Suite {
         self.a_file_makes_and_grows_its_table().await;
         self.a_file_that_does_not_fit_is_refused().await;
         self.partitions_follow_their_table().await;
+        self.there_may_be_many_partitions().await;
+        self.partition_keys_have_types().await;
+        self.a_wider_declaration_widens_partitions_too().await;
+        self.parameters_are_set_once().await;
+        self.numbers_stand_beside_what_is_there().await;
+        self.statistics_of_columns_are_kept().await;
         self.writers_at_once_all_get_their_columns().await;
         self.writers_at_once_create_one_table().await;
         self.there_may_be_many_databases().await;
@@ -187,7 +205,10 @@ impl Suite {
         let fourth = file(&[("note", Some(DataType::Utf8))]);
         let error = commit(&committer, &name, &fourth, &[], Some(seen)).await.unwrap_err();
         let Error::Reread { columns, .. } = error else { panic!("{error}") };
-        assert_eq!((&*columns[0].column, &*columns[0].table, &*columns[0].file), ("note", "date", "string"));
+        assert_eq!(
+            (&*columns[0].column, columns[0].table.as_deref(), &*columns[0].file),
+            ("note", Some("date"), "string")
+        );
         assert_eq!(self.catalog.table(&name).await.unwrap().unwrap(), table);
     }
 
@@ -197,15 +218,7 @@ impl Suite {
         commit(&committer, &name, &schema, &[year(&name, "2026")], None).await.unwrap();
         let before = self.catalog.table(&name).await.unwrap().unwrap();
 
-        let elsewhere = Commit {
-            name: &name,
-            location: "s3://other/place",
-            file: &schema,
-            partitions: &[],
-            compression: "snappy",
-            seen: None,
-            patience: PATIENCE,
-        };
+        let elsewhere = plain(&name, "s3://other/place", &schema);
         let error = committer.commit(elsewhere).await.unwrap_err().to_string();
         assert!(error.contains(&location(&name)) && error.contains("s3://other/place"), "{error}");
 
@@ -240,6 +253,177 @@ impl Suite {
         assert_eq!(outdated(&*self.catalog, &name).await, (vec![], 251));
         let found = self.catalog.find_partitions(&name, &all[..1]).await.unwrap();
         assert_eq!(types(&found[0].columns), [("id", "bigint"), ("note", "double"), ("zip", "string")]);
+    }
+
+    async fn there_may_be_many_partitions(&self) {
+        let (committer, name) = (self.committer(), self.name("many_partitions"));
+        let all: Vec<_> = (0..2_150).map(|n| year(&name, &n.to_string())).collect();
+        let schema = file_by_year(&[("id", Some(DataType::Int64))]);
+        let done = commit(&committer, &name, &schema, &all[..1_200], None).await.unwrap();
+        assert_eq!((done.partitions_created, done.partitions_updated), (1_200, 0));
+        let done = commit(&committer, &name, &schema, &all, None).await.unwrap();
+        assert_eq!((done.partitions_created, done.partitions_updated), (950, 0));
+        let grown = file_by_year(&[("zip", Some(DataType::Utf8))]);
+        let done = commit(&self.committer(), &name, &grown, &all[..1], None).await.unwrap();
+        assert_eq!((done.partitions_created, done.partitions_updated), (0, 2_150));
+        assert_eq!(outdated(&*self.catalog, &name).await, (vec![], 2_150));
+    }
+
+    async fn partition_keys_have_types(&self) {
+        let (committer, name) = (self.committer(), self.name("typed_keys"));
+        let columns = vec![FileColumn::new("id", Some(DataType::Int64))];
+        let keyed = |hive_type: &str| FileSchema {
+            columns: columns.clone(),
+            partition_keys: vec![PartitionKey::typed("year", hive_type)],
+        };
+        let error = commit(&committer, &name, &keyed("int"), &[year(&name, "late")], None).await.unwrap_err();
+        assert!(matches!(error, Error::Schema { .. }), "{error}");
+        assert_eq!(self.catalog.table(&name).await.unwrap(), None);
+        commit(&committer, &name, &keyed("int"), &[year(&name, "2026")], None).await.unwrap();
+        // The table's type holds.
+        commit(&committer, &name, &keyed("date"), &[year(&name, "2027")], None).await.unwrap();
+        let table = self.catalog.table(&name).await.unwrap().unwrap();
+        assert_eq!(types(&table.partition_keys), [("year", "int")]);
+        let error = commit(&committer, &name, &keyed("date"), &[year(&name, "2026-11-21")], None).await.unwrap_err();
+        assert!(matches!(error, Error::Schema { .. }), "{error}");
+    }
+
+    async fn a_wider_declaration_widens_partitions_too(&self) {
+        let (committer, name) = (self.committer(), self.name("widens"));
+        let declared = |hive_type: &str| {
+            let column = FileColumn::new("id", cleanzone_catalog::data_type(hive_type));
+            let column = FileColumn { declared: Some(hive_type.to_owned()), ..column };
+            FileSchema { columns: vec![column], ..file_by_year(&[]) }
+        };
+        let partitions = [year(&name, "2025"), year(&name, "2026")];
+        commit(&committer, &name, &declared("smallint"), &partitions, None).await.unwrap();
+        let done = commit(&committer, &name, &declared("int"), &partitions[..1], None).await.unwrap();
+        assert_eq!(done.changes, ["column id widened from smallint to int, as declared"]);
+        assert_eq!(done.partitions_updated, 2);
+        assert_eq!(outdated(&*self.catalog, &name).await, (vec![], 2));
+        let held = self.catalog.find_partitions(&name, &partitions[1..]).await.unwrap();
+        assert_eq!(types(&held[0].columns), [("id", "int")]);
+
+        let done = commit(&committer, &name, &declared("tinyint"), &partitions, None).await.unwrap();
+        assert_eq!((done.changes, done.widened, done.partitions_updated), (vec![], vec![], 0));
+        let error = commit(&committer, &name, &declared("bigint"), &partitions, None).await.unwrap_err();
+        assert!(matches!(error, Error::Reread { .. }), "{error}");
+    }
+
+    async fn parameters_are_set_once(&self) {
+        let (committer, name) = (self.committer(), self.name("parameters"));
+        let (place, schema) = (location(&name), file(&[("id", Some(DataType::Int64))]));
+        let given = |parameters: &[(&str, &str)]| {
+            let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            Commit { parameters, ..plain(&name, &place, &schema) }
+        };
+        let projection = [("projection.enabled", "true"), ("projection.year.type", "integer")];
+        committer.commit(given(&projection)).await.unwrap();
+        let first = self.catalog.table(&name).await.unwrap().unwrap();
+        assert_eq!((&*first.parameters["projection.enabled"], &*first.parameters["EXTERNAL"]), ("true", "TRUE"));
+        for same in [given(&projection), given(&[]), given(&projection[1..])] {
+            let done = committer.commit(same).await.unwrap();
+            assert_eq!((done.table.version, done.changes), (first.version.clone(), vec![]));
+        }
+        let done = committer.commit(given(&[("projection.year.type", "enum")])).await.unwrap();
+        assert_eq!(done.changes, ["table parameter projection.year.type set"]);
+        let second = self.catalog.table(&name).await.unwrap().unwrap();
+        let mut expected = first.parameters;
+        expected.insert("projection.year.type".into(), "enum".into());
+        assert_eq!((second.parameters, second.columns), (expected, first.columns));
+    }
+
+    async fn numbers_stand_beside_what_is_there(&self) {
+        let (committer, name) = (self.committer(), self.name("numbers"));
+        let mut statistics = Statistics { table: Some(Numbers::default()), ..Statistics::default() };
+        assert!(!committer.record_statistics(&name, &statistics, PATIENCE).await.unwrap());
+        let partitions = [year(&name, "2025"), year(&name, "2026")];
+        let schema = file_by_year(&[("id", Some(DataType::Int64))]);
+        commit(&committer, &name, &schema, &partitions, None).await.unwrap();
+        let before = self.catalog.table(&name).await.unwrap().unwrap();
+
+        statistics.table = Some(Numbers { rows: 30, files: 3, bytes: 900 });
+        let in_2026 = Numbers { rows: 10, files: 1, bytes: 333 };
+        // The second partition is gone by now.
+        statistics.partitions =
+            [("2026", in_2026), ("1999", in_2026)].map(|(year, n)| (vec![year.to_owned()], n)).into();
+        assert!(committer.record_statistics(&name, &statistics, PATIENCE).await.unwrap());
+        let after = self.catalog.table(&name).await.unwrap().unwrap();
+        assert_eq!((&after.columns, &after.location), (&before.columns, &before.location));
+        let said = |parameters: &BTreeMap<String, String>| {
+            let names =
+                ["numRows", "recordCount", "numFiles", "objectCount", "totalSize", "sizeKey", "averageRecordSize"];
+            names.map(|name| parameters.get(name).cloned().unwrap_or_default())
+        };
+        assert_eq!(said(&after.parameters), ["30", "30", "3", "3", "900", "900", "30"]);
+        assert!(before.parameters.iter().all(|(name, value)| after.parameters.get(name) == Some(value)));
+        let mut found = self.catalog.find_partitions(&name, &partitions).await.unwrap();
+        found.sort_by_key(|held| held.partition.clone());
+        assert_eq!(found.iter().map(|held| held.partition.clone()).collect::<Vec<_>>(), partitions);
+        assert_eq!(said(&found[1].parameters), ["10", "10", "1", "1", "333", "333", "33"]);
+        assert!(found[0].parameters.is_empty() && types(&found[1].columns) == [("id", "bigint")]);
+
+        // Nothing to write.
+        assert!(committer.record_statistics(&name, &statistics, PATIENCE).await.unwrap());
+        assert_eq!(self.catalog.table(&name).await.unwrap().unwrap().version, after.version);
+        // A table that grows keeps its numbers, and those of its partitions.
+        let grown = file_by_year(&[("zip", Some(DataType::Utf8))]);
+        commit(&committer, &name, &grown, &partitions, None).await.unwrap();
+        let held = self.catalog.find_partitions(&name, &partitions[1..]).await.unwrap();
+        assert_eq!((said(&held[0].parameters), held[0].columns.len()), (said(&found[1].parameters), 2));
+    }
+
+    async fn statistics_of_columns_are_kept(&self) {
+        let (catalog, committer, name) = (&self.catalog, self.committer(), self.name("columns"));
+        let decimal = DataType::Decimal128(20, 2);
+        let mut columns: Vec<(String, DataType)> = (0..60).map(|n| (format!("c{n}"), DataType::Int64)).collect();
+        for (column, data_type) in [
+            ("paid", DataType::Boolean),
+            ("weight", DataType::Float64),
+            ("total", decimal),
+            ("day", DataType::Date32),
+            ("city", DataType::Utf8),
+        ] {
+            columns.push((column.to_owned(), data_type));
+        }
+        let columns = columns.into_iter().map(|(name, data_type)| FileColumn::new(name, Some(data_type))).collect();
+        let schema = FileSchema { columns, ..file_by_year(&[]) };
+        commit(&committer, &name, &schema, &[year(&name, "2026")], None).await.unwrap();
+
+        let of = |name: &str, nulls, distinct, kind| ColumnStatistics { name: name.to_owned(), nulls, distinct, kind };
+        let mut expected: Vec<_> = (0..60i64)
+            .map(|n| of(&format!("c{n}"), 1, 2, Kind::Long { range: Some((-n - 1, i64::MAX - n)) }))
+            .collect();
+        expected.extend([
+            of("paid", 3, 0, Kind::Boolean { trues: 4, falses: 5 }),
+            of("weight", 0, 9, Kind::Double { range: Some((-0.25, 1e300)) }),
+            of("total", 1, 9, Kind::Decimal { range: Some((-12_345, 1_234_567_890_123_456_789_012)), scale: 2 }),
+            of("day", 1, 9, Kind::Date { range: Some((-400, 20_000)) }),
+            of("city", 2, 7, Kind::String { longest: 12, average: 4.5 }),
+        ]);
+        let names: Vec<String> = expected.iter().map(|statistics| statistics.name.clone()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        expected.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut asked = expected.clone();
+        asked.push(of("gone", 0, 0, Kind::Long { range: Some((0, 1)) }));
+
+        let in_2026 = ["2026".to_owned()];
+        for partition in [None, Some(&in_2026[..])] {
+            assert!(catalog.column_statistics(&name, partition, &names).await.unwrap().is_empty());
+            assert!(committer.record_column_statistics(&name, partition, &asked, PATIENCE).await.unwrap());
+            let mut kept = catalog.column_statistics(&name, partition, &names).await.unwrap();
+            kept.sort_by(|a, b| a.name.cmp(&b.name));
+            assert_eq!(kept, expected);
+        }
+        let newer = [of("city", 0, 8, Kind::String { longest: 13, average: 5.0 })];
+        assert!(committer.record_column_statistics(&name, None, &newer, PATIENCE).await.unwrap());
+        assert_eq!(catalog.column_statistics(&name, None, &["city"]).await.unwrap(), newer);
+        // A type that is not the table's, and a range that nobody knows.
+        let odd = [of("city", 0, 1, Kind::Boolean { trues: 1, falses: 0 }), of("c1", 0, 0, Kind::Long { range: None })];
+        assert!(committer.record_column_statistics(&name, None, &odd, PATIENCE).await.unwrap());
+        assert_eq!(catalog.column_statistics(&name, None, &["city"]).await.unwrap(), newer);
+        let gone = TableName::new(&name.database, "gone");
+        assert!(!committer.record_column_statistics(&gone, None, &newer, PATIENCE).await.unwrap());
     }
 
     async fn writers_at_once_all_get_their_columns(&self) {

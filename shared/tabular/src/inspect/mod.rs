@@ -226,10 +226,11 @@ fn hints(report: &Report, tried: &[Attempt], columns: &[InspectedColumn], option
     if short > 0 && !options.pad_short_rows {
         hint("--pad-short-rows".to_owned(), format!("{short} rejected rows are kept, their last fields null"));
     }
-    if report.rejected > 0 {
+    let flawed = report.rejected - of("duplicate");
+    if flawed > 0 {
         hint(
             "--bad-rows rescue".to_owned(),
-            format!("{} rejected rows are kept; what does not fit is in the column _rescued", report.rejected),
+            format!("{flawed} rejected rows are kept; what does not fit is in the column _rescued"),
         );
     }
     let typed = columns.iter().filter(|c| c.min.is_some()).count();

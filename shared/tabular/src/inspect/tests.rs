@@ -1,7 +1,7 @@
 use std::io;
 
 use super::*;
-use crate::{ColumnPlan, DialectOverrides, InputOptions};
+use crate::{ColumnPlan, DialectOverrides, Header, InputOptions};
 
 struct Text(Vec<u8>);
 
@@ -14,8 +14,8 @@ impl Source for Text {
 struct AsTheyAre;
 
 impl Planner for AsTheyAre {
-    fn plan(&self, header: &[String]) -> Result<Vec<ColumnPlan>, SinkError> {
-        Ok(header.iter().map(|name| ColumnPlan { name: name.clone(), ..ColumnPlan::default() }).collect())
+    fn plan(&self, header: &Header) -> Result<Vec<ColumnPlan>, SinkError> {
+        Ok(header.names.iter().map(|name| ColumnPlan { name: name.clone(), ..ColumnPlan::default() }).collect())
     }
 }
 

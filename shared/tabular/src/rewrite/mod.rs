@@ -15,7 +15,7 @@ use std::{
 use memchr::memchr;
 
 use crate::{
-    BadRows, Error, Options, RejectedRow, Report, SinkError, Source,
+    BadRows, Error, Header, Options, RejectedRow, Report, SinkError, Source,
     block::{Block, Blocks},
     column::Fields,
     convert::{Output as Converted, rejects, take_out_invalid},
@@ -53,12 +53,11 @@ pub enum Change {
 
 /// Decides what stands in place of values. Called from one thread, in the order of the file.
 pub trait Rewriter {
-    /// What becomes of each column of `header`, in order; `given` is false where the file has none and the names are
-    /// made up.
+    /// What becomes of each column of `header`, in order.
     ///
     /// # Errors
     /// Ends the rewriting; comes back as [`Error::Plan`].
-    fn plan(&mut self, header: &[String], given: bool) -> Result<Vec<Change>, SinkError>;
+    fn plan(&mut self, header: &Header) -> Result<Vec<Change>, SinkError>;
 
     /// Takes the values of the next rows, column by column for those that are shown or replaced. For the latter,
     /// [`Cells::put`] says what stands in place of each.
@@ -168,7 +167,7 @@ struct Opened {
     certainty: f64,
     scanner: Scanner,
     tokens: Tokens,
-    names: Vec<String>,
+    header: Header,
     /// All before the first record that is not of the header.
     head: String,
 }
@@ -199,15 +198,17 @@ impl Opened {
         let tokens =
             Tokens::Given(options.null_markers.iter().flatten().map(|marker| marker.as_bytes().to_vec()).collect());
         blocks.set_size(if options.block_bytes == 0 { BLOCK } else { options.block_bytes });
-        Ok(Self { blocks, probe, dialect, certainty: sniffed.certainty, scanner, tokens, names, head })
+        let header = Header { names, given: dialect.header_rows > 0 };
+        Ok(Self { blocks, probe, dialect, certainty: sniffed.certainty, scanner, tokens, header, head })
     }
 
     fn plan(&self, rewriter: &mut dyn Rewriter) -> Result<Vec<Change>, Error> {
-        let changes = rewriter.plan(&self.names, self.dialect.header_rows > 0).map_err(Error::Plan)?;
-        if changes.len() == self.names.len() {
+        let changes = rewriter.plan(&self.header).map_err(Error::Plan)?;
+        let columns = self.header.names.len();
+        if changes.len() == columns {
             return Ok(changes);
         }
-        Err(Error::Internal(format!("{} changes for {} columns", changes.len(), self.names.len())))
+        Err(Error::Internal(format!("{} changes for {columns} columns", changes.len())))
     }
 
     /// The header as it is to be: as it stood, without what stood before it and without columns that are left out.
@@ -272,11 +273,12 @@ impl Opened {
     ) -> Result<Report, Error> {
         let mut tally = Tally::default();
         let line_end = self.line_end()?;
-        let Self { blocks, scanner, tokens, names, .. } = &mut self;
-        if !names.is_empty() {
+        let Self { blocks, scanner, tokens, header, .. } = &mut self;
+        let columns = header.names.len();
+        if columns > 0 {
             let grammar = &scanner.grammar;
             let mut one = |block: &mut Block| -> Result<bool, Error> {
-                take_out_unreadable(block, names.len());
+                take_out_unreadable(block, columns);
                 let rejected = rejects(block, scanner);
                 for reject in &rejected {
                     if options.bad_rows == BadRows::Fail {
@@ -288,7 +290,7 @@ impl Opened {
                         RejectedRow { line: reject.line, offset: reject.offset, reason: &reason, raw: &reject.raw };
                     rewriter.rejected(&row).map_err(Error::Sink)?;
                 }
-                let fields = Fields::new(block, names.len(), grammar, tokens);
+                let fields = Fields::new(block, columns, grammar, tokens);
                 let mut cells = cells(block, &fields, grammar, tokens, changes)?;
                 rewriter.rows(&mut cells).map_err(Error::Sink)?;
                 take(block, &cells, &fields, grammar, line_end)?;
@@ -300,7 +302,7 @@ impl Opened {
             tally.check(options)?;
         }
         let certainty = self.certainty;
-        Ok(tally.report(Vec::new(), self.dialect, certainty, self.probe.facts(), 1))
+        Ok(tally.report(None, self.dialect, certainty, self.probe.facts(), 1))
     }
 }
 

@@ -24,9 +24,9 @@ struct Bracket {
 }
 
 impl Rewriter for Bracket {
-    fn plan(&mut self, header: &[String], _: bool) -> Result<Vec<Change>, SinkError> {
+    fn plan(&mut self, header: &Header) -> Result<Vec<Change>, SinkError> {
         let change = |name: &String| self.changes.iter().find(|(n, _)| n == name).map(|(_, c)| *c).unwrap_or_default();
-        let changes: Vec<_> = header.iter().map(change).collect();
+        let changes: Vec<_> = header.names.iter().map(change).collect();
         self.columns = (0..changes.len()).filter(|i| changes[*i] == Change::Replace).collect();
         Ok(changes)
     }
@@ -120,8 +120,8 @@ fn only_declared_markers_are_null() {
 /// Puts a delimiter into every value.
 struct Pipe;
 impl Rewriter for Pipe {
-    fn plan(&mut self, header: &[String], _: bool) -> Result<Vec<Change>, SinkError> {
-        Ok(header.iter().map(|_| Change::Replace).collect())
+    fn plan(&mut self, header: &Header) -> Result<Vec<Change>, SinkError> {
+        Ok(header.names.iter().map(|_| Change::Replace).collect())
     }
     fn rows(&mut self, columns: &mut [Cells<'_>]) -> Result<(), SinkError> {
         for cells in columns {
