@@ -1,0 +1,62 @@
+//! Rows that do not fit stay on this side: nobody can say what is personal in them.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use cleanzone_lake::{BlockingUpload, Bridge};
+use cleanzone_storage::{Location, ObjectStore, Staged, WriteOptions};
+use cleanzone_tabular::RejectedRow;
+
+use crate::error::Error;
+
+/// The folder of the PII landing bucket in which they lie.
+pub(crate) const FOLDER: &str = "_rejected/";
+
+/// The file of the rejected rows of one object, which begins with the first of them.
+pub(crate) struct RejectedFile {
+    at: Location,
+    store: Arc<dyn ObjectStore>,
+    bridge: Bridge,
+    writer: Option<csv::Writer<BlockingUpload>>,
+}
+
+impl RejectedFile {
+    pub(crate) fn new(source: &Location, store: Arc<dyn ObjectStore>, bridge: Bridge) -> Self {
+        Self { at: Self::location(source), store, bridge, writer: None }
+    }
+
+    /// Where the rejected rows of an object lie.
+    pub(crate) fn location(source: &Location) -> Location {
+        Location::new(&source.bucket, format!("{FOLDER}{}.csv", source.key))
+    }
+
+    pub(crate) fn add(&mut self, row: &RejectedRow<'_>) -> Result<(), Error> {
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            None => {
+                let options = WriteOptions { content_type: Some("text/csv"), metadata: BTreeMap::new() };
+                let upload = self.bridge.wait(self.store.upload(&self.at, &options))?;
+                let upload = BlockingUpload::new(self.bridge.clone(), upload);
+                let mut writer = csv::Writer::from_writer(upload);
+                writer.write_record(["line", "offset", "reason", "raw"]).map_err(write)?;
+                self.writer.insert(writer)
+            }
+        };
+        let (line, offset) = (row.line.to_string(), row.offset.to_string());
+        writer.write_record([line.as_bytes(), offset.as_bytes(), row.reason.as_bytes(), row.raw]).map_err(write)
+    }
+
+    pub(crate) fn finish(self) -> Result<Option<Box<dyn Staged>>, Error> {
+        let Some(writer) = self.writer else { return Ok(None) };
+        let upload = writer.into_inner().map_err(|error| write(error.into_error().into()))?;
+        Ok(Some(upload.finish()?))
+    }
+}
+
+/// The `csv` crate hands back the I/O error of our own stream, which carries the typed one.
+fn write(error: csv::Error) -> Error {
+    let io = match error.into_kind() {
+        csv::ErrorKind::Io(io) => io,
+        other => std::io::Error::other(format!("{other:?}")),
+    };
+    Error::Lake(cleanzone_lake::Error::written(io))
+}
