@@ -94,12 +94,7 @@ fn scope<'d>(dataset: &'d Dataset, pii: Option<&'d ColumnPii>) -> &'d str {
     pii.and_then(|pii| pii.scope.as_deref()).or(dataset.pii.scope.as_deref()).unwrap_or(SCOPE)
 }
 
-fn token(
-    dataset: &Dataset,
-    pii: Option<&ColumnPii>,
-    kind: &str,
-    shape: bool,
-) -> Result<cleanzone_vault::Field, Error> {
+fn token(dataset: &Dataset, pii: Option<&ColumnPii>, kind: &str, shape: bool) -> Result<cleanzone_vault::Field, Error> {
     let field = cleanzone_vault::Field::new(scope(dataset, pii), kind)?;
     Ok(if shape && kind == "email" { field.shaped(Shape::Email) } else { field })
 }
@@ -170,7 +165,10 @@ mod tests {
             "mail = { pii = { method = \"token\", type = \"email\", shape = true } }\nphone.pii = \"hash\"\n\
              zip = { type = \"string\", pii = { method = \"generalize\", to = { prefix = 3 } } }",
         );
-        assert_eq!(all(&rules, &["id", "Mail", "PHONE", "zip"]).unwrap(), ["1 email token", "2 phone hash", "3 zip generalize"]);
+        assert_eq!(
+            all(&rules, &["id", "Mail", "PHONE", "zip"]).unwrap(),
+            ["1 email token", "2 phone hash", "3 zip generalize"]
+        );
     }
 
     #[test]

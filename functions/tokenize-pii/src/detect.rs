@@ -1,69 +1,112 @@
 //! Personal data that no rule declares.
 
-use std::sync::Arc;
-
-use cleanzone_pii::{Detector, Finding};
+use cleanzone_pii::{Detector, Finding, Settings};
 use cleanzone_rules::{Dataset, Detect};
 use cleanzone_tabular::{Cells, Change, Header, Options, RejectedRow, Rewriter, SinkError, Source, survey};
 
 use crate::{columns::names, error::Error};
 
-/// Rows that are looked at where the rules do not say whether to look.
-const ROWS: u64 = 10_000;
+/// Rows that are looked at where the rules say neither whether to look nor how far, and for a first guess.
+const SAMPLE: u64 = 10_000;
 /// The share of a column's values that makes a finding, where the rules do not say.
 const THRESHOLD: f64 = 0.5;
 
-/// Looks through a file as the rules want it, and tells what was found in columns that they do not declare.
+/// What the rules want to be done about personal data that they do not declare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) detect: Detect,
+    /// Rows that decide; `None`: all.
+    pub(crate) rows: Option<u64>,
+}
+
+impl Wanted {
+    pub(crate) fn of(dataset: &Dataset) -> Self {
+        let rows = dataset.pii.sample_rows;
+        match dataset.pii.detect {
+            Some(detect) => Self { detect, rows },
+            None => Self { detect: Detect::Report, rows: rows.or(Some(SAMPLE)) },
+        }
+    }
+}
+
+/// Counts what the columns that no rule declares look like; keeps no value.
+#[derive(Clone, Debug)]
+pub(crate) struct Watch {
+    detector: Detector,
+    /// Which columns are looked at.
+    columns: Vec<bool>,
+    names: Vec<String>,
+    threshold: f64,
+}
+
+impl Watch {
+    pub(crate) fn new(dataset: &Dataset, names: &[String]) -> Result<Self, Error> {
+        let settings = Settings::new(&dataset.pii.custom)?.tokens(cleanzone_vault::is_token);
+        let undeclared = |name: &String| dataset.column(name).is_none_or(|column| column.pii.is_none());
+        Ok(Self {
+            detector: Detector::new(names, settings),
+            columns: names.iter().map(undeclared).collect(),
+            names: names.to_vec(),
+            threshold: dataset.pii.threshold.unwrap_or(THRESHOLD),
+        })
+    }
+
+    /// Whether this column is looked at.
+    pub(crate) fn covers(&self, column: usize) -> bool {
+        self.columns.get(column).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn observe(&mut self, cells: &Cells<'_>) {
+        if self.covers(cells.column()) {
+            self.detector.observe(cells.column(), cells.values().iter().flatten().map(AsRef::as_ref));
+        }
+    }
+
+    /// What was found in columns that no rule declares.
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        self.detector.findings(self.threshold)
+    }
+
+    /// The columns with findings, by name and type, for messages.
+    pub(crate) fn told(&self) -> String {
+        let told = |finding: Finding| format!("{} ({})", self.names[finding.position], finding.kind);
+        self.findings().into_iter().map(told).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Looks at the first rows of a file: as many as the rules want, or for a first guess where that is all.
 ///
 /// # Errors
-/// [`Error::Found`] where there is something and the rules want none; those of reading the file.
-pub(crate) fn detect(
+/// Those of reading the file.
+pub(crate) fn look(
     source: &mut dyn Source,
-    dataset: &Arc<Dataset>,
+    dataset: &Dataset,
     options: &Options,
-) -> Result<Vec<Finding>, Error> {
-    let (wanted, rows) = match dataset.pii.detect {
-        Some(wanted) => (wanted, dataset.pii.sample_rows.unwrap_or(u64::MAX)),
-        None => (Detect::Report, dataset.pii.sample_rows.unwrap_or(ROWS)),
-    };
-    if wanted == Detect::Off {
-        return Ok(Vec::new());
+    rows: Option<u64>,
+) -> Result<Watch, Error> {
+    let mut looking = Looking { dataset, watch: None };
+    survey(source, &mut looking, options, rows.unwrap_or(SAMPLE)).map_err(Error::read)?;
+    match looking.watch {
+        Some(watch) => Ok(watch),
+        None => Watch::new(dataset, &[]),
     }
-    let settings = cleanzone_pii::Settings::new(&dataset.pii.custom)?.tokens(cleanzone_vault::is_token);
-    let mut watcher = Watcher { dataset: Arc::clone(dataset), settings, detector: None };
-    survey(source, &mut watcher, options, rows).map_err(Error::read)?;
-    let threshold = dataset.pii.threshold.unwrap_or(THRESHOLD);
-    let found: Vec<Finding> = watcher
-        .detector
-        .map(|detector| detector.findings(threshold))
-        .unwrap_or_default()
-        .into_iter()
-        .filter(|finding| dataset.column(&finding.column).is_none_or(|column| column.pii.is_none()))
-        .collect();
-    if wanted == Detect::Fail && !found.is_empty() {
-        let told = found.iter().map(|finding| format!("{} ({})", finding.column, finding.kind));
-        return Err(Error::Found(told.collect::<Vec<_>>().join(", ")));
-    }
-    Ok(found)
 }
 
-struct Watcher {
-    dataset: Arc<Dataset>,
-    settings: cleanzone_pii::Settings,
-    detector: Option<Detector>,
+struct Looking<'d> {
+    dataset: &'d Dataset,
+    watch: Option<Watch>,
 }
 
-impl Rewriter for Watcher {
+impl Rewriter for Looking<'_> {
     fn plan(&mut self, header: &Header) -> Result<Vec<Change>, SinkError> {
-        self.detector = Some(Detector::new(names(&self.dataset, header), self.settings.clone()));
-        Ok(vec![Change::Show; header.names.len()])
+        let watch = self.watch.insert(Watch::new(self.dataset, &names(self.dataset, header))?);
+        let change = |column| if watch.covers(column) { Change::Show } else { Change::Keep };
+        Ok((0..header.names.len()).map(change).collect())
     }
 
     fn rows(&mut self, columns: &mut [Cells<'_>]) -> Result<(), SinkError> {
-        for cells in columns {
-            if let Some(detector) = &mut self.detector {
-                detector.observe(cells.column(), cells.values().iter().flatten().map(AsRef::as_ref));
-            }
+        if let Some(watch) = &mut self.watch {
+            columns.iter().for_each(|cells| watch.observe(cells));
         }
         Ok(())
     }

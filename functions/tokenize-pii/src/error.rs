@@ -29,7 +29,9 @@ pub(crate) enum Error {
     )]
     Undeclared,
     /// Columns that are not declared look personal.
-    #[error("columns that no rule declares look personal: {0}; nothing was sent on. Declare `pii` for them in lake.toml")]
+    #[error(
+        "columns that no rule declares look personal: {0}; nothing was sent on. Declare `pii` for them in lake.toml"
+    )]
     Found(String),
     /// A width of buckets.
     #[error("`bucket` has to be a whole number, at least 1")]
@@ -40,9 +42,18 @@ pub(crate) enum Error {
     /// Other writers were faster every time.
     #[error("gave up on {0}: other writers were faster each time")]
     Contention(String),
+    /// The time ran out while the vault was waited for.
+    #[error(
+        "the vault did not answer in the time that the function has; values that have got their tokens keep them, so \
+         that another try gets further"
+    )]
+    Late,
     /// A defect of ours.
     #[error("the work ended unexpectedly")]
     Ended(#[source] tokio::task::JoinError),
+    /// A defect of ours.
+    #[error("the work on a column ended unexpectedly")]
+    Panicked,
 }
 
 impl Error {
@@ -78,7 +89,8 @@ impl Fault for Error {
             Self::Bucket => ErrorName::InvalidSettings,
             Self::Recursive => ErrorName::RecursiveOutput,
             Self::Contention(_) => ErrorName::Conflict,
-            Self::Ended(_) => ErrorName::Internal,
+            Self::Late => ErrorName::ServiceUnavailable,
+            Self::Ended(_) | Self::Panicked => ErrorName::Internal,
         }
     }
 }

@@ -34,7 +34,9 @@ async fn main() -> Result<(), Error> {
         let config = env.required("LAKE_CONFIG", "where lake.toml is")?;
         let rulebook = Rulebook::new(&config, store.clone(), env.optional("CONFIG_COPY_BUCKET")?.as_deref(), true)?;
         let lake = env.required("LAKE_LANDING_BUCKET", "the bucket that files go on to")?;
-        let tokenizer = Tokenizer { store, vault: Arc::new(vault), rulebook, lake, settings: Settings::default() };
+        let mode = env.parsed("WRITE_MODE", "replace, append or overwrite_partitions")?.unwrap_or_default();
+        let settings = Settings { mode, ..Settings::default() };
+        let tokenizer = Tokenizer { store, vault: Arc::new(vault), rulebook, lake, settings };
         Ok(PerObject::from_env(TokenizePii::new(tokenizer), &env, &aws)?)
     })
     .await

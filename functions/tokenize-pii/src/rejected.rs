@@ -2,38 +2,41 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use cleanzone_lake::{BlockingUpload, Bridge};
+use cleanzone_lake::{BlockingUpload, Bridge, ORIGIN};
 use cleanzone_storage::{Location, ObjectStore, Staged, WriteOptions};
 use cleanzone_tabular::RejectedRow;
 
-use crate::error::Error;
+use crate::{delivery::Version, error::Error};
 
 /// The folder of the PII landing bucket in which they lie.
 pub(crate) const FOLDER: &str = "_rejected/";
 
-/// The file of the rejected rows of one object, which begins with the first of them.
+/// The file of the rejected rows of one version of an object, which begins with the first of them.
 pub(crate) struct RejectedFile {
     at: Location,
+    origin: String,
     store: Arc<dyn ObjectStore>,
     bridge: Bridge,
     writer: Option<csv::Writer<BlockingUpload>>,
 }
 
-impl RejectedFile {
-    pub(crate) fn new(source: &Location, store: Arc<dyn ObjectStore>, bridge: Bridge) -> Self {
-        Self { at: Self::location(source), store, bridge, writer: None }
-    }
+/// Where the rejected rows of a version with this tag lie: those of another version never take their place.
+pub(crate) fn location(source: &Location, tag: &str) -> Location {
+    Location::new(&source.bucket, format!("{FOLDER}{}-{tag}.csv", source.key))
+}
 
-    /// Where the rejected rows of an object lie.
-    pub(crate) fn location(source: &Location) -> Location {
-        Location::new(&source.bucket, format!("{FOLDER}{}.csv", source.key))
+impl RejectedFile {
+    pub(crate) fn new(source: &Location, version: &Version, store: Arc<dyn ObjectStore>, bridge: Bridge) -> Self {
+        let at = location(source, &version.tag());
+        Self { at, origin: version.identity.clone(), store, bridge, writer: None }
     }
 
     pub(crate) fn add(&mut self, row: &RejectedRow<'_>) -> Result<(), Error> {
         let writer = match &mut self.writer {
             Some(writer) => writer,
             None => {
-                let options = WriteOptions { content_type: Some("text/csv"), metadata: BTreeMap::new() };
+                let metadata = BTreeMap::from([(ORIGIN.to_owned(), self.origin.clone())]);
+                let options = WriteOptions { content_type: Some("text/csv"), metadata };
                 let upload = self.bridge.wait(self.store.upload(&self.at, &options))?;
                 let upload = BlockingUpload::new(self.bridge.clone(), upload);
                 let mut writer = csv::Writer::from_writer(upload);

@@ -3,23 +3,23 @@
 use std::sync::Arc;
 
 use cleanzone_events::ObjectCreated;
-use cleanzone_lake::{BlockingUpload, Bridge, Naming, ObjectSource, Rulebook, Settings};
+use cleanzone_lake::{BlockingUpload, Bridge, Mode, Naming, ObjectSource, Rulebook, Settings, on_thread};
 use cleanzone_pii::{Finding, Key};
 use cleanzone_rules::{Dataset, Detect};
-use cleanzone_storage::{Location, ObjectMeta, ObjectReader, ObjectStore, Pin, Staged, WriteOptions};
-use cleanzone_tabular::{Options, Report as Read, rewrite};
+use cleanzone_storage::{Location, ObjectMeta, ObjectReader, ObjectStore, Pin, Precondition, Staged, WriteOptions};
+use cleanzone_tabular::{Report as Read, rewrite};
 use cleanzone_vault::TokenVault;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use tokio::{runtime::Handle, time::Instant};
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     columns,
-    delivery::{Delivered, Standing, Version, keep_rejected},
-    detect::detect,
+    delivery::{Delivered, Standing, Version},
+    detect::{Wanted, look},
     error::Error,
-    rejected::RejectedFile,
-    replace::{ColumnReport, Replacing},
+    rejected::{self, RejectedFile},
+    replace::{ColumnReport, Means, Replaced, Replacing},
 };
 
 /// Replaces personal data, and sends files on.
@@ -30,7 +30,7 @@ pub(crate) struct Tokenizer {
     pub(crate) rulebook: Rulebook,
     /// The lake's landing bucket.
     pub(crate) lake: String,
-    /// How files are read, where the rules do not say.
+    /// How files are read and what a new version means, where the rules do not say.
     pub(crate) settings: Settings,
 }
 
@@ -72,13 +72,26 @@ pub(crate) enum Status {
     Superseded,
 }
 
-/// What was made of the file.
+/// What was made of the file; nobody sees it yet.
 struct Made {
     copy: Box<dyn Staged>,
     rejected: Option<Box<dyn Staged>>,
     read: Read,
     columns: Vec<ColumnReport>,
     findings: Vec<Finding>,
+}
+
+/// What a copy is made from.
+struct Job {
+    store: Arc<dyn ObjectStore>,
+    vault: Arc<dyn TokenVault>,
+    from: Location,
+    to: Location,
+    meta: ObjectMeta,
+    version: Version,
+    dataset: Arc<Dataset>,
+    settings: Settings,
+    key: Option<Key>,
 }
 
 impl Tokenizer {
@@ -114,42 +127,50 @@ impl Tokenizer {
         let opened = in_time(deadline, async { Ok(self.store.open(&from, &pin).await) }).await?;
         let reader = match opened {
             Err(cleanzone_storage::Error::Changed(_)) => {
-                return Ok(skipped(Status::Superseded, "the object was overwritten after this event; the newer one has its own"));
+                return Ok(skipped(
+                    Status::Superseded,
+                    "the object was overwritten after this event; the newer one has its own",
+                ));
             }
             other => other?,
         };
         let meta = reader.meta().clone();
-        let version = Version::new(object, &meta, shape(&dataset));
+        let pin_version = meta.version.clone();
+        let settings = self.settings.under(dataset.clone());
+        let version = Version::new(object, &meta, shape(&dataset), settings.mode != Mode::Replace);
         let there = in_time(deadline, async { Ok(self.store.head(&to).await?) }).await?;
         match there.map(|there| version.standing(&there)) {
-            Some(Standing::Same) => return Ok(skipped(Status::Unchanged, "this version of the object has been sent on before")),
+            Some(Standing::Same) => {
+                return Ok(skipped(Status::Unchanged, "this version of the object has been sent on before"));
+            }
             Some(Standing::Newer) => {
                 return Ok(skipped(Status::Superseded, "a newer version of the object has been sent on"));
             }
-            Some(Standing::Older) | None => {}
+            Some(Standing::Replaceable) | None => {}
         }
-        let key = if declared_keys(&dataset)? {
-            Some(in_time(deadline, async { Ok(self.vault.method_key().await?) }).await?)
-        } else {
-            None
-        };
-        let made = self.make(reader, &meta, &from, &to, &version, dataset, key, deadline).await?;
-        let rejected_at = RejectedFile::location(&from);
-        let rejected_path = made.rejected.as_ref().map(|_| rejected_at.to_string());
-        let bytes_out = made.copy.size();
-        let delivered = in_time(deadline, async {
-            keep_rejected(&*self.store, &rejected_at, made.rejected).await?;
-            version.deliver(&*self.store, made.copy).await
-        });
-        Ok(match delivered.await? {
+        let key = if takes_key(&dataset)? { Some(self.key(deadline).await?) } else { None };
+        let (store, vault) = (self.store.clone(), self.vault.clone());
+        let source = from.clone();
+        let job = Job { store, vault, from, to, meta, version: version.clone(), dataset, settings, key };
+        let ended = on_thread(Some(deadline), move |bridge| job.run(reader, &bridge)).await;
+        let mut made = ended.map_err(Error::Ended)??;
+        let (bytes_out, kept) = (made.copy.size(), made.rejected.is_some());
+        let delivered = in_time(deadline, self.deliver(&source, &version, &mut made)).await;
+        // What has become visible stays; what has not, is freed.
+        for staged in made.rejected.into_iter().chain([made.copy]) {
+            if let Err(error) = staged.abort().await {
+                tracing::warn!(error = %cleanzone_error::chain(&error), "an upload could not be aborted");
+            }
+        }
+        Ok(match delivered? {
             Delivered::Before => skipped(Status::Unchanged, "somebody else has just sent this version on"),
             Delivered::Superseded => skipped(Status::Superseded, "a newer version of the object was faster"),
-            Delivered::Now => Report {
-                version: meta.version,
+            Delivered::Now { .. } => Report {
+                version: pin_version,
                 records: made.read.records,
                 rows: made.read.rows,
                 rejected: made.read.rejected,
-                rejected_path,
+                rejected_path: kept.then(|| rejected::location(&source, &version.tag()).to_string()),
                 columns: made.columns,
                 findings: made.findings,
                 bytes_in: made.read.bytes_in,
@@ -159,50 +180,92 @@ impl Tokenizer {
         })
     }
 
-    /// Makes the copy, which nobody sees yet, on a thread that may block.
-    #[expect(clippy::too_many_arguments, reason = "each is one thing that the copy is made from")]
-    async fn make(
-        &self,
-        reader: Box<dyn ObjectReader>,
-        meta: &ObjectMeta,
-        from: &Location,
-        to: &Location,
-        version: &Version,
-        dataset: Arc<Dataset>,
-        key: Option<Key>,
-        deadline: Instant,
-    ) -> Result<Made, Error> {
-        let (bridge, cancel) = Bridge::new(Handle::current());
-        let pin = Pin { version: meta.version.clone(), etag: Some(meta.etag.clone()) };
-        let mut source = ObjectSource::new(bridge.clone(), self.store.clone(), from.clone(), pin, Some(reader));
-        let rejected = RejectedFile::new(from, self.store.clone(), bridge.clone());
-        let options: Options = self.settings.under(dataset.clone()).read;
-        let (store, vault, to, version) = (self.store.clone(), self.vault.clone(), to.clone(), version.clone());
-        let object = format!("{from} {}", version.identity);
-        let name = from.key.rsplit('/').next().unwrap_or_default().to_owned();
-        let mut work = tokio::task::spawn_blocking(move || -> Result<Made, Error> {
-            let findings = detect(&mut source, &dataset, &options)?;
-            let replaced = if dataset.pii.detect == Some(Detect::Token) { findings.clone() } else { Vec::new() };
-            let write = WriteOptions { content_type: Some("text/csv"), metadata: version.metadata() };
-            let upload = BlockingUpload::new(bridge.clone(), bridge.wait(store.upload(&to, &write))?);
-            let mut replacing = Replacing::new(dataset, replaced, vault, key, object, bridge, rejected);
-            let (upload, read) =
-                rewrite(&mut source, upload, &name, &mut replacing, &options).map_err(Error::read)?;
-            let copy = upload.finish()?;
-            let (columns, rejected) = replacing.finish()?;
-            Ok(Made { copy, rejected, read, columns, findings })
-        });
-        let ended = tokio::select! {
-            ended = &mut work => ended,
-            // The thread notices, gives up its uploads, and ends; only then is it safe to answer.
-            () = tokio::time::sleep_until(deadline) => { cancel.fire(); work.await }
+    /// The key of the methods that take one.
+    async fn key(&self, deadline: Instant) -> Result<Key, Error> {
+        let asked = timeout_at(deadline, self.vault.method_key()).await.map_err(|_| Error::Late)?;
+        let key = asked?;
+        Ok(Key::new(&key.id, key.secret)?)
+    }
+
+    /// Rejected rows first: a copy that is seen without them would have lost them.
+    async fn deliver(&self, source: &Location, version: &Version, made: &mut Made) -> Result<Delivered, Error> {
+        if let Some(rejected) = &mut made.rejected {
+            rejected.publish(&Precondition::None).await?;
+        }
+        let delivered = version.deliver(&*self.store, &mut *made.copy).await?;
+        // Those of the version whose place was taken are of no use any more, nor ours where a newer one has come.
+        let stale = match &delivered {
+            Delivered::Now { replaced } => replaced.clone().filter(|tag| *tag != version.tag()),
+            Delivered::Superseded => made.rejected.as_ref().map(|_| version.tag()),
+            Delivered::Before => None,
         };
-        ended.map_err(Error::Ended)?
+        if let Some(tag) = stale.filter(|_| !version.is_one_of_many()) {
+            self.store.delete(&[rejected::location(source, &tag)]).await?;
+        }
+        Ok(delivered)
+    }
+}
+
+impl Job {
+    /// Makes the copy, on a thread that may block. In one pass, unless personal data is to become tokens that no rule
+    /// declares, and the first rows have not shown all of it.
+    fn run(self, reader: Box<dyn ObjectReader>, bridge: &Bridge) -> Result<Made, Error> {
+        let Self { store, from, meta, dataset, settings, .. } = &self;
+        let mut source = ObjectSource::new(bridge.clone(), store.clone(), from.clone(), meta, Some(reader));
+        let wanted = Wanted::of(dataset);
+        // Without a sample that decides, all rows are looked at on the way.
+        let watches = wanted.detect != Detect::Off && wanted.rows.is_none();
+        let mut findings = Vec::new();
+        if wanted.rows.is_some() && wanted.detect != Detect::Off || wanted.detect == Detect::Token {
+            let watch = look(&mut source, dataset, &settings.read, wanted.rows)?;
+            findings = watch.findings();
+            if wanted.detect == Detect::Fail && !findings.is_empty() {
+                return Err(Error::Found(watch.told()));
+            }
+        }
+        let mut assumed = if wanted.detect == Detect::Token { findings.clone() } else { Vec::new() };
+        loop {
+            let (upload, read, replaced) = self.copy(&mut source, &assumed, watches, bridge)?;
+            if let Some(watch) = &replaced.watch {
+                findings = watch.findings();
+                if wanted.detect == Detect::Fail && !findings.is_empty() {
+                    return Err(Error::Found(watch.told()));
+                }
+                let kinds = |findings: &[Finding]| -> Vec<_> {
+                    findings.iter().map(|finding| (finding.position, finding.kind.clone())).collect()
+                };
+                if wanted.detect == Detect::Token && kinds(&findings) != kinds(&assumed) {
+                    assumed.clone_from(&findings);
+                    continue;
+                }
+            }
+            let Replaced { columns, rejected, .. } = replaced;
+            return Ok(Made { rejected: rejected.finish()?, copy: upload.finish()?, read, columns, findings });
+        }
+    }
+
+    fn copy(
+        &self,
+        source: &mut ObjectSource,
+        assumed: &[Finding],
+        watches: bool,
+        bridge: &Bridge,
+    ) -> Result<(BlockingUpload, Read, Replaced), Error> {
+        let Self { store, vault, from, to, version, dataset, settings, key, .. } = self;
+        let rejected = RejectedFile::new(from, version, store.clone(), bridge.clone());
+        let object = format!("{from} {}", version.identity);
+        let means = Means { vault: vault.clone(), key: key.clone(), object, bridge: bridge.clone() };
+        let options = WriteOptions { content_type: Some("text/csv"), metadata: version.metadata() };
+        let upload = BlockingUpload::new(bridge.clone(), bridge.wait(store.upload(to, &options))?);
+        let mut replacing = Replacing::new(dataset, assumed, watches, means, rejected);
+        let name = from.key.rsplit('/').next().unwrap_or_default();
+        let (upload, read) = rewrite(source, upload, name, &mut replacing, &settings.read).map_err(Error::read)?;
+        Ok((upload, read, replacing.finish()))
     }
 }
 
 /// Whether a column is replaced by a method that takes a key.
-fn declared_keys(dataset: &Dataset) -> Result<bool, Error> {
+fn takes_key(dataset: &Dataset) -> Result<bool, Error> {
     let names: Vec<String> = dataset.columns.values().map(|column| column.name.clone()).collect();
     Ok(columns::protected(dataset, &names, &[])?.iter().any(|column| column.way.needs_key()))
 }
@@ -215,5 +278,5 @@ fn shape(dataset: &Dataset) -> String {
 
 /// What takes no longer than there is time, being done by others.
 async fn in_time<T>(deadline: Instant, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    tokio::time::timeout_at(deadline, work).await.map_err(|_| Error::Lake(cleanzone_lake::Error::Unanswered))?
+    timeout_at(deadline, work).await.map_err(|_| Error::Lake(cleanzone_lake::Error::Unanswered))?
 }

@@ -4,26 +4,31 @@ use std::io::{self, Read, Write};
 
 use bytes::{Buf, Bytes, BytesMut};
 use cleanzone_storage::{ObjectReader, Staged, Upload};
-use tokio::{runtime::Handle, sync::watch, task::JoinSet};
+use tokio::{
+    runtime::Handle,
+    sync::watch,
+    task::{JoinError, JoinSet},
+    time::Instant,
+};
 
 use crate::Error;
 
 /// How much is gathered before it is handed to an upload, in bytes.
 const CHUNK: usize = 256 << 10;
 
-/// Waits, on a thread that may block, for what the runtime does; ends early when the conversion is cancelled.
+/// Waits, on a thread that may block, for what the runtime does; ends early when the work is cancelled.
 #[derive(Clone, Debug)]
-pub(crate) struct Bridge {
+pub struct Bridge {
     runtime: Handle,
     cancelled: watch::Receiver<bool>,
 }
 
-/// Cancels a conversion when told to, or when dropped.
+/// Cancels the work of a thread when told to, or when dropped.
 #[derive(Debug)]
-pub(crate) struct Cancel(watch::Sender<bool>);
+struct Cancel(watch::Sender<bool>);
 
 impl Cancel {
-    pub(crate) fn fire(&self) {
+    fn fire(&self) {
         self.0.send_replace(true);
     }
 }
@@ -34,14 +39,42 @@ impl Drop for Cancel {
     }
 }
 
+/// Does work on a thread that may block. At the deadline whatever it waits for fails; it then gives up its uploads and
+/// ends, and only after that it is safe to answer.
+///
+/// # Errors
+/// Where the work panicked.
+pub async fn on_thread<T: Send + 'static>(
+    deadline: Option<Instant>,
+    work: impl FnOnce(Bridge) -> T + Send + 'static,
+) -> Result<T, JoinError> {
+    let (sender, cancelled) = watch::channel(false);
+    let (bridge, cancel) = (Bridge { runtime: Handle::current(), cancelled }, Cancel(sender));
+    let mut work = tokio::task::spawn_blocking(move || work(bridge));
+    match deadline {
+        Some(deadline) => tokio::select! {
+            ended = &mut work => ended,
+            () = tokio::time::sleep_until(deadline) => { cancel.fire(); work.await }
+        },
+        None => work.await,
+    }
+}
+
 impl Bridge {
-    pub(crate) fn new(runtime: Handle) -> (Self, Cancel) {
-        let (sender, cancelled) = watch::channel(false);
-        (Self { runtime, cancelled }, Cancel(sender))
+    /// Waits for work of the store.
+    ///
+    /// # Errors
+    /// Its own; [`Error::Deadline`] where it is cancelled first.
+    pub fn wait<T>(&self, work: impl Future<Output = Result<T, cleanzone_storage::Error>>) -> Result<T, Error> {
+        self.runtime.block_on(storage(self.cancelled.clone(), work))
     }
 
-    pub(crate) fn wait<T>(&self, work: impl Future<Output = Result<T, cleanzone_storage::Error>>) -> Result<T, Error> {
-        self.runtime.block_on(unless_cancelled(self.cancelled.clone(), work))
+    /// Waits for any other work.
+    ///
+    /// # Errors
+    /// Its own; `late` where it is cancelled first.
+    pub fn wait_or<T, E>(&self, late: impl FnOnce() -> E, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        self.runtime.block_on(unless_cancelled(self.cancelled.clone(), late, work))
     }
 
     /// Waits even if cancelled: for cleaning up.
@@ -50,14 +83,15 @@ impl Bridge {
     }
 }
 
-async fn unless_cancelled<T>(
+async fn unless_cancelled<T, E>(
     mut cancelled: watch::Receiver<bool>,
-    work: impl Future<Output = Result<T, cleanzone_storage::Error>>,
-) -> Result<T, Error> {
+    late: impl FnOnce() -> E,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
     tokio::select! {
         biased;
-        _ = cancelled.wait_for(|c| *c) => Err(Error::Deadline),
-        result = work => result.map_err(Error::Storage),
+        _ = cancelled.wait_for(|c| *c) => Err(late()),
+        result = work => result,
     }
 }
 
@@ -89,7 +123,8 @@ impl Read for BlockingReader {
 }
 
 /// An object, written by a thread. Dropped before it is finished, it is aborted.
-pub(crate) struct BlockingUpload {
+#[derive(Debug)]
+pub struct BlockingUpload {
     bridge: Bridge,
     upload: Option<Box<dyn Upload>>,
     gathered: BytesMut,
@@ -97,8 +132,19 @@ pub(crate) struct BlockingUpload {
 }
 
 impl BlockingUpload {
-    pub(crate) fn new(bridge: Bridge, upload: Box<dyn Upload>) -> Self {
+    /// An object that this upload writes.
+    pub fn new(bridge: Bridge, upload: Box<dyn Upload>) -> Self {
         Self { bridge, upload: Some(upload), gathered: BytesMut::new(), written: 0 }
+    }
+
+    /// All bytes are in the store, still not visible.
+    ///
+    /// # Errors
+    /// Those of the store; [`Error::Deadline`] where the work is cancelled.
+    pub fn finish(mut self) -> Result<Box<dyn Staged>, Error> {
+        self.send()?;
+        let Some(upload) = self.upload.take() else { return Err(Error::Deadline) };
+        self.bridge.wait(upload.finish())
     }
 
     fn send(&mut self) -> Result<(), Error> {
@@ -172,10 +218,9 @@ impl<T: Send + 'static> Finishing<T> {
         let rest = file.gathered.split().freeze();
         let cancelled = self.bridge.cancelled.clone();
         let finish = async move {
-            let written =
-                if rest.is_empty() { Ok(()) } else { unless_cancelled(cancelled.clone(), upload.write(rest)).await };
+            let written = if rest.is_empty() { Ok(()) } else { storage(cancelled.clone(), upload.write(rest)).await };
             let staged = match written {
-                Ok(()) => unless_cancelled(cancelled, upload.finish()).await,
+                Ok(()) => storage(cancelled, upload.finish()).await,
                 Err(error) => {
                     abort(upload).await;
                     Err(error)
@@ -196,6 +241,13 @@ impl<T: Send + 'static> Finishing<T> {
             finished.outcome
         }))
     }
+}
+
+async fn storage<T>(
+    cancelled: watch::Receiver<bool>,
+    work: impl Future<Output = Result<T, cleanzone_storage::Error>>,
+) -> Result<T, Error> {
+    unless_cancelled(cancelled, || Error::Deadline, async { Ok(work.await?) }).await
 }
 
 async fn abort(upload: Box<dyn Upload>) {

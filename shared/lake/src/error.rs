@@ -95,7 +95,7 @@ pub enum Error {
 
 impl Error {
     /// An error of the reader; where it only carries one of storage or of ours, that one.
-    pub(crate) fn read(error: cleanzone_tabular::Error) -> Self {
+    pub fn read(error: cleanzone_tabular::Error) -> Self {
         use cleanzone_tabular::Error as E;
         match error {
             E::Read(io) => match unwrap_io(io) {
@@ -104,7 +104,10 @@ impl Error {
             },
             E::Sink(source) => match source.downcast::<Self>() {
                 Ok(inner) => *inner,
-                Err(source) => Self::Read(E::Sink(source)),
+                Err(source) => match source.downcast::<std::io::Error>() {
+                    Ok(io) => Self::written(*io),
+                    Err(source) => Self::Read(E::Sink(source)),
+                },
             },
             E::Plan(source) => match source.downcast::<Self>() {
                 Ok(inner) => *inner,
@@ -112,6 +115,11 @@ impl Error {
             },
             other => Self::Read(other),
         }
+    }
+
+    /// An I/O error of one of our own streams; where it only carries one of storage or of ours, that one.
+    pub fn written(error: std::io::Error) -> Self {
+        unwrap_io(error).unwrap_or_else(|io| Self::Read(cleanzone_tabular::Error::Sink(io.into())))
     }
 
     /// An error of the Parquet writer; where it only carries one of storage or of ours, that one.

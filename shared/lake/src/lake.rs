@@ -11,11 +11,11 @@ use cleanzone_rules::Applied;
 use cleanzone_storage::{
     Error as StorageError, Location, ObjectMeta, ObjectReader, ObjectStore, Pin, Precondition, WriteOptions,
 };
-use tokio::{runtime::Handle, time::Instant};
+use tokio::time::Instant;
 
 use crate::{
     Error,
-    bridge::Bridge,
+    bridge::on_thread,
     column_statistics::Gathered,
     context::Provenance,
     convert::{Converted, Target, convert},
@@ -451,16 +451,6 @@ impl Lake {
         names: &Names,
         deadline: Option<Instant>,
     ) -> Result<(Converted, StagedList), Error> {
-        let (bridge, cancel) = Bridge::new(Handle::current());
-        let mut source = ObjectSource {
-            bridge: bridge.clone(),
-            store: self.store.clone(),
-            at: names.source.clone(),
-            pin: Pin { version: begin.source.version.clone(), etag: Some(begin.source.etag.clone()) },
-            opened: reader,
-        };
-        let metadata = BTreeMap::from([(COMMIT.to_owned(), names.commit.clone())]);
-        let mut files = StagedFiles::new(bridge, self.store.clone(), names.keys.clone(), metadata);
         let Settings { partition_by, context, .. } = &self.settings;
         let folders = names.naming.partitions.iter().map(|(name, _)| name);
         check_names(folders.clone(), partition_by, context.names().chain(self.settings.read.added()))?;
@@ -488,19 +478,15 @@ impl Lake {
                 address: names.source.to_string(),
             },
         };
-        let mut work = tokio::task::spawn_blocking(move || {
+        let (store, at, meta) = (self.store.clone(), names.source.clone(), begin.source.clone());
+        let (keys, metadata) = (names.keys.clone(), BTreeMap::from([(COMMIT.to_owned(), names.commit.clone())]));
+        let ended = on_thread(deadline, move |bridge| {
+            let mut source = ObjectSource::new(bridge.clone(), store.clone(), at, &meta, reader);
+            let mut files = StagedFiles::new(bridge, store, keys, metadata);
             let converted = convert(&mut source, &mut files, &planner, &options, target)?;
             Ok((converted, files.into_staged()))
         });
-        let ended = match deadline {
-            Some(deadline) => tokio::select! {
-                ended = &mut work => ended,
-                // The thread notices, gives up its uploads, and ends; only then is it safe to answer.
-                () = tokio::time::sleep_until(deadline) => { cancel.fire(); work.await }
-            },
-            None => work.await,
-        };
-        ended.map_err(Error::Task)?
+        ended.await.map_err(Error::Task)?
     }
 
     /// Whether objects can be written, asked without writing one: on a condition that no entity tag meets.

@@ -5,6 +5,9 @@
 //! partitions, and only then do the files appear, exactly once, whatever is retried, repeated or reordered.
 //! Where [`Settings::partition_by`] says so, each row goes into the partition that its values name, in bounded memory
 //! however many there are. What cannot be converted is kept in a [`Quarantine`]. [`convert_file`] does the same from one local file to another.
+//!
+//! A function that makes something else of an object has the same ground under it: [`on_thread`], [`ObjectSource`] and
+//! [`BlockingUpload`].
 
 mod bridge;
 mod column_statistics;
@@ -32,13 +35,15 @@ mod sink;
 mod spill;
 mod statistics;
 
+pub use bridge::{BlockingUpload, Bridge, on_thread};
 pub use error::Error;
 pub use lake::Lake;
 pub use local::{Progress, convert_file, inspect_file, read_file};
 pub use naming::{Naming, column_names, sanitise};
 pub use quarantine::Quarantine;
+pub use remote::ObjectSource;
 pub use report::{ColumnReport, Content, Report, SourceReport, Status};
 pub use rulebook::{Current, Rulebook};
-pub use rules::{DEIDENTIFIED, is_deidentified};
+pub use rules::{DEIDENTIFIED, ORIGIN, is_deidentified};
 pub use settings::{Compression, Context, Evolution, Layout, Mode, PartitionBy, Settings, Statistics, Transform};
 pub use statistics::{Counts, Figures};

@@ -307,7 +307,8 @@ mod tests {
 
     impl File {
         fn overwrite(&self, store: &MemoryStore) -> Overwrite {
-            let version = Version { id: None, etag: self.name.into(), last_modified: self.stored, sequencer: None };
+            let version =
+                Version { id: None, etag: self.name.into(), last_modified: self.stored, sequencer: None, origin: None };
             Overwrite {
                 store: Arc::new(store.clone()),
                 bucket: "clean".into(),

@@ -10,7 +10,12 @@ use cleanzone_storage::{Location, ObjectMeta, ObjectStore};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{Error, document, report::Report, statistics::Ledger};
+use crate::{
+    Error, document,
+    report::Report,
+    rules::{ORIGIN, is_deidentified},
+    statistics::Ledger,
+};
 
 /// One version of one source object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +25,9 @@ pub(crate) struct Version {
     /// Seconds since 1970, as S3 gives it.
     pub(crate) last_modified: u64,
     pub(crate) sequencer: Option<Sequencer>,
+    /// The version of the original, where this is a copy without personal data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) origin: Option<String>,
 }
 
 impl Version {
@@ -29,6 +37,7 @@ impl Version {
             etag: meta.etag.clone(),
             last_modified: seconds(meta.last_modified),
             sequencer,
+            origin: is_deidentified(meta).then(|| meta.metadata.get(ORIGIN).cloned()).flatten(),
         }
     }
 
@@ -58,11 +67,15 @@ fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }
 
-/// The 16 hex digits of an output key: a hash of the source's address and, in append mode, its version.
+/// The 16 hex digits of an output key: a hash of the source's address and, in append mode, its version, or that
+/// of the original.
 pub(crate) fn digits(source: &Location, version: Option<&Version>) -> String {
     match version {
         None => hash(&[&source.bucket, &source.key]),
-        Some(version) => hash(&[&source.bucket, &source.key, &version.identity()]),
+        Some(version) => {
+            let origin = version.origin.clone().unwrap_or_else(|| version.identity());
+            hash(&[&source.bucket, &source.key, &origin])
+        }
     }
 }
 
@@ -178,6 +191,7 @@ mod tests {
             etag: etag.into(),
             last_modified,
             sequencer: sequencer.map(|s| s.parse().unwrap()),
+            origin: None,
         }
     }
 

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use cleanzone_storage::{Location, ObjectReader, ObjectStore, Pin, Staged, WriteOptions};
+use cleanzone_storage::{Location, ObjectMeta, ObjectReader, ObjectStore, Pin, Staged, WriteOptions};
 use cleanzone_tabular::Source;
 use tokio::task::JoinSet;
 
@@ -19,12 +19,27 @@ use crate::{
 };
 
 /// The source object. It is opened once already, when the conversion begins; a second reading opens the same version.
-pub(crate) struct ObjectSource {
-    pub(crate) bridge: Bridge,
-    pub(crate) store: Arc<dyn ObjectStore>,
-    pub(crate) at: Location,
-    pub(crate) pin: Pin,
-    pub(crate) opened: Option<Box<dyn ObjectReader>>,
+#[derive(Debug)]
+pub struct ObjectSource {
+    bridge: Bridge,
+    store: Arc<dyn ObjectStore>,
+    at: Location,
+    pin: Pin,
+    opened: Option<Box<dyn ObjectReader>>,
+}
+
+impl ObjectSource {
+    /// The version of the object at `at` that `meta` tells of, which may be `opened` already.
+    pub fn new(
+        bridge: Bridge,
+        store: Arc<dyn ObjectStore>,
+        at: Location,
+        meta: &ObjectMeta,
+        opened: Option<Box<dyn ObjectReader>>,
+    ) -> Self {
+        let pin = Pin { version: meta.version.clone(), etag: Some(meta.etag.clone()) };
+        Self { bridge, store, at, pin, opened }
+    }
 }
 
 impl Source for ObjectSource {

@@ -16,6 +16,10 @@ use crate::{
 /// it, so it guards against mistakes, not against people.
 pub const DEIDENTIFIED: &str = "cleanzone-deidentified";
 
+/// User metadata of a copy without personal data: which version of the original it was made from. Made again from the
+/// same version, it adds no rows to a table that every version adds to.
+pub const ORIGIN: &str = "cleanzone-source";
+
 /// Whether personal data has been taken from an object.
 pub fn is_deidentified(meta: &ObjectMeta) -> bool {
     meta.metadata.contains_key(DEIDENTIFIED)

@@ -17,7 +17,7 @@ use aws_sdk_dynamodb::{
 use cleanzone_error::ErrorName;
 
 use crate::{
-    Error, Field, Resolved, Result, Token, TokenVault,
+    Error, Field, MethodKey, Resolved, Result, Token, TokenVault,
     calls::Call,
     engine::{Engine, Limits},
     item::{ATTRIBUTES, Attribute, Body, ID, Item},
@@ -130,6 +130,10 @@ impl TokenVault for DynamoVault {
 
     async fn rotate(&self) -> Result<String> {
         self.engine.rotate().await
+    }
+
+    async fn method_key(&self) -> Result<MethodKey> {
+        self.engine.method_key().await
     }
 }
 

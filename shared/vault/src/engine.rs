@@ -7,7 +7,7 @@ use std::{
 use tokio::task::JoinSet;
 
 use crate::{
-    Error, Field, Resolution, Resolved, Result, Token,
+    Error, Field, MethodKey, Resolution, Resolved, Result, Token,
     access::Access,
     cache::Cache,
     index::{Fingerprint, Index, PROOF},
@@ -307,6 +307,10 @@ impl Engine {
 
     pub(crate) async fn rotate(&self) -> Result<String> {
         self.0.keyring.rotate().await
+    }
+
+    pub(crate) async fn method_key(&self) -> Result<MethodKey> {
+        self.0.keyring.method_key().await
     }
 }
 

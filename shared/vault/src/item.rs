@@ -14,6 +14,7 @@ const ENTRY: &str = "value#";
 const POINTER: &str = "token#";
 pub(crate) const INDEX_KEY: &str = "key#index";
 pub(crate) const CURRENT_KEY: &str = "key#current";
+pub(crate) const METHOD_KEY: &str = "key#methods";
 
 pub(crate) fn entry_id(print: &Fingerprint) -> String {
     format!("{ENTRY}{}", print.text())

@@ -8,10 +8,10 @@ use data_encoding::BASE32_DNSSEC;
 use tokio::{sync::OnceCell, time::Instant};
 
 use crate::{
-    Error, Result,
+    Error, MethodKey, Result,
     access::Access,
     index::Index,
-    item::{Body, CURRENT_KEY, INDEX_KEY, Item, WrappedKey, data_key_id},
+    item::{Body, CURRENT_KEY, INDEX_KEY, Item, METHOD_KEY, WrappedKey, data_key_id},
     seal::DataKey,
     secret::KeyBytes,
     table::{Generated, KeyService},
@@ -29,6 +29,7 @@ pub(crate) struct Keyring {
     access: Arc<Access>,
     service: Arc<dyn KeyService>,
     keys: OnceCell<Keys>,
+    method: OnceCell<MethodKey>,
 }
 
 #[derive(Debug)]
@@ -40,7 +41,7 @@ struct Keys {
 
 impl Keyring {
     pub(crate) fn new(access: Arc<Access>, service: Arc<dyn KeyService>) -> Self {
-        Self { access, service, keys: OnceCell::new() }
+        Self { access, service, keys: OnceCell::new(), method: OnceCell::new() }
     }
 
     pub(crate) async fn index(&self) -> Result<&Index> {
@@ -81,6 +82,24 @@ impl Keyring {
         // Asked for in any case: the answer that it was replaced may have been lost.
         let held = self.access.read_one(CURRENT_KEY).await?.ok_or_else(|| missing(CURRENT_KEY))?;
         Ok(self.follow(keys, held).await?.id.clone())
+    }
+
+    pub(crate) async fn method_key(&self) -> Result<MethodKey> {
+        let make = async || {
+            let held = match self.access.read_one(METHOD_KEY).await? {
+                Some(held) => wrapped(held)?,
+                None => {
+                    let ours = WrappedKey { key: new_id()?, wrapped: self.generate(METHOD_KEY).await?.wrapped };
+                    let mut items = [Item { id: METHOD_KEY.to_owned(), body: Body::Key(ours) }];
+                    self.access.insert(&mut items).await?;
+                    let [held] = items;
+                    wrapped(held)?
+                }
+            };
+            let secret = self.unwrap(METHOD_KEY, &held).await?.into_inner();
+            Ok(MethodKey { id: held.key, secret })
+        };
+        self.method.get_or_try_init(make).await.cloned()
     }
 
     async fn keys(&self) -> Result<&Keys> {
@@ -132,9 +151,7 @@ impl Keyring {
     /// A data key that is in the table, but that nothing is sealed under yet. If another becomes current instead, it
     /// stays there unused: whether it never was current, cannot be told once an answer was lost.
     async fn new_data_key(&self) -> Result<WrappedKey> {
-        let mut random = [0; 10];
-        getrandom::fill(&mut random).map_err(|error| Error::Randomness(error.into()))?;
-        let key = BASE32_DNSSEC.encode(&random);
+        let key = new_id()?;
         let id = data_key_id(&key);
         let generated = self.generate(&id).await?;
         let new = WrappedKey { key, wrapped: generated.wrapped };
@@ -196,6 +213,13 @@ impl Keys {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(known.entry(key.id.clone()).or_insert(key))
     }
+}
+
+/// Sixteen lower-case letters and digits that nobody else draws.
+fn new_id() -> Result<String> {
+    let mut random = [0; 10];
+    getrandom::fill(&mut random).map_err(|error| Error::Randomness(error.into()))?;
+    Ok(BASE32_DNSSEC.encode(&random))
 }
 
 fn wrapped(item: Item) -> Result<WrappedKey> {

@@ -28,6 +28,7 @@
 //! | `value#<fingerprint>`, the entry | `token`, `scope`, `type`, `key`, `sealed`, `proof` | second, where there is none |
 //! | `token#<token>`, the pointer | `entry`, `proof` | first |
 //! | `key#index`, `key#current`, `key#data#<id>` | `key`, `wrapped` | with the first value, and when rotating |
+//! | `key#methods` | `key`, `wrapped` | when it is first asked for |
 //!
 //! All have `made` (seconds since 1970), entries and pointers also `expires`, if that is asked for.
 //!
@@ -57,6 +58,9 @@
 //!
 //! The index key does not rotate: under another one every value would be new, and get a second token that joins with
 //! nothing. Should it leak, a dictionary can be tried against a copy of the table; nothing is unsealed by it.
+//!
+//! [`method_key`](TokenVault::method_key) is for what is hashed or encrypted and never enters the table; it does not
+//! rotate either, for the same reason.
 //!
 //! Use one KMS key a vault. The wrapped keys are bound to their place in the table (encryption context
 //! `cleanzone:vault-item`) but not to the table's name, so that a table restored under another name can be read.
@@ -99,7 +103,7 @@ pub use memory::{Call, MemoryVault, Trouble};
 pub use normalise::normalise;
 pub use secret::Secret;
 pub use token::{Shape, Token, TokenText, is_token};
-pub use vault::{Resolution, Resolved, TokenVault};
+pub use vault::{MethodKey, Resolution, Resolved, TokenVault};
 
 /// What every operation here returns.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -14,7 +14,7 @@ use cleanzone_error::ErrorName;
 use zeroize::Zeroize;
 
 use crate::{
-    Error, Field, Resolved, Result, Token, TokenVault,
+    Error, Field, MethodKey, Resolved, Result, Token, TokenVault,
     engine::{Engine, Limits},
     item::{Attribute, Attributes, Body, Item},
     seal::NONCE,
@@ -188,6 +188,10 @@ impl TokenVault for MemoryVault {
 
     async fn rotate(&self) -> Result<String> {
         self.engine.rotate().await
+    }
+
+    async fn method_key(&self) -> Result<MethodKey> {
+        self.engine.method_key().await
     }
 }
 

@@ -48,6 +48,10 @@ impl KeyBytes {
     pub(crate) fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
+
+    pub(crate) fn into_inner(self) -> Zeroizing<[u8; 32]> {
+        self.0
+    }
 }
 
 impl fmt::Debug for KeyBytes {

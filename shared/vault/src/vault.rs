@@ -2,6 +2,8 @@ use std::fmt;
 
 use async_trait::async_trait;
 
+use zeroize::Zeroizing;
+
 use crate::{Field, Result, Secret, Token};
 
 /// What a token stands for.
@@ -29,6 +31,22 @@ pub struct Resolved {
     pub token: Token,
     /// What it stands for.
     pub resolution: Resolution,
+}
+
+/// The key of the methods that keep nothing in the vault: hashing, encryption, shuffling. One a vault, wrapped like its
+/// other keys; it does not rotate, as equal values have to stay equal.
+#[derive(Clone)]
+pub struct MethodKey {
+    /// Sixteen lower-case letters and digits by which it is known, drawn with it.
+    pub id: String,
+    /// 256 random bits, overwritten when dropped.
+    pub secret: Zeroizing<[u8; 32]>,
+}
+
+impl fmt::Debug for MethodKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MethodKey").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// A place that gives values tokens, and alone knows the way back.
@@ -67,4 +85,7 @@ pub trait TokenVault: Send + Sync + fmt::Debug {
     /// of the key that is current now, which is another process's where one has rotated at the same time. Other
     /// processes follow within a quarter of an hour.
     async fn rotate(&self) -> Result<String>;
+
+    /// The key of the methods that need one; made when it is first asked for.
+    async fn method_key(&self) -> Result<MethodKey>;
 }

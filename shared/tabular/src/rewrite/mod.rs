@@ -102,6 +102,16 @@ impl<'a> Cells<'a> {
         }));
     }
 
+    /// Leaves the first value as it is for which it has not been said yet.
+    pub fn keep(&mut self) {
+        let at = self.ends.len();
+        let end = self.values.get(at).and_then(Option::as_deref).map(|value| {
+            self.text.push_str(value);
+            self.text.len()
+        });
+        self.ends.push(end);
+    }
+
     /// What was put, in order.
     fn replacements(&self) -> impl Iterator<Item = Option<&str>> {
         let mut from = 0;

@@ -64,6 +64,7 @@ impl Suite {
         self.what_is_forgotten_is_gone().await;
         self.rotation_keeps_old_tokens_readable().await;
         self.a_flipped_bit_is_found().await;
+        self.the_method_key_is_one_for_all_processes().await;
     }
 
     async fn a_value_has_one_token_and_comes_back(&self) {
@@ -230,6 +231,21 @@ impl Suite {
         let items = self.backend.items().await;
         assert!(items.contains(&format!("key#data#{a}")) && items.contains(&format!("key#data#{b}")));
         assert_eq!(values(&*vault, &[fourth]).await, [Some("jules".to_owned())]);
+    }
+
+    async fn the_method_key_is_one_for_all_processes(&self) {
+        let mut asked = JoinSet::new();
+        for _ in 0..4 {
+            let vault = self.backend.vault();
+            asked.spawn(async move { vault.method_key().await.unwrap() });
+        }
+        let keys: HashSet<_> = asked.join_all().await.into_iter().map(|key| (key.id.clone(), *key.secret)).collect();
+        assert_eq!(keys.len(), 1);
+        let (id, secret) = keys.into_iter().next().unwrap();
+        assert!(id.len() == 16 && secret != [0; 32]);
+        // What the table holds is only wrapped.
+        let wrapped = self.backend.attributes("key#methods").await;
+        assert!(wrapped.iter().any(|(name, bytes)| name == "wrapped" && *bytes > 32), "{wrapped:?}");
     }
 
     async fn a_flipped_bit_is_found(&self) {
