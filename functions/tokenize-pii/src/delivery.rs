@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use cleanzone_events::{ObjectCreated, Sequencer};
-use cleanzone_lake::{DEIDENTIFIED, ORIGIN};
+use cleanzone_lake::{DEIDENTIFIED, ORIGIN, short_hash};
 use cleanzone_storage::{Error as StorageError, ObjectMeta, ObjectStore, Precondition, Staged};
-use sha2::{Digest, Sha256};
 
 use crate::error::Error;
 
@@ -74,7 +73,7 @@ impl Version {
 
     /// 16 hex digits, which no other version and no other rules have.
     pub(crate) fn tag(&self) -> String {
-        tag(&self.identity, &self.shape)
+        short_hash(&[&self.identity, &self.shape])
     }
 
     /// The user metadata of the copy.
@@ -131,13 +130,7 @@ impl Version {
 
 /// The tag of the version that a copy was made from.
 fn tag_of(copy: &ObjectMeta) -> Option<String> {
-    Some(tag(copy.metadata.get(ORIGIN)?, copy.metadata.get(SHAPE)?))
-}
-
-fn tag(identity: &str, shape: &str) -> String {
-    let length = (identity.len() as u64).to_be_bytes();
-    let digest = Sha256::new().chain_update(length).chain_update(identity).chain_update(shape).finalize();
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    Some(short_hash(&[copy.metadata.get(ORIGIN)?, copy.metadata.get(SHAPE)?]))
 }
 
 #[cfg(test)]

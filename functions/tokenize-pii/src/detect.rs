@@ -106,7 +106,9 @@ impl Rewriter for Looking<'_> {
 
     fn rows(&mut self, columns: &mut [Cells<'_>]) -> Result<(), SinkError> {
         if let Some(watch) = &mut self.watch {
-            columns.iter().for_each(|cells| watch.observe(cells));
+            for cells in &*columns {
+                watch.observe(cells);
+            }
         }
         Ok(())
     }

@@ -32,17 +32,16 @@ impl RejectedFile {
     }
 
     pub(crate) fn add(&mut self, row: &RejectedRow<'_>) -> Result<(), Error> {
-        let writer = match &mut self.writer {
-            Some(writer) => writer,
-            None => {
-                let metadata = BTreeMap::from([(ORIGIN.to_owned(), self.origin.clone())]);
-                let options = WriteOptions { content_type: Some("text/csv"), metadata };
-                let upload = self.bridge.wait(self.store.upload(&self.at, &options))?;
-                let upload = BlockingUpload::new(self.bridge.clone(), upload);
-                let mut writer = csv::Writer::from_writer(upload);
-                writer.write_record(["line", "offset", "reason", "raw"]).map_err(write)?;
-                self.writer.insert(writer)
-            }
+        let writer = if let Some(writer) = &mut self.writer {
+            writer
+        } else {
+            let metadata = BTreeMap::from([(ORIGIN.to_owned(), self.origin.clone())]);
+            let options = WriteOptions { content_type: Some("text/csv"), metadata };
+            let upload = self.bridge.wait(self.store.upload(&self.at, &options))?;
+            let upload = BlockingUpload::new(self.bridge.clone(), upload);
+            let mut writer = csv::Writer::from_writer(upload);
+            writer.write_record(["line", "offset", "reason", "raw"]).map_err(write)?;
+            self.writer.insert(writer)
         };
         let (line, offset) = (row.line.to_string(), row.offset.to_string());
         writer.write_record([line.as_bytes(), offset.as_bytes(), row.reason.as_bytes(), row.raw]).map_err(write)

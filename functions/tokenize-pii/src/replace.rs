@@ -132,7 +132,9 @@ impl Rewriter for Replacing<'_> {
 
     fn rows(&mut self, columns: &mut [Cells<'_>]) -> Result<(), SinkError> {
         if let Some(watch) = &mut self.watch {
-            columns.iter().for_each(|cells| watch.observe(cells));
+            for cells in &*columns {
+                watch.observe(cells);
+            }
         }
         let (first, means) = (self.row, &self.means);
         self.row += columns.first().map_or(0, |cells| cells.values().len()) as u64;
@@ -233,6 +235,8 @@ fn rearrange(shuffle: &Shuffle, cells: &mut Cells<'_>, first: u64) -> u64 {
         }
         from += take;
     }
-    values.iter().for_each(|value| cells.put(value.as_deref()));
+    for value in &values {
+        cells.put(value.as_deref());
+    }
     count
 }

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use cleanzone_events::ObjectCreated;
-use cleanzone_lake::{BlockingUpload, Bridge, Mode, Naming, ObjectSource, Rulebook, Settings, on_thread};
+use cleanzone_lake::{BlockingUpload, Bridge, Mode, Naming, ObjectSource, Rulebook, Settings, on_thread, short_hash};
 use cleanzone_pii::{Finding, Key};
 use cleanzone_rules::{Dataset, Detect};
 use cleanzone_storage::{Location, ObjectMeta, ObjectReader, ObjectStore, Pin, Precondition, Staged, WriteOptions};
 use cleanzone_tabular::{Report as Read, rewrite};
 use cleanzone_vault::TokenVault;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
@@ -272,11 +271,13 @@ fn takes_key(dataset: &Dataset) -> Result<bool, Error> {
 
 /// What the rules make of a file: under others, the same version gives another copy.
 fn shape(dataset: &Dataset) -> String {
-    let digest = Sha256::digest(format!("{:?}", (&dataset.columns, &dataset.pii, &dataset.format)));
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    short_hash(&[&format!("{:?}", (&dataset.columns, &dataset.pii, &dataset.format))])
 }
 
 /// What takes no longer than there is time, being done by others.
 async fn in_time<T>(deadline: Instant, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     timeout_at(deadline, work).await.map_err(|_| Error::Lake(cleanzone_lake::Error::Unanswered))?
 }
+
+#[cfg(test)]
+mod tests;

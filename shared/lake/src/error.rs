@@ -47,7 +47,7 @@ pub enum Error {
     /// The dataset declares personal data, and the file has not been tokenized.
     #[error(
         "{0} belongs to a dataset with personal data and does not say that it has been replaced (user metadata \
-         `{DEIDENTIFIED}`); replace it before the file lands, or take `pii` off its columns in lake.toml"
+         `{DEIDENTIFIED}`); let tokenize-pii send it here, or take `pii` off its columns in lake.toml"
     )]
     PersonalData(Location),
     /// More partitions, or more rows of them, than there is room for.

@@ -41,6 +41,7 @@ pub use lake::Lake;
 pub use local::{Progress, convert_file, inspect_file, read_file};
 pub use naming::{Naming, column_names, sanitise};
 pub use quarantine::Quarantine;
+pub use record::short_hash;
 pub use remote::ObjectSource;
 pub use report::{ColumnReport, Content, Report, SourceReport, Status};
 pub use rulebook::{Current, Rulebook};

@@ -29,7 +29,7 @@ use crate::{
     Error, document,
     lake::in_time,
     publish::{Claim, FEW, Objects, Outgoing, TRIES, Under, abort_rest, delete, each, show},
-    record::{Claimant, hash},
+    record::{Claimant, short_hash},
     statistics::{Counts, Ledger},
 };
 
@@ -53,7 +53,7 @@ impl PartitionRecord {
     const FORMAT: u32 = 1;
 
     fn location(bucket: &str, folder: &str) -> Location {
-        Location::new(bucket, format!("_cleanzone/partitions/{}.json", hash(&[folder])))
+        Location::new(bucket, format!("_cleanzone/partitions/{}.json", short_hash(&[folder])))
     }
 
     fn objects<'a>(&'a self, bucket: &'a str) -> Objects<'a> {
@@ -184,7 +184,7 @@ impl Overwrite {
             let over = found.as_ref().map(|(_, etag)| etag.as_str());
             if self.counts {
                 record.ledger = Ledger::new(BTreeMap::from([(part.folder.clone(), part.counts)]));
-                let id = hash(&[&self.commit, &part.folder, over.unwrap_or_default()]);
+                let id = short_hash(&[&self.commit, &part.folder, over.unwrap_or_default()]);
                 record.ledger.follow(found.as_ref().map(|(held, _)| &held.ledger), &id);
             }
             match document::save(&*self.store, &at, &record, over).await {

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use crate::{
     Error,
     lake::in_time,
-    record::{Record, Version, hash},
+    record::{Record, Version, short_hash},
     remote::abort_all,
     statistics::{Book, Entered},
 };
@@ -242,7 +242,7 @@ impl Publication {
             }
             let over = found.as_ref().map(|(_, etag)| etag.as_str());
             if self.book.is_some() {
-                let id = hash(&[&self.record.commit, over.unwrap_or_default()]);
+                let id = short_hash(&[&self.record.commit, over.unwrap_or_default()]);
                 self.record.ledger.follow(found.as_ref().map(|(record, _)| &record.ledger), &id);
             }
             match self.record.save(&*self.store, &self.record_at, over).await {

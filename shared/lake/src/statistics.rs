@@ -25,7 +25,7 @@ use crate::{
     column_statistics::{Gathered, Tally, Traits},
     document,
     publish::each,
-    record::hash,
+    record::short_hash,
 };
 
 /// Changes that a document remembers, at least; at least four times as many as it has just learnt.
@@ -250,7 +250,7 @@ impl Book {
             return Ok(None);
         }
         let learn = async |(folder, changes): (&str, Vec<(&str, Change)>)| {
-            Ok((folder.to_owned(), self.learn(store, folder, &hash(&[folder]), &changes).await?))
+            Ok((folder.to_owned(), self.learn(store, folder, &short_hash(&[folder]), &changes).await?))
         };
         let partitions = each(folders, learn).await?.into_iter().collect();
         let table = self.learn(store, &root, "table", &whole).await?;

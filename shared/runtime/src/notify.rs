@@ -164,8 +164,9 @@ fn advice(name: ErrorName) -> &'static str {
              drop columns."
         }
         ErrorName::PiiNotTokenized => {
-            "Remove the file here. Replace what is personal in it, and upload it with the user metadata \
-             `cleanzone-deidentified`. If its columns hold nothing personal, take `pii` off them in lake.toml."
+            "If it landed in the lake, remove it there and upload it to the bucket for personal data (output \
+             PiiLandingBucketName of the stack cleanzone-vault), which sends it on with tokens. If it landed in that \
+             bucket, declare in lake.toml what is personal in it. If nothing is, take `pii` off its columns."
         }
         ErrorName::SourceNotFound | ErrorName::SourceChanged => {
             "Nothing, if the file was removed or replaced on purpose: a newer version has an event of its own. \

@@ -86,15 +86,14 @@ impl Keyring {
 
     pub(crate) async fn method_key(&self) -> Result<MethodKey> {
         let make = async || {
-            let held = match self.access.read_one(METHOD_KEY).await? {
-                Some(held) => wrapped(held)?,
-                None => {
-                    let ours = WrappedKey { key: new_id()?, wrapped: self.generate(METHOD_KEY).await?.wrapped };
-                    let mut items = [Item { id: METHOD_KEY.to_owned(), body: Body::Key(ours) }];
-                    self.access.insert(&mut items).await?;
-                    let [held] = items;
-                    wrapped(held)?
-                }
+            let held = if let Some(held) = self.access.read_one(METHOD_KEY).await? {
+                wrapped(held)?
+            } else {
+                let ours = WrappedKey { key: new_id()?, wrapped: self.generate(METHOD_KEY).await?.wrapped };
+                let mut items = [Item { id: METHOD_KEY.to_owned(), body: Body::Key(ours) }];
+                self.access.insert(&mut items).await?;
+                let [held] = items;
+                wrapped(held)?
             };
             let secret = self.unwrap(METHOD_KEY, &held).await?.into_inner();
             Ok(MethodKey { id: held.key, secret })
