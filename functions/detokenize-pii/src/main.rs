@@ -1,11 +1,16 @@
 //! Tokens get back their values, for the few who may, and are forgotten, for those who ask for it.
+//!
+//! [`request`] has the forms of a call, [`proof`] how it is known who calls, [`access`] who may, [`audit`] what is kept
+//! of it.
 
 mod access;
 mod audit;
 mod error;
 mod handler;
+mod object;
 mod proof;
 mod request;
+mod reveal;
 mod sts;
 
 use std::sync::Arc;
@@ -19,7 +24,7 @@ use audit::Audit;
 use handler::DetokenizePii;
 use sts::Sts;
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main]
 async fn main() -> Result<(), Error> {
     run(async || {
         let env = Env::process();
@@ -30,9 +35,12 @@ async fn main() -> Result<(), Error> {
         let region = aws.region().map(ToString::to_string).unwrap_or_default();
         let function = env.required("AWS_LAMBDA_FUNCTION_NAME", "the function's name, which Lambda sets")?;
         let uri = env.required("ACCESS_CONFIG", "where access.toml is")?;
+        let allow_list = location("ACCESS_CONFIG", &uri)?;
+        let results = env.optional("DETOKENIZED_BUCKET")?.unwrap_or_else(|| allow_list.bucket.clone());
         Ok(DetokenizePii {
             vault: Arc::new(DynamoVault::new(dynamodb, kms, &table, &key)?),
-            allow_list: location("ACCESS_CONFIG", &uri)?,
+            allow_list,
+            results,
             identity: Box::new(Sts::new(aws.endpoint_url(), &region, function)),
             audit: Audit::new(store.clone(), env.required("AUDIT_BUCKET", "the bucket of the audit records")?),
             store,

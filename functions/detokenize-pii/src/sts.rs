@@ -10,14 +10,24 @@ use aws_smithy_runtime_api::client::{http::HttpConnector, orchestrator::HttpRequ
 
 use crate::{
     error::Error,
-    proof::{self, Endpoints},
+    proof::{self, Claim, Endpoints},
 };
+
+/// Who calls, as STS confirmed it.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    /// The ARN, of a role's session with its name.
+    pub(crate) arn: String,
+    /// The ARN of the role or user.
+    pub(crate) principal: String,
+    pub(crate) claim: Claim,
+}
 
 /// Finds out who calls.
 #[async_trait]
 pub(crate) trait Identity: Send + Sync + Debug {
-    /// The ARN of the role or user that made this proof.
-    async fn of(&self, proof: &str) -> Result<String, Error>;
+    /// Who made this proof for the request with this text.
+    async fn of(&self, proof: &str, request: &str) -> Result<Caller, Error>;
 }
 
 /// Asks STS.
@@ -42,33 +52,37 @@ impl Sts {
 
 #[async_trait]
 impl Identity for Sts {
-    async fn of(&self, proof: &str) -> Result<String, Error> {
-        self.endpoints.check(proof, SystemTime::now())?;
-        let mut request = HttpRequest::get(proof).map_err(|_| Error::Proof("it is no URL"))?;
+    async fn of(&self, proof: &str, request: &str) -> Result<Caller, Error> {
+        let claim = self.endpoints.check(proof, SystemTime::now())?;
+        let mut asked = HttpRequest::get(proof).map_err(|_| Error::Proof("it is no URL"))?;
         // The connector follows no redirects, so nobody but STS sees the proof.
-        request.headers_mut().insert(proof::HEADER, self.function.clone());
-        let answer = self.http.call(request).await.map_err(|error| Error::Sts(error.into()))?;
-        let status = answer.status();
-        if status.is_server_error() {
-            return Err(Error::Sts(format!("it answered {}", status.as_u16()).into()));
-        }
-        if !status.is_success() {
-            return Err(Error::Unconfirmed { status: status.as_u16() });
-        }
+        asked.headers_mut().insert(proof::HEADER, proof::header(&self.function, request));
+        let answer = self.http.call(asked).await.map_err(|error| Error::Sts(error.into()))?;
+        let status = answer.status().as_u16();
         let body = ByteStream::new(answer.into_body()).collect().await.map_err(|error| Error::Sts(error.into()))?;
-        let body = body.into_bytes();
-        let arn = str::from_utf8(&body).ok().and_then(arn).ok_or_else(|| Error::Sts("its answer has no ARN".into()))?;
-        Ok(proof::principal(arn))
+        let arn = confirmed(status, &body.into_bytes())?;
+        Ok(Caller { principal: proof::principal(&arn), arn, claim })
     }
 }
 
 /// The ARN in an [answer] of `GetCallerIdentity`.
 ///
 /// [answer]: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
-fn arn(xml: &str) -> Option<&str> {
-    let (_, rest) = xml.split_once("<Arn>")?;
-    let (arn, _) = rest.split_once("</Arn>")?;
-    arn.starts_with("arn:").then_some(arn)
+fn confirmed(status: u16, body: &[u8]) -> Result<String, Error> {
+    let text = str::from_utf8(body).unwrap_or_default();
+    let between = |begin: &str, end: &str| text.split_once(begin)?.1.split_once(end).map(|(inner, _)| inner);
+    match status {
+        200 => match between("<Arn>", "</Arn>").filter(|arn| arn.starts_with("arn:")) {
+            Some(arn) => Ok(arn.to_owned()),
+            None => Err(Error::Sts("its answer has no ARN".into())),
+        },
+        // STS slows down with 400 and a code that says so.
+        429 | 500.. => Err(Error::Sts(format!("it answered {status}").into())),
+        _ if between("<Code>", "</Code>").is_some_and(|code| code.starts_with("Throttl")) => {
+            Err(Error::Sts("it asked for a slower pace".into()))
+        }
+        _ => Err(Error::Unconfirmed { status }),
+    }
 }
 
 #[cfg(test)]
@@ -77,9 +91,19 @@ mod tests {
 
     #[test]
     fn the_answer_of_sts_has_an_arn() {
-        let xml = "<GetCallerIdentityResult><Arn>arn:aws:iam::1:role/r</Arn><Account>1</Account>";
-        assert_eq!(arn(xml), Some("arn:aws:iam::1:role/r"));
-        assert_eq!(arn("<Arn>x</Arn>"), None);
-        assert_eq!(arn("<Error/>"), None);
+        let xml = b"<GetCallerIdentityResult><Arn>arn:aws:iam::1:role/r</Arn><Account>1</Account>";
+        assert_eq!(confirmed(200, xml).unwrap(), "arn:aws:iam::1:role/r");
+        for body in [&b"<Arn>x</Arn>"[..], b"<Error/>", b"", b"\xff"] {
+            assert!(matches!(confirmed(200, body), Err(Error::Sts(_))));
+        }
+    }
+
+    #[test]
+    fn who_is_not_confirmed_is_told_from_who_could_not_be_asked_for() {
+        let refused = b"<Error><Code>SignatureDoesNotMatch</Code></Error><Arn>arn:aws:iam::1:role/r</Arn>";
+        assert!(matches!(confirmed(403, refused), Err(Error::Unconfirmed { status: 403 })));
+        assert!(matches!(confirmed(302, b""), Err(Error::Unconfirmed { status: 302 })));
+        assert!(matches!(confirmed(400, b"<Code>Throttling</Code>"), Err(Error::Sts(_))));
+        assert!(matches!(confirmed(503, b""), Err(Error::Sts(_))));
     }
 }
