@@ -35,6 +35,10 @@ pub(crate) enum Error {
     NoColumn(usize),
     #[error("the file has several columns with the name that is number {0} of those asked for")]
     AmbiguousColumn(usize),
+    #[error("the column that is number {0} of those asked for holds no text")]
+    NoText(usize),
+    #[error("the Parquet file cannot be read")]
+    Parquet(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the object lies in the bucket that holds originals and results; ask for a file of the lake")]
     Original,
     /// How a column or a value was protected.
@@ -87,7 +91,8 @@ impl Fault for Error {
             }
             Self::Sts(_) | Self::OutOfTime => ErrorName::ServiceUnavailable,
             Self::AllowList { .. } | Self::Uri { .. } => ErrorName::InvalidSettings,
-            Self::NoColumn(_) | Self::AmbiguousColumn(_) => ErrorName::SchemaConflict,
+            Self::NoColumn(_) | Self::AmbiguousColumn(_) | Self::NoText(_) => ErrorName::SchemaConflict,
+            Self::Parquet(_) => ErrorName::InvalidFileFormat,
             Self::Vault(error) => error.name(),
             Self::Method(error) => error.name(),
             Self::Object(error) => error.name(),

@@ -125,10 +125,10 @@ impl DetokenizePii {
         let reverter = Reverter::new(method, self.key().await?)?;
         let mut results = Vec::with_capacity(values.len());
         for value in values {
-            let reverted = reverter.revert(value);
-            let status = reverted.as_ref().err().copied().unwrap_or(Status::Allowed);
+            let plain = reverter.revert(value);
+            let status = plain.as_ref().err().copied().unwrap_or(Status::Allowed);
             record.counts.add(status, &reverter.name);
-            results.push(match reverted {
+            results.push(match plain {
                 Ok(value) => json!({"status": status.name(), "value": value.as_str()}),
                 Err(_) => json!({"status": status.name()}),
             });

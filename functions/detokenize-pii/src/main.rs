@@ -8,6 +8,7 @@ mod audit;
 mod error;
 mod handler;
 mod object;
+mod parquet_file;
 mod proof;
 mod request;
 mod reveal;

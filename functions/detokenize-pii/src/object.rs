@@ -1,8 +1,8 @@
 //! A file of the lake becomes one with values in the clear, in the bucket of the vault.
 //!
 //! It streams through in bounded memory, and nobody can see it before it is whole, its rows are counted, and the audit
-//! record is written. What may not be seen, or is not known to the vault, stays as it is. Only delimited files are read;
-//! of others the error says what they look like.
+//! record is written. What may not be seen, or is not known to the vault, stays as it is. Delimited files are read,
+//! whatever their dialect, character set and compression, and Parquet files, whose keys end with `.parquet`.
 
 use std::sync::Arc;
 
@@ -12,7 +12,14 @@ use cleanzone_storage::{Location, ObjectReader, ObjectStore, Staged, WriteOption
 use cleanzone_tabular::{Cells, Change, Header, Options, RejectedRow, Rewriter, SinkError, rewrite};
 use cleanzone_vault::TokenVault;
 
-use crate::{access::Grants, audit::Counts, error::Error, request::Column, reveal::Revival};
+use crate::{
+    access::Grants,
+    audit::Counts,
+    error::Error,
+    parquet_file::{is_parquet, revive},
+    request::Column,
+    reveal::Revival,
+};
 
 /// The folder of results: no original of `tokenize-pii` lies there.
 pub(crate) const FOLDER: &str = "_detokenized";
@@ -50,22 +57,20 @@ impl Copying {
         (reviving.revival.counts, copy)
     }
 
-    fn copy(
-        &self,
-        reader: Box<dyn ObjectReader>,
-        bridge: &Bridge,
-        reviving: &mut Reviving<'_>,
-    ) -> Result<Copy, Error> {
+    fn copy(&self, reader: Box<dyn ObjectReader>, bridge: &Bridge, reviving: &mut Reviving<'_>) -> Result<Copy, Error> {
         let Self { store, from, to, .. } = self;
         let meta = reader.meta().clone();
         let mut source = ObjectSource::new(bridge.clone(), store.clone(), from.clone(), &meta, Some(reader));
-        let options = WriteOptions { content_type: Some("text/csv"), ..WriteOptions::default() };
-        let upload = bridge.wait(store.upload(to, &options))?;
+        let parquet = is_parquet(&from.key);
+        let content_type = Some(if parquet { "application/vnd.apache.parquet" } else { "text/csv" });
+        let upload = bridge.wait(store.upload(to, &WriteOptions { content_type, ..WriteOptions::default() }))?;
         let upload = BlockingUpload::new(bridge.clone(), upload);
+        if parquet {
+            let upload = revive(&mut source, upload, &mut reviving.revival)?;
+            return Ok(Copy { staged: upload.finish()?, rejected: 0 });
+        }
         let name = from.key.rsplit('/').next().unwrap_or_default();
-        let (upload, read) =
-            rewrite(&mut source, upload, name, reviving, &Options::default()).map_err(Error::read)?;
-        reviving.revival.count_rows(0)?;
+        let (upload, read) = rewrite(&mut source, upload, name, reviving, &Options::default()).map_err(Error::read)?;
         Ok(Copy { staged: upload.finish()?, rejected: read.rejected })
     }
 }

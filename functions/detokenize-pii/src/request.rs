@@ -65,7 +65,10 @@ pub(crate) struct Request {
 /// What it is asked for.
 pub(crate) enum Subject {
     Tokens(Vec<Token>),
-    Values { field: Method, values: Vec<String> },
+    Values {
+        field: Method,
+        values: Vec<String>,
+    },
     Object(ObjectRequest),
     /// The vault itself.
     Vault,
