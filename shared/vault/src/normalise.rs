@@ -9,14 +9,14 @@ use std::borrow::Cow;
 /// |---|---|
 /// | `email` | spaces around it; the domain in lower case (RFC 5321 §2.4: the local part may tell cases apart) |
 /// | `phone` | everything but digits and a leading `+`, if there is nothing but digits, spaces and `+-./()` |
-/// | `card`, `ssn` | spaces and `-`, if there are digits besides |
+/// | `card`, `payment_card`, `ssn`, `us_ssn` | spaces and `-`, if there are digits besides |
 /// | `iban` | spaces and `-`; capitals (ISO 13616) |
 /// | any other | nothing |
 pub fn normalise<'a>(kind: &str, value: &'a str) -> Cow<'a, str> {
     match kind {
         "email" => email(value.trim()),
         "phone" => phone(value.trim()),
-        "card" | "ssn" => digits(value.trim()),
+        "card" | "payment_card" | "ssn" | "us_ssn" => digits(value.trim()),
         "iban" => iban(value.trim()),
         _ => Cow::Borrowed(value),
     }
@@ -84,7 +84,9 @@ mod tests {
             ("phone", "+", "+"),
             ("phone", "()", "()"),
             ("card", "4111-1111 1111 1111", "4111111111111111"),
+            ("payment_card", "4111 1111 1111 1111", "4111111111111111"),
             ("ssn", "123-45-6789", "123456789"),
+            ("us_ssn", "123-45-6789", "123456789"),
             ("ssn", "n/a", "n/a"),
             ("iban", "de89 3704 0044 0532 0130 00", "DE89370400440532013000"),
             ("name", " Jane  Doe ", " Jane  Doe "),
