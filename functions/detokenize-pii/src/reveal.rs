@@ -111,7 +111,7 @@ impl Reverter {
 }
 
 /// Tokens of an object that are remembered, at most, but for those of the block at hand.
-const REMEMBERED: usize = 1 << 16;
+const REMEMBERED: usize = if cfg!(test) { 1 << 10 } else { 1 << 16 };
 
 /// Puts values in place of what stands for them, in columns of an object.
 pub(crate) struct Revival<'v> {

@@ -298,12 +298,13 @@ async fn a_broken_list_allows_nobody() {
 #[tokio::test]
 async fn an_answer_that_lambda_does_not_send_is_no_answer() {
     let world = World::new();
-    let longest = "x".repeat(64 * 1024);
+    // JSON writes each of them as six bytes.
+    let longest = "\u{1}".repeat(64 * 1024);
     let token = world.token("crm", "email", &longest).await;
     let list = LIST.replace("max_tokens = 5", "max_tokens = 1000");
     world.store.insert(&world.function.allow_list, list);
-    assert!(world.call(resolve(&[token.as_str(); 90])).await.is_ok());
-    assert_eq!(world.call(resolve(&[token.as_str(); 100])).await.unwrap_err().name, ErrorName::LimitExceeded);
+    assert!(world.call(resolve(&[token.as_str(); 15])).await.is_ok());
+    assert_eq!(world.call(resolve(&[token.as_str(); 17])).await.unwrap_err().name, ErrorName::LimitExceeded);
     assert_eq!(world.last()["outcome"], "failed");
 }
 
@@ -323,7 +324,7 @@ async fn encrypted_values_come_back() {
     let randomised = world.made(pii::Method::Encrypt(Mode::Randomized), "crm", "email", SENTINEL).await;
     let foreign = world.made(pii::Method::Encrypt(Mode::Deterministic), "crm", "phone", SENTINEL).await;
     let other_key = deterministic.replacen("enc1d_", "enc1d_other", 1);
-    let asked = [&*deterministic, &randomised, &foreign, &other_key, "jane@example.com"];
+    let asked = [&*deterministic, &randomised, &foreign, &other_key, "ann@example.com"];
     let answer = world.call(values("resolve", "email", &asked)).await.unwrap();
     let value = json!({"status": "resolved", "value": SENTINEL});
     let (tampered, unknown, invalid) =
@@ -332,7 +333,7 @@ async fn encrypted_values_come_back() {
     let counts = &world.last()["counts"];
     let told = ["asked", "allowed", "tampered", "unknown_key", "invalid"].map(|name| counts[name].as_u64().unwrap());
     assert_eq!((told, &counts["fields"]), ([5, 2, 1, 1, 1], &json!({"crm/email": 2})));
-    world.tells_nothing(&["sentinel", "jane", &deterministic]);
+    world.tells_nothing(&["sentinel", "ann@", &deterministic]);
 
     let denied = world.call(values("resolve", "phone", &[&foreign])).await.unwrap_err();
     assert_eq!((denied.name, &world.last()["counts"]["denied"]), (ErrorName::AccessDenied, &json!(1)));
