@@ -115,6 +115,7 @@ class Stack:
 
     def __init__(self, lake: Lake, stack: str, landing: str, function: str) -> None:
         self.lake = lake
+        self.name = stack
         self.outputs = lake.outputs_of(stack)
         self._clients: list = []
         self.s3 = self.client("s3")
