@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
 
 import boto3
 from botocore.signers import RequestSigner
@@ -45,9 +44,9 @@ def proof(session: boto3.Session, function: str) -> str:
     )
 
 
-def call(session: boto3.Session, function: str, request: dict, prove: Callable[..., str] = proof) -> tuple[dict, bool]:
+def call(session: boto3.Session, function: str, request: dict) -> tuple[dict, bool]:
     """The function's answer, and whether it is one: otherwise it is the error."""
-    payload = request | {"proof": prove(session, function)}
+    payload = request | {"proof": proof(session, function)}
     answer = session.client("lambda").invoke(FunctionName=function, Qualifier="live", Payload=json.dumps(payload))
     return json.load(answer["Payload"]), "FunctionError" not in answer
 

@@ -268,6 +268,38 @@ def test_rejected_rows_stay_in_the_pii_bucket(vault: Vault, zone: Zone, database
     assert zone.count(database, "t") == 60
 
 
+def test_the_lake_may_follow_the_same_rules_and_takes_only_what_was_sent_on(vault: Vault, zone: Zone, database: str):
+    rule = declared(f"{database}/t/*", "email")
+    rule += '\ncolumns.phone.pii = "drop"\ncolumns.zip = { type = "string", pii = "redact" }'
+    vault.rule(rule)
+    zone.rule(rule)
+    body = file(people(10, first=960), ["id", "zip", "email", "phone"])
+    assert vault.send(f"{database}/t/a.csv", body)["rows"] == 10
+    assert list(zone.columns(database, "t")) == ["id", "zip", "email"]
+    in_the_clear = zone.land(f"{database}/t/b.csv", body)
+    assert zone.failed(in_the_clear).attributes["error"] == "PiiNotTokenized"
+    assert zone.count(database, "t") == 10
+
+
+def test_broken_rules_protect_no_less(vault: Vault, database: str):
+    vault.rule(declared(f"{database}/t/*", "email"))
+    crowd = people(10, first=970)
+    first = vault.land(f"{database}/t/a.csv", file(crowd, ["id", "email"]))
+    vault.converted(first, "tokenized")
+    vault.write_rules(f'[[dataset]]\nmatch = "{database}/*"\ncolumns.email.pi = "token"\n')
+    try:
+        second = vault.land(f"{database}/t/b.csv", file(crowd, ["id", "email"]))
+        assert vault.converted(second, "tokenized")["stale_rules"] is True
+        # A process that begins now follows the last good version too.
+        vault.lose(second)
+        anew = vault.copy_of_function("cleanzone-tests-pii-anew", Variant())
+        assert vault.invoke(second.named, anew).payload["status"] == "tokenized"
+    finally:
+        vault.write_rules()
+    assert vault.sent(first.key) == vault.sent(second.key)
+    assert vault.invoke(first.named).payload["stale_rules"] is False
+
+
 def sent_and_lost(vault: Vault, database: str, crowd: list[Person]) -> Upload:
     """A file that the deployed function has done with, and whose copy is gone: a copy of the function may make it."""
     upload = vault.land(f"{database}/t/a.csv", file(crowd, ["id", "email"]))
@@ -288,7 +320,7 @@ def test_a_service_that_stays_away_delays_and_loses_nothing(vault: Vault, databa
     assert len(vault.versions(upload.key)) == 1
 
 
-@pytest.mark.parametrize("action", ["dynamodb:BatchGetItem", "kms:Decrypt", "s3:GetObjectVersion"])
+@pytest.mark.parametrize("action", ["dynamodb:BatchGetItem", "kms:Decrypt", "s3:GetObjectVersion", "s3:PutObject"])
 def test_without_a_permission_nothing_goes_on(vault: Vault, database: str, action: str):
     vault.rule(declared(f"{database}/t/*", "email"))
     copy = vault.copy_of_function(f"cleanzone-tests-pii-without-{plain(action)}", Variant(without=action))

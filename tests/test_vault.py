@@ -206,7 +206,7 @@ def test_what_was_sealed_under_an_older_key_is_still_read(
     vault: Vault, desk: Caller, crowd: list[Person], tokens: dict
 ):
     keeper = vault.caller("cleanzone-tests-keeper")
-    vault.allow(keeper, "yearly-rotation", ["rotate"], [])
+    vault.allow(keeper, "yearly-rotation", ["rotate"], ["email"])
     answer = keeper.ask("rotate", "yearly-rotation")
     assert answer.error is None, answer.payload
     token = tokens[crowd[25].id]["email"]

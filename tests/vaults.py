@@ -28,7 +28,9 @@ class Caller:
 
     def ask(self, action: str, purpose: str, **request: object) -> Answer:
         request |= {"action": action, "purpose": purpose}
-        answer, fine = detokenize.call(self.session, self.function, request, self.prove)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(detokenize, "proof", self.prove)
+            answer, fine = detokenize.call(self.session, self.function, request)
         return Answer(answer, None if fine else answer["errorType"])
 
     def client(self, service: str):
