@@ -48,6 +48,8 @@ EXPORTED = {
 # The same of the PII stack.
 EXPORTED_BY_VAULT = {
     "PII_LANDING_BUCKET": "PiiLandingBucketName",
+    "PII_CONFIG_BUCKET": "PiiConfigBucketName",
+    "PII_FAILURE_QUEUE_URL": "FailureQueueUrl",
     "TOKEN_TABLE": "TokenTableName",
     "TOKENIZE_FUNCTION": "TokenizeFunctionName",
     "DETOKENIZE_FUNCTION": "DetokenizeFunctionName",
@@ -178,9 +180,7 @@ class Lake:
 
     def deploy_vault(self) -> None:
         """Deploys the PII stack beside the lake, whose landing bucket it sends files on to."""
-        tokenizes = "LakeLandingBucketName:" in (ROOT / "vault.yaml").read_text()
-        lake = {"LakeLandingBucketName": self.outputs["LandingBucketName"]} if tokenizes else {}
-        self.deploy(VAULT_STACK, f"vault-{ARCHITECTURE}", **lake)
+        self.deploy(VAULT_STACK, f"vault-{ARCHITECTURE}", LakeLandingBucketName=self.outputs["LandingBucketName"])
 
     def deploy(self, stack: str = STACK, build: str = ARCHITECTURE, **parameters: str) -> None:
         """Deploys what `sam build` left in .aws-sam; nothing changed is fine."""

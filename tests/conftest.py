@@ -10,6 +10,7 @@ import pytest
 import ways as ways_in
 from doors import SideDoor
 from lake import HOST, Lake
+from vaults import Vault, environment
 from ways import WAYS, Way
 from zone import BOOTSTRAP, Zone, pandas_session, plain
 
@@ -40,6 +41,16 @@ def zone(lake: Lake) -> Iterator[Zone]:
     zone = Zone(lake)
     yield zone
     zone.close()
+
+
+@pytest.fixture(scope="session")
+def vault(lake: Lake, zone: Zone) -> Iterator[Vault]:
+    """The PII stack, deployed beside the lake."""
+    lake.deploy_vault()
+    vault = Vault(zone)
+    with environment(zone):
+        yield vault
+    vault.close()
 
 
 @pytest.fixture(scope="session")

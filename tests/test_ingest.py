@@ -7,7 +7,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from ways import Way, Workflow
+from ways import TOKENIZER, Way, Workflow
 from zone import Upload, Variant, Zone, csv
 
 BODY = csv("name,n", "a,1", "b,2")
@@ -140,6 +140,19 @@ def test_of_two_hundred_uploads_at_once_none_is_lost_and_none_doubled(way: Way, 
 
 def attributes(zone: Zone, url: str) -> dict[str, str]:
     return zone.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+
+
+def test_a_tokenizer_in_another_account_may_send_files_and_no_more(way: Way):
+    policy = json.loads(way.zone.s3.get_bucket_policy(Bucket=way.zone.landing)["Policy"])
+    allowed = [statement for statement in policy["Statement"] if statement["Effect"] == "Allow"]
+    if way.name != "queue":
+        assert allowed == []
+        return
+    bucket = f"arn:aws:s3:::{way.zone.landing}"
+    assert [(s["Principal"], s["Action"], s["Resource"]) for s in allowed] == [
+        ({"AWS": TOKENIZER}, ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"], f"{bucket}/*"),
+        ({"AWS": TOKENIZER}, "s3:ListBucket", bucket),
+    ]
 
 
 def test_the_queue_gives_the_function_its_time_and_keeps_what_fails(queue: Way):

@@ -1,14 +1,20 @@
 """What is watched, and what it costs: alarms of two classes, a dashboard, and tags on everything that takes them."""
 
 import json
+import re
 
 import cfnlint.decode.cfn_yaml
 import pytest
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 from lake import REGION, ROOT
-from zone import Upload, Zone, csv
+from vaults import Vault
+from zone import Stack, Upload, Zone, csv
 
-TEMPLATE = cfnlint.decode.cfn_yaml.load(str(ROOT / "template.yaml"))
+RESOURCES = {
+    f"{file}:{name}": resource
+    for file in ("template.yaml", "vault.yaml")
+    for name, resource in cfnlint.decode.cfn_yaml.load(str(ROOT / file))["Resources"].items()
+}
 # The template is written in the one, and its schema is of the other.
 DEPLOYED_AS = {
     "AWS::Serverless::Function": "AWS::Lambda::Function",
@@ -17,19 +23,21 @@ DEPLOYED_AS = {
 TAGS = {"environment": {"Ref": "EnvironmentName"}, "cost-center": {"Ref": "CostCenter"}}
 
 
-@pytest.mark.parametrize("name", TEMPLATE["Resources"])
+@pytest.mark.parametrize("name", RESOURCES)
 def test_everything_that_takes_tags_carries_those_of_the_bill(name: str):
-    resource = TEMPLATE["Resources"][name]
+    resource = RESOURCES[name]
     kind = DEPLOYED_AS.get(resource["Type"], resource["Type"])
     if "Tags" in PROVIDER_SCHEMA_MANAGER.get_resource_schema(REGION, kind).schema["properties"]:
         tags = resource["Properties"]["Tags"]
         assert (tags if isinstance(tags, dict) else {tag["Key"]: tag["Value"] for tag in tags}) == TAGS
 
 
-def watched(stack: Zone) -> dict[str, dict]:
+def watched(stack: Stack) -> dict[str, dict]:
     """The alarms of this stack, by what their names say beside the environment."""
-    prefix = stack.function.removesuffix("csv-to-parquet")
-    pages = stack.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=prefix)
+    resources = stack.client("cloudformation").describe_stack_resources(StackName=stack.name)["StackResources"]
+    names = [r["PhysicalResourceId"] for r in resources if r["ResourceType"] == "AWS::CloudWatch::Alarm"]
+    prefix = re.match("cleanzone-[^-]+-", stack.function)[0]
+    pages = stack.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNames=names)
     return {a["AlarmName"].removeprefix(prefix): a for page in pages for a in page["MetricAlarms"]}
 
 
@@ -46,6 +54,21 @@ def test_functions_that_fail_and_data_that_fails_are_told_apart(zone: Zone):
         for dimension in alarm["Dimensions"]:
             if dimension["Name"] == "FunctionName":
                 assert dimension["Value"] == zone.function
+
+
+def test_the_alarms_of_the_pii_stack_tell_them_apart_too(vault: Vault):
+    alarms = watched(vault)
+    assert {name.split("-")[0] for name in alarms} == {"function", "data"}
+    assert all(alarm["AlarmDescription"] for alarm in alarms.values())
+    seen = {name: (alarm["Namespace"], alarm["MetricName"]) for name, alarm in alarms.items()}
+    assert seen["function-tokenize-failed"] == ("AWS/Lambda", "Errors")
+    assert seen["function-tokenize-errors"] == ("cleanzone", "FunctionErrors")
+    assert seen["function-tokenize-rules-broken"] == ("cleanzone", "StaleRules")
+    assert seen["data-tokenize-failed"] == ("cleanzone", "DataErrors")
+    for alarm in alarms.values():
+        for dimension in alarm["Dimensions"]:
+            if dimension["Name"] == "FunctionName":
+                assert dimension["Value"] in (vault.function, vault.detokenizer)
 
 
 def test_the_dashboard_shows_both(zone: Zone):

@@ -8,7 +8,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from doors import SideDoor
-from zone import Upload, Variant, Zone, csv, plain
+from zone import Stack, Upload, Variant, Zone, csv, plain
 
 BODY = csv("n", "1", "2")
 # What the services around the function do in its name: Lambda writes its logs, X-Ray its traces.
@@ -40,11 +40,11 @@ NEEDED = [
 class Twin:
     """Whoever has the role's policy. The role itself trusts Lambda alone, so a role that says the same is assumed."""
 
-    def __init__(self, zone: Zone, name: str = "cleanzone-tests-twin") -> None:
+    def __init__(self, zone: Stack, name: str = "cleanzone-tests-twin", of: str = "") -> None:
         self._zone = zone
         sts = zone.client("sts")
         account = sts.get_caller_identity()["Account"]
-        role = zone.copy_of_role(name, Variant(), {"AWS": f"arn:aws:iam::{account}:root"})
+        role = zone.copy_of_role(name, Variant(), {"AWS": f"arn:aws:iam::{account}:root"}, of)
         credentials = sts.assume_role(RoleArn=role, RoleSessionName="twin")["Credentials"]
         self._session = boto3.Session(
             aws_access_key_id=credentials["AccessKeyId"],

@@ -13,6 +13,9 @@ WAYS = ["direct", "queue", "workflow"]
 # What each stack watches. The workflow has no prefix, so that its rule has to exclude what is in quarantine.
 PREFIXES = {"direct": "incoming/", "queue": "incoming/", "workflow": ""}
 
+# Of another account, which one of the stacks takes files from.
+TOKENIZER = "arn:aws:iam::111122223333:role/tokenize-pii"
+
 
 @dataclass(frozen=True)
 class Way:
@@ -40,6 +43,7 @@ def parameters(name: str) -> dict[str, str]:
         "Ingest": name,
         "IngestPrefix": PREFIXES[name],
         "QuarantineInvalid": "false" if name == "direct" else "true",
+        "TokenizeRoleArn": TOKENIZER if name == "queue" else "",
     }
 
 

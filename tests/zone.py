@@ -20,6 +20,7 @@ from lake import ARCHITECTURE, ROOT, STACK, Lake
 
 PATIENCE = 45
 BUILT = ROOT / ".aws-sam" / ARCHITECTURE
+BUILT_VAULT = ROOT / ".aws-sam" / f"vault-{ARCHITECTURE}"
 BOOTSTRAP = BUILT / "CsvToParquetFunction" / "bootstrap"
 QUERY_RESULTS = "cleanzone-tests-query-results"
 
@@ -106,22 +107,23 @@ class Log:
         return [line for line in lines if line.get("source") == uri]
 
 
-class Zone:
-    """What one stack has deployed into the lake."""
+class Stack:
+    """What one stack has deployed into the lake: a bucket that files land in, and a function that sees to them."""
 
-    def __init__(self, lake: Lake, stack: str = STACK) -> None:
+    built = BUILT
+    resource = "CsvToParquet"
+
+    def __init__(self, lake: Lake, stack: str, landing: str, function: str) -> None:
         self.lake = lake
+        self.name = stack
         self.outputs = lake.outputs_of(stack)
         self._clients: list = []
         self.s3 = self.client("s3")
-        self.glue = self.client("glue")
-        self.athena = self.client("athena")
         self.functions = self.client("lambda")
         self.iam = self.client("iam")
         self.sqs = self.client("sqs")
-        self.landing = self.outputs["LandingBucketName"]
-        self.clean = self.outputs["CleanBucketName"]
-        self.function = self.outputs["CsvToParquetFunctionName"]
+        self.landing = self.home = self.outputs[landing]
+        self.function = self.outputs[function]
         self._failure_queue = self.outputs["FailureQueueUrl"]
         self._failures: list[Failure] = []
         self._rules = ""
@@ -157,13 +159,18 @@ class Zone:
             reports = [line["report"] for line in lines if "report" in line]
             errors = [line for line in lines if line["level"] == "ERROR"]
             for report in reports:
-                if report["source"].get("version") == upload.version and report["status"] == status:
+                if self.version_of(report) == upload.version and report["status"] == status:
                     return report
             if errors and not reports:
                 pytest.fail(f"{upload.uri} was not converted: {errors[-1]['error']}: {errors[-1]['message']}")
             return None
 
         return self.until(f"{upload.uri} is {status}", report)
+
+    @staticmethod
+    def version_of(report: dict) -> str | None:
+        """The version of the object that a report is about."""
+        return report["source"].get("version")
 
     def convert(self, key: str, body: bytes | str, bucket: str | None = None) -> dict:
         return self.converted(self.land(key, body, bucket))
@@ -179,57 +186,15 @@ class Zone:
         # For so long the function follows what it has read.
         time.sleep(1.1)
 
-    # Tables appear.
-
-    def table(self, database: str, table: str) -> dict | None:
-        try:
-            return self.glue.get_table(DatabaseName=database, Name=table)["Table"]
-        except self.glue.exceptions.EntityNotFoundException:
-            return None
-
-    def columns(self, database: str, table: str) -> dict[str, str]:
-        found = self.table(database, table)
-        assert found is not None, f"there is no table {database}.{table}"
-        return {column["Name"]: column["Type"] for column in found["StorageDescriptor"]["Columns"]}
-
-    def has_database(self, database: str) -> bool:
-        try:
-            self.glue.get_database(Name=database)
-        except self.glue.exceptions.EntityNotFoundException:
-            return False
-        return True
+    # Objects are there.
 
     def objects(self, prefix: str, bucket: str | None = None) -> list[str]:
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket or self.clean, Prefix=prefix)
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket or self.home, Prefix=prefix)
         return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
     def read(self, uri: str) -> bytes:
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         return self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-
-    def parquet(self, *uris: str) -> pyarrow.Table:
-        # One file at a time: the folders of a path would become columns otherwise.
-        tables = [pyarrow.parquet.read_table(io.BytesIO(self.read(uri))) for uri in uris]
-        return pyarrow.concat_tables(tables, promote_options="permissive")
-
-    def query(self, question: str) -> list[tuple[str | None, ...]]:
-        """The rows that Athena answers, each value as text."""
-        execution = self.athena.start_query_execution(
-            QueryString=question, ResultConfiguration={"OutputLocation": f"s3://{QUERY_RESULTS}/"}
-        )["QueryExecutionId"]
-
-        def status() -> dict | None:
-            now = self.athena.get_query_execution(QueryExecutionId=execution)["QueryExecution"]["Status"]
-            return now if now["State"] in ("SUCCEEDED", "FAILED", "CANCELLED") else None
-
-        end = self.until(f"Athena has answered {question}", status)
-        assert end["State"] == "SUCCEEDED", f"{question}: {end.get('StateChangeReason')}"
-        pages = self.athena.get_paginator("get_query_results").paginate(QueryExecutionId=execution)
-        rows = [row["Data"] for page in pages for row in page["ResultSet"]["Rows"]]
-        return [tuple(cell.get("VarCharValue") for cell in row) for row in rows[1:]]
-
-    def count(self, database: str, table: str) -> int:
-        return int(self.query(f'SELECT count(*) AS n FROM "{database}"."{table}"')[0][0])  # noqa: S608
 
     # Failures are told.
 
@@ -270,11 +235,13 @@ class Zone:
             return Answer(payload, payload["errorType"])
         return Answer(payload)
 
-    def copy_of_function(self, name: str, variant: Variant, of: str = "CsvToParquet") -> str:
-        """Creates a function with the deployed one's code and settings and a role with csv-to-parquet's policy, but for
-        `variant`. What the stack has deployed stays as it is. Returns its ARN."""
+    def copy_of_function(self, name: str, variant: Variant, of: str | None = None) -> str:
+        """Creates a function with the deployed one's code and settings, or those of the one named, and a role with the
+        deployed one's policy, but for `variant`. What the stack has deployed stays as it is. Returns its ARN."""
         role = self.copy_of_role(name, variant, {"Service": "lambda.amazonaws.com"})
-        template = self.functions.get_function_configuration(FunctionName=self.outputs[f"{of}FunctionName"])
+        template = self.functions.get_function_configuration(
+            FunctionName=self.outputs[f"{of}FunctionName"] if of else self.function
+        )
         environment = template["Environment"]["Variables"] | variant.environment
         function = self.functions.create_function(
             FunctionName=name,
@@ -286,7 +253,7 @@ class Zone:
             Timeout=variant.timeout,
             MemorySize=variant.memory,
             Environment={"Variables": environment},
-            Code=self._code(of),
+            Code=self._code(of or self.resource),
         )
         invocations = self.functions.get_function_event_invoke_config(FunctionName=self.function, Qualifier="live")
         self.functions.put_function_event_invoke_config(
@@ -297,8 +264,9 @@ class Zone:
         )
         return function["FunctionArn"]
 
-    def copy_of_role(self, name: str, variant: Variant, principal: dict) -> str:
-        document = json.dumps(self.policy())
+    def copy_of_role(self, name: str, variant: Variant, principal: dict, of: str = "") -> str:
+        """A role that says the same as the function's, or as another one, but for `variant`."""
+        document = json.dumps(self.policy(of))
         for text, other in variant.policy.items():
             assert text in document, f"the policy does not say {text}"
             document = document.replace(text, other)
@@ -320,12 +288,13 @@ class Zone:
         )
         return role["Arn"]
 
-    def policy(self) -> dict:
-        """What the deployed function may do: all of it, which is one policy in its role."""
-        names = self.iam.list_role_policies(RoleName=self.role)["PolicyNames"]
-        attached = self.iam.list_attached_role_policies(RoleName=self.role)["AttachedPolicies"]
+    def policy(self, role: str = "") -> dict:
+        """What the deployed function may do, or whoever has this role: all of it, which is one policy."""
+        role = role or self.role
+        names = self.iam.list_role_policies(RoleName=role)["PolicyNames"]
+        attached = self.iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
         assert (len(names), attached) == (1, []), (names, attached)
-        return self.iam.get_role_policy(RoleName=self.role, PolicyName=names[0])["PolicyDocument"]
+        return self.iam.get_role_policy(RoleName=role, PolicyName=names[0])["PolicyDocument"]
 
     def _code(self, of: str) -> dict:
         """The zip that a copy is made from, uploaded once."""
@@ -335,7 +304,7 @@ class Zone:
         except ClientError:
             packed = io.BytesIO()
             with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-                archive.write(BUILT / f"{of}Function" / "bootstrap", "bootstrap")
+                archive.write(self.built / f"{of}Function" / "bootstrap", "bootstrap")
             self.s3.put_object(Bucket=place["S3Bucket"], Key=place["S3Key"], Body=packed.getvalue())
         return place
 
@@ -355,6 +324,60 @@ class Zone:
                 )
             time.sleep(0.05)
         return seen
+
+
+class Zone(Stack):
+    """The lake itself."""
+
+    def __init__(self, lake: Lake, stack: str = STACK) -> None:
+        super().__init__(lake, stack, "LandingBucketName", "CsvToParquetFunctionName")
+        self.glue = self.client("glue")
+        self.athena = self.client("athena")
+        self.clean = self.home = self.outputs["CleanBucketName"]
+
+    # Tables appear.
+
+    def table(self, database: str, table: str) -> dict | None:
+        try:
+            return self.glue.get_table(DatabaseName=database, Name=table)["Table"]
+        except self.glue.exceptions.EntityNotFoundException:
+            return None
+
+    def columns(self, database: str, table: str) -> dict[str, str]:
+        found = self.table(database, table)
+        assert found is not None, f"there is no table {database}.{table}"
+        return {column["Name"]: column["Type"] for column in found["StorageDescriptor"]["Columns"]}
+
+    def has_database(self, database: str) -> bool:
+        try:
+            self.glue.get_database(Name=database)
+        except self.glue.exceptions.EntityNotFoundException:
+            return False
+        return True
+
+    def parquet(self, *uris: str) -> pyarrow.Table:
+        # One file at a time: the folders of a path would become columns otherwise.
+        tables = [pyarrow.parquet.read_table(io.BytesIO(self.read(uri))) for uri in uris]
+        return pyarrow.concat_tables(tables, promote_options="permissive")
+
+    def query(self, question: str) -> list[tuple[str | None, ...]]:
+        """The rows that Athena answers, each value as text."""
+        execution = self.athena.start_query_execution(
+            QueryString=question, ResultConfiguration={"OutputLocation": f"s3://{QUERY_RESULTS}/"}
+        )["QueryExecutionId"]
+
+        def status() -> dict | None:
+            now = self.athena.get_query_execution(QueryExecutionId=execution)["QueryExecution"]["Status"]
+            return now if now["State"] in ("SUCCEEDED", "FAILED", "CANCELLED") else None
+
+        end = self.until(f"Athena has answered {question}", status)
+        assert end["State"] == "SUCCEEDED", f"{question}: {end.get('StateChangeReason')}"
+        pages = self.athena.get_paginator("get_query_results").paginate(QueryExecutionId=execution)
+        rows = [row["Data"] for page in pages for row in page["ResultSet"]["Rows"]]
+        return [tuple(cell.get("VarCharValue") for cell in row) for row in rows[1:]]
+
+    def count(self, database: str, table: str) -> int:
+        return int(self.query(f'SELECT count(*) AS n FROM "{database}"."{table}"')[0][0])  # noqa: S608
 
 
 def pandas_session(zone: Zone, environment: pytest.MonkeyPatch) -> boto3.Session:

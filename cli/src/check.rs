@@ -224,6 +224,16 @@ mod tests {
     }
 
     #[test]
+    fn the_example_for_personal_data_shows_every_method() {
+        let rules = include_str!("../../examples/pii.toml");
+        let (text, json) = answer(rules, "crm/acme/users/2026-11-21.csv");
+        assert_eq!((&json["database"], &json["table"]), (&json!("crm"), &json!("acme_users")));
+        for method in ["token", "hash", "encrypt", "fpe", "mask", "redact", "shuffle", "generalize", "drop"] {
+            assert!(text.contains(&format!("pii (method {method}")), "{method}\n{text}");
+        }
+    }
+
+    #[test]
     fn a_key_without_a_dataset_goes_by_convention() {
         let (text, json) = answer("", "dms/sakila/film/a.csv");
         assert!(text.contains("sakila.film (as the folders say)"), "{text}");

@@ -1,4 +1,4 @@
-"""The four files of the demo, made anew each time and always the same.
+"""The files of the demo, made anew each time and always the same.
 
 demo_files.py FOLDER    writes each under the key that it will have in the landing bucket
 """
@@ -14,11 +14,36 @@ from pathlib import Path
 FILMS = 1000
 REVIEWS = 5000
 ORDERS = 2000
+CUSTOMERS = 500
+# The one with personal data, which lands in another bucket.
+CUSTOMERS_KEY = "partners/shop/customers/customers.csv"
 
 
 def favourite_numbers() -> str:
     """The first file of the book: four people and their numbers."""
     return _csv([["name", "favorite_num"], ["Gareth", 23], ["Tracy", 28], ["Chris", 16], ["Emma", 14]])
+
+
+def customers(count: int = CUSTOMERS) -> str:
+    """Customers of a shop, with all that one should not know about them."""
+    dice = random.Random(4000)  # noqa: S311
+    first = ["Ada", "Ben", "Chloé", "Dmitri", "Esra", "Femi", "Greta", "Hiro"]
+    last = ["Achterberg", "Brandt", "Castellano", "Duarte", "Eriksen", "Fontaine", "Goldman", "Hashimoto"]
+    rows: list[list] = [["id", "name", "email", "phone", "born", "card", "state"]]
+    for number in range(1, count + 1):
+        one, other = dice.choice(first), dice.choice(last)
+        rows.append(
+            [
+                number,
+                f"{one} {other}",
+                f"{one[0].lower()}.{other.lower()}{number}@example.org",
+                f"+1 {dice.randint(201, 989)} 555 {dice.randint(0, 9999):04d}",
+                date(1940, 1, 1) + timedelta(days=dice.randrange(24000)),
+                f"4000 {dice.randint(0, 9999):04d} {dice.randint(0, 9999):04d} {dice.randint(0, 9999):04d}",
+                dice.choice(["Maine", "Ohio", "Oregon", "Texas", "Virginia"]),
+            ]
+        )
+    return _csv(rows)
 
 
 def films(count: int = FILMS) -> str:
@@ -140,6 +165,7 @@ def write(folder: Path) -> list[str]:
         "sakila-db/sakila/film/LOAD00000001.csv": films().encode(),
         "partners/shop/product_reviews/reviews-2026.tsv.gz": gzip.compress(product_reviews().encode(), mtime=0),
         "partners/shop/orders/year=2026/month=11/orders.csv": orders().encode(),
+        CUSTOMERS_KEY: customers().encode(),
     }
     for key, content in files.items():
         path = folder / key
