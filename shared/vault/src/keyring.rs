@@ -86,15 +86,14 @@ impl Keyring {
 
     pub(crate) async fn method_key(&self) -> Result<MethodKey> {
         let make = async || {
-            let held = match self.access.read_one(METHOD_KEY).await? {
-                Some(held) => wrapped(held)?,
-                None => {
-                    let ours = WrappedKey { key: new_id()?, wrapped: self.generate(METHOD_KEY).await?.wrapped };
-                    let mut items = [Item { id: METHOD_KEY.to_owned(), body: Body::Key(ours) }];
-                    self.access.insert(&mut items).await?;
-                    let [held] = items;
-                    wrapped(held)?
-                }
+            let held = if let Some(held) = self.access.read_one(METHOD_KEY).await? {
+                wrapped(held)?
+            } else {
+                let ours = WrappedKey { key: new_id()?, wrapped: self.generate(METHOD_KEY).await?.wrapped };
+                let mut items = [Item { id: METHOD_KEY.to_owned(), body: Body::Key(ours) }];
+                self.access.insert(&mut items).await?;
+                let [held] = items;
+                wrapped(held)?
             };
             let secret = self.unwrap(METHOD_KEY, &held).await?.into_inner();
             Ok(MethodKey { id: held.key, secret })
@@ -107,7 +106,7 @@ impl Keyring {
     }
 
     async fn load(&self) -> Result<Keys> {
-        let mut held = self.access.read(vec![INDEX_KEY.to_owned(), CURRENT_KEY.to_owned()]).await?;
+        let mut held = self.access.read_all(vec![INDEX_KEY.to_owned(), CURRENT_KEY.to_owned()]).await?;
         let mut index = held.remove(INDEX_KEY);
         if index.is_none() && held.contains_key(CURRENT_KEY) {
             // Another process may have made both while they were read; the index key is made first.
