@@ -10,7 +10,7 @@ from pathlib import Path
 
 import terminal
 
-from harness import buckets, files
+from harness import buckets, files, people
 from harness.many import many
 from harness.process import FailedError
 from harness.tools import GB, MB, ROOT, WORK, Programs, install_peers, lineitem, packed
@@ -24,6 +24,8 @@ class Settings:
     input_mb: int
     keys: int
     many: int
+    rows: int
+    people: int
     starts: int
     parts: set[str]
     quick: bool
@@ -31,13 +33,15 @@ class Settings:
     @classmethod
     def from_environment(cls) -> "Settings":
         quick = _flag("QUICK")
-        parts = os.environ.get("ONLY") or "size,files,inputs,lake" + (",big" if _flag("BIG") else "")
+        parts = os.environ.get("ONLY") or "size,files,inputs,lake,tokenize" + (",big" if _flag("BIG") else "")
         return cls(
             sf=os.environ.get("SF") or ("0.1" if quick else "1"),
             runs=int(os.environ.get("RUNS") or (2 if quick else 5)),
             input_mb=int(os.environ.get("INPUT_MB") or (20 if quick else 200)),
             keys=10 if quick else 50,
             many=int(os.environ.get("FILES") or (1000 if quick else 10_000)),
+            rows=100_000 if quick else 1_000_000,
+            people=6_667 if quick else 66_667,
             starts=5 if quick else 20,
             parts=set(parts.split(",")),
             quick=quick,
@@ -51,9 +55,11 @@ def run() -> None:
     if unknown := settings.parts - PARTS.keys():
         raise terminal.fail(f"ONLY={','.join(sorted(unknown))}: expected some of {','.join(PARTS)}")
     terminal.title("cleanzone", "measured beside its peers")
-    install_peers(needed=bool(settings.parts - {"size", "many", "partitions"}))
+    install_peers(needed=bool(settings.parts - {"size", "many", "partitions", "tokenize"}))
     programs = Programs.build(
-        function=bool(settings.parts & {"size", "lake", "big", "many"}), partitions="partitions" in settings.parts
+        function=bool(settings.parts & {"size", "lake", "big", "many"}),
+        partitions="partitions" in settings.parts,
+        tokenize="tokenize" in settings.parts,
     )
     buckets.LOG.unlink(missing_ok=True)
     load = os.getloadavg()[0]
@@ -128,6 +134,14 @@ def _partitions(programs: Programs, settings: Settings) -> dict:
         }
 
 
+def _tokenize(programs: Programs, settings: Settings) -> dict:
+    rows, some = settings.rows, settings.people
+    figures = {"in memory": people.in_memory(programs, rows, some, settings.runs)}
+    with open_zones() as zones:
+        figures["on the lake"] = people.on_the_lake(programs, zones, rows, some)
+    return figures
+
+
 PARTS = {
     "size": _size,
     "files": _files,
@@ -136,6 +150,7 @@ PARTS = {
     "big": _big,
     "many": _many,
     "partitions": _partitions,
+    "tokenize": _tokenize,
 }
 
 

@@ -35,7 +35,7 @@ def many(programs: Programs, zones: Zones, files: int) -> dict:
                 events = [zones.upload(key, texts[number % TEXTS]) for number, key in enumerate(keys)]
                 tap.take()
                 costs = [function.invoke(event) for event in events]
-                glue, s3 = tap.take()
+                glue, s3, _ = tap.take()
                 tenths.append(
                     {
                         "files": first + step,

@@ -5,13 +5,26 @@ import re
 import threading
 from collections import Counter
 from contextlib import suppress
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 HOST = "127.0.0.1"
 CHUNK = 1 << 16
-# The head of a request. Glue's calls are all POST, told apart by a header.
+# The head of a request. All calls but those of S3 are POST, told apart by a header.
 _REQUEST = re.compile(rb"(?:^|\n)(GET|PUT|POST|HEAD|DELETE) /[^\r\n]* HTTP/1\.1\r\n", re.MULTILINE)
-_CALL = re.compile(rb"x-amz-target: AWSGlue\.(\w+)\r\n", re.IGNORECASE)
+_CALL = re.compile(rb"x-amz-target: (\w+)\.(\w+)\r\n", re.IGNORECASE)
+
+
+class Taken(NamedTuple):
+    """Calls to Glue and DynamoDB by their names, and requests to S3 by their methods."""
+
+    glue: Counter[str]
+    s3: Counter[str]
+    dynamodb: Counter[str]
+
+    @classmethod
+    def nothing(cls) -> "Taken":
+        return cls(Counter(), Counter(), Counter())
 
 
 class Tap:
@@ -21,9 +34,7 @@ class Tap:
         address = urlsplit(endpoint)
         self._upstream = (address.hostname, address.port)
         self._loop = asyncio.new_event_loop()
-        # Calls to Glue by their names, and requests to S3 by their methods.
-        self.glue: Counter[str] = Counter()
-        self.s3: Counter[str] = Counter()
+        self._taken = Taken.nothing()
 
     def __enter__(self) -> "Tap":
         self._server = self._loop.run_until_complete(asyncio.start_server(self._connect, HOST, 0))
@@ -36,10 +47,9 @@ class Tap:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 
-    def take(self) -> tuple[Counter[str], Counter[str]]:
-        """What was counted since the last time, to Glue and to S3."""
-        taken = (self.glue, self.s3)
-        self.glue, self.s3 = Counter(), Counter()
+    def take(self) -> Taken:
+        """What was counted since the last time."""
+        taken, self._taken = self._taken, Taken.nothing()
         return taken
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -59,6 +69,8 @@ class Tap:
     def _count(self, data: bytes) -> None:
         # A head is sent in one piece, at the beginning of one.
         if call := _CALL.search(data):
-            self.glue[call[1].decode()] += 1
+            services = {b"AWSGlue": self._taken.glue, b"DynamoDB_20120810": self._taken.dynamodb}
+            if (calls := services.get(call[1])) is not None:
+                calls[call[2].decode()] += 1
         elif request := _REQUEST.match(data):
-            self.s3[request[1].decode()] += 1
+            self._taken.s3[request[1].decode()] += 1

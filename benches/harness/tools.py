@@ -28,25 +28,33 @@ class Programs:
     generate: Path
     bootstrap: Path
     partitions: Path
+    # The measuring of tokens, and the function itself.
+    tokenize: Path
+    tokenizer: Path
 
     @classmethod
-    def build(cls, function: bool, partitions: bool) -> "Programs":
-        names = ("cleanzone", "generate", "bootstrap", "partitions")
+    def build(cls, function: bool, partitions: bool, tokenize: bool) -> "Programs":
+        names = ("cleanzone", "generate", "bootstrap", "partitions", "tokenize", "tokenizer")
         given = {name: os.environ.get(name.upper()) for name in names}
         packages = {"cleanzone": "cleanzone", "generate": "cleanzone-benches"}
         wanted = [f"--package={package}" for name, package in packages.items() if not given[name]]
         if wanted:
             _quietly("Building the command line", ["cargo", "build", "--release", "--locked", *wanted])
-        if function and not given["bootstrap"]:
-            _quietly("Building the function", ["make", "build", f"ARCH={_ARCHITECTURE}"])
+        if (function and not given["bootstrap"]) or (tokenize and not given["tokenizer"]):
+            _quietly("Building the functions", ["make", "build", f"ARCH={_ARCHITECTURE}"])
         if partitions and not given["partitions"]:
             command = ["cargo", "build", "--release", "--locked", "--package=cleanzone-benches", "--features=lake"]
             _quietly("Building the conversion into partitions", [*command, "--bin=partitions"])
+        if tokenize and not given["tokenize"]:
+            command = ["cargo", "build", "--release", "--locked", "--package=cleanzone-benches", "--features=vault"]
+            _quietly("Building the tokenizing with a vault in memory", [*command, "--bin=tokenize"])
         return cls(
             Path(given["cleanzone"] or _TARGET / "release/cleanzone").absolute(),
             Path(given["generate"] or _TARGET / "release/generate").absolute(),
             Path(given["bootstrap"] or _TARGET / "lambda/csv-to-parquet/bootstrap").absolute(),
             Path(given["partitions"] or _TARGET / "release/partitions").absolute(),
+            Path(given["tokenize"] or _TARGET / "release/tokenize").absolute(),
+            Path(given["tokenizer"] or _TARGET / "lambda/tokenize-pii/bootstrap").absolute(),
         )
 
     def convert(self, source: Path, target: Path, *flags: str) -> list:

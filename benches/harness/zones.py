@@ -2,7 +2,7 @@
 
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,8 @@ def open_zones() -> Iterator["Zones"]:
         s3 = lake.client("s3")
         for bucket in (LANDING, CLEAN):
             s3.create_bucket(Bucket=bucket)
-        yield Zones(s3, lake.client("glue"), lake.client_environment | {"AWS_REGION": REGION, "CLEAN_BUCKET": CLEAN})
+        environment = lake.client_environment | {"AWS_REGION": REGION, "CLEAN_BUCKET": CLEAN}
+        yield Zones(s3, lake.client("glue"), lake.client, environment)
     finally:
         lake.stop()
         shutil.rmtree(lake.folder, ignore_errors=True)
@@ -36,6 +37,8 @@ def open_zones() -> Iterator["Zones"]:
 class Zones:
     s3: Any
     glue: Any
+    # Of any other service.
+    client: Callable[[str], Any]
     # What a function needs to know of them.
     environment: dict[str, str]
 

@@ -69,7 +69,50 @@ pub fn write(kind: Kind, bytes: u64, out: &mut impl Write) -> io::Result<()> {
     out.flush()
 }
 
-/// The same, in memory.
+/// Writes a header and then rows of orders, each by one of so many people: three columns say who it is, and have three
+/// times as many different values if there are many rows to a person. Another `seed` has the same people in another
+/// order.
+///
+/// # Errors
+/// Where `out` cannot be written.
+pub fn write_people(rows: u64, people: u64, seed: u64, out: &mut impl Write) -> io::Result<()> {
+    let mut rng = Rng::with_seed(0x00C1_EA25_CE10 + seed);
+    let domains = ["example.com", "example.org", "mail.example.net"];
+    let mut name = (String::new(), String::new());
+    writeln!(out, "id,email,phone,full_name,ordered_on,city,product,quantity,amount,note")?;
+    for row in 1..=rows {
+        let person = rng.u64(..people.max(1));
+        spell(person % 300 + 20, &mut name.0);
+        spell(person / 300 + 1000, &mut name.1);
+        let (first, last) = (&name.0, &name.1);
+        let domain = domains[usize::try_from(person % 3).unwrap_or_default()];
+        write!(out, "{row},{}.{}@{domain},", first.to_ascii_lowercase(), last.to_ascii_lowercase())?;
+        write!(out, "+49 151 {:08},{first} {last},", person * 7919 % 100_000_000)?;
+        write!(out, "{},city-{:03},P{:06},", Day(19_000 + rng.i64(0..700)), rng.u16(..400), rng.u32(..30_000))?;
+        let (quantity, cents) = (rng.u32(1..9), rng.u32(100..99_999));
+        writeln!(out, "{quantity},{}.{:02},packed and sent with number {row}", cents / 100, cents % 100)?;
+    }
+    out.flush()
+}
+
+/// A name for a number: each has its own.
+fn spell(number: u64, name: &mut String) {
+    const CONSONANTS: &[u8; 16] = b"bdfghjklmnprstvw";
+    const VOWELS: &[u8; 4] = b"aeio";
+    name.clear();
+    let mut rest = number;
+    while rest > 0 {
+        let [consonant, vowel] = [rest / 4 % 16, rest % 4].map(|place| usize::try_from(place).unwrap_or_default());
+        name.push(char::from(CONSONANTS[consonant]));
+        name.push(char::from(VOWELS[vowel]));
+        rest /= 64;
+    }
+    if let Some(first) = name.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+}
+
+/// What [`write`] writes, in memory.
 pub fn text(kind: Kind, bytes: usize) -> Vec<u8> {
     let mut text = Vec::with_capacity(bytes + (64 << 10));
     // A Vec takes everything.
@@ -265,6 +308,29 @@ mod tests {
             assert_eq!(text, super::text(kind, 100_000), "{kind:?}");
             assert!(text.ends_with(b"\n"), "{kind:?}");
             assert_eq!(kind.name().parse(), Ok(kind));
+        }
+    }
+
+    #[test]
+    fn people_are_the_same_in_another_order() {
+        use std::collections::HashSet;
+        let file = |seed| {
+            let mut file = Vec::new();
+            write_people(3000, 200, seed, &mut file).unwrap();
+            String::from_utf8(file).unwrap()
+        };
+        let (one, other) = (file(1), file(2));
+        assert_eq!(one, file(1));
+        assert_eq!(one.lines().count(), 3001);
+        for column in 1..=3 {
+            let values = |file: &str| -> Vec<String> {
+                file.lines().skip(1).filter_map(|line| line.split(',').nth(column).map(str::to_owned)).collect()
+            };
+            let (one, other) = (values(&one), values(&other));
+            assert_ne!(one, other);
+            let distinct: HashSet<_> = one.into_iter().collect();
+            assert_eq!(distinct.len(), 200);
+            assert_eq!(distinct, other.into_iter().collect());
         }
     }
 

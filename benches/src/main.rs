@@ -1,4 +1,4 @@
-//! `generate KIND BYTES`: writes a text to measure with to standard output.
+//! `generate KIND BYTES`, `generate people ROWS PEOPLE SEED`: writes a text to measure with to standard output.
 
 use std::{
     env,
@@ -8,22 +8,21 @@ use std::{
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [kind, bytes] = &arguments[..] else {
-        eprintln!("usage: generate KIND BYTES");
-        return ExitCode::FAILURE;
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut out = BufWriter::with_capacity(1 << 20, io::stdout().lock());
+    let number = |text: &str| text.parse().map_err(|error| format!("{text}: {error}"));
+    let made = match &arguments[..] {
+        ["people", rows, people, seed] => (|| {
+            let (rows, people, seed) = (number(rows)?, number(people)?, number(seed)?);
+            cleanzone_benches::write_people(rows, people, seed, &mut out).map_err(|error| error.to_string())
+        })(),
+        [kind, bytes] => (|| {
+            let (kind, bytes) = (kind.parse().map_err(|expected| format!("{kind}: {expected}"))?, number(bytes)?);
+            cleanzone_benches::write(kind, bytes, &mut out).map_err(|error| error.to_string())
+        })(),
+        _ => Err("usage: generate KIND BYTES | generate people ROWS PEOPLE SEED".to_owned()),
     };
-    let (kind, bytes) = match (kind.parse(), bytes.parse()) {
-        (Ok(kind), Ok(bytes)) => (kind, bytes),
-        (Err(expected), _) => {
-            eprintln!("error: {kind}: {expected}");
-            return ExitCode::FAILURE;
-        }
-        (_, Err(error)) => {
-            eprintln!("error: {bytes}: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    match cleanzone_benches::write(kind, bytes, &mut BufWriter::with_capacity(1 << 20, io::stdout().lock())) {
+    match made {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");

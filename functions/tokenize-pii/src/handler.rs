@@ -14,12 +14,13 @@ const NOT_ORIGINALS: [&str; 3] = [rejected::FOLDER, "_cleanzone/", "_detokenized
 
 /// Sends on every object that an event tells of, without what is personal in it.
 #[derive(Debug)]
-pub(crate) struct TokenizePii {
+pub struct TokenizePii {
     tokenizer: Tokenizer,
 }
 
 impl TokenizePii {
-    pub(crate) fn new(tokenizer: Tokenizer) -> Self {
+    /// The handler that has this done.
+    pub fn new(tokenizer: Tokenizer) -> Self {
         Self { tokenizer }
     }
 }

@@ -1,23 +1,12 @@
 //! A file with personal data lands in a bucket of its own; a copy without it goes on to the lake.
 
-mod columns;
-mod delivery;
-mod detect;
-mod error;
-mod handler;
-mod rejected;
-mod replace;
-mod tokenize;
-
 use std::{sync::Arc, time::Duration};
 
 use cleanzone_lake::{Rulebook, Settings};
 use cleanzone_runtime::{Error, PerObject, aws, run, settings::Env};
 use cleanzone_storage::{S3Options, S3Store};
 use cleanzone_vault::DynamoVault;
-
-use handler::TokenizePii;
-use tokenize::Tokenizer;
+use tokenize_pii::{TokenizePii, Tokenizer};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {

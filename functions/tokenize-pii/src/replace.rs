@@ -181,8 +181,11 @@ fn stays(value: &str) -> bool {
 }
 
 fn tokenize(field: &Field, cells: &mut Cells<'_>, means: &Means) -> Result<u64, Error> {
+    let asked: Vec<bool> =
+        cells.values().iter().map(|value| value.as_ref().is_some_and(|value| !stays(value))).collect();
     let tokens: Vec<Token> = {
-        let values = cells.values().iter().flatten().filter(|value| !stays(value));
+        let values =
+            cells.values().iter().zip(&asked).filter(|(_, asked)| **asked).filter_map(|(value, _)| value.as_ref());
         let values: Vec<Cow<'_, str>> = values.map(|value| normalise(field.kind(), value)).collect();
         let values: Vec<&str> = values.iter().map(AsRef::as_ref).collect();
         let asked = async { Ok(means.vault.tokenize(field, &values).await?) };
@@ -190,13 +193,14 @@ fn tokenize(field: &Field, cells: &mut Cells<'_>, means: &Means) -> Result<u64, 
     };
     let count = tokens.len() as u64;
     let mut tokens = tokens.into_iter();
-    for at in 0..cells.values().len() {
-        match &cells.values()[at] {
-            Some(value) if !stays(value) => match tokens.next() {
-                Some(token) => cells.put(Some(&token.text())),
-                None => return Err(Error::Vault(cleanzone_vault::Error::Ended("it gave too few tokens".into()))),
-            },
-            _ => cells.keep(),
+    for asked in asked {
+        if !asked {
+            cells.keep();
+            continue;
+        }
+        match tokens.next() {
+            Some(token) => cells.put(Some(&token.text())),
+            None => return Err(Error::Vault(cleanzone_vault::Error::Ended("it gave too few tokens".into()))),
         }
     }
     Ok(count)

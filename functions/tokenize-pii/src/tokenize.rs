@@ -23,14 +23,17 @@ use crate::{
 
 /// Replaces personal data, and sends files on.
 #[derive(Debug)]
-pub(crate) struct Tokenizer {
-    pub(crate) store: Arc<dyn ObjectStore>,
-    pub(crate) vault: Arc<dyn TokenVault>,
-    pub(crate) rulebook: Rulebook,
+pub struct Tokenizer {
+    /// Where originals are, and copies go.
+    pub store: Arc<dyn ObjectStore>,
+    /// What gives tokens.
+    pub vault: Arc<dyn TokenVault>,
+    /// What is personal, and what becomes of it.
+    pub rulebook: Rulebook,
     /// The lake's landing bucket.
-    pub(crate) lake: String,
+    pub lake: String,
     /// How files are read and what a new version means, where the rules do not say.
-    pub(crate) settings: Settings,
+    pub settings: Settings,
 }
 
 /// What became of one object. Holds names and numbers, never a value from the file.

@@ -36,33 +36,38 @@ impl Access {
         call.await
     }
 
-    /// Those of these items that there are.
-    pub(crate) async fn read(self: &Arc<Self>, ids: Vec<String>) -> Result<HashMap<String, Item>> {
+    /// Those of these items that there are, in no order.
+    pub(crate) async fn read(self: &Arc<Self>, mut ids: Vec<String>) -> Result<Vec<Item>> {
         if ids.len() <= READ {
             return self.read_batch(ids).await;
         }
-        let mut batches = JoinSet::new();
-        for batch in ids.chunks(READ) {
-            let (access, batch) = (Arc::clone(self), batch.to_vec());
+        let (mut found, mut batches) = (Vec::with_capacity(ids.len()), JoinSet::new());
+        while !ids.is_empty() {
+            let batch = ids.split_off(ids.len().saturating_sub(READ));
+            let access = Arc::clone(self);
             batches.spawn(async move { access.read_batch(batch).await });
         }
-        let mut found = HashMap::with_capacity(ids.len());
         while let Some(batch) = batches.join_next().await {
-            found.extend(batch.map_err(|error| Error::Ended(error.into()))??);
+            found.append(&mut batch.map_err(|error| Error::Ended(error.into()))??);
         }
         Ok(found)
     }
 
-    pub(crate) async fn read_one(self: &Arc<Self>, id: &str) -> Result<Option<Item>> {
-        Ok(self.read(vec![id.to_owned()]).await?.remove(id))
+    /// The same, by their keys.
+    pub(crate) async fn read_all(self: &Arc<Self>, ids: Vec<String>) -> Result<HashMap<String, Item>> {
+        Ok(self.read(ids).await?.into_iter().map(|item| (item.id.clone(), item)).collect())
     }
 
-    async fn read_batch(&self, mut left: Vec<String>) -> Result<HashMap<String, Item>> {
-        let (mut retry, mut found) = (self.retry(), HashMap::with_capacity(left.len()));
+    pub(crate) async fn read_one(self: &Arc<Self>, id: &str) -> Result<Option<Item>> {
+        Ok(self.read(vec![id.to_owned()]).await?.into_iter().find(|item| item.id == id))
+    }
+
+    async fn read_batch(&self, mut left: Vec<String>) -> Result<Vec<Item>> {
+        let (mut retry, mut found) = (self.retry(), Vec::new());
         while !left.is_empty() {
             match self.one(self.table.read(&left)).await {
-                Ok(read) => {
-                    found.extend(read.items.into_iter().map(|item| (item.id.clone(), item)));
+                Ok(mut read) => {
+                    found.append(&mut read.items);
                     left = read.left;
                     if !left.is_empty() {
                         retry.pause(left_over(left.len())).await?;
@@ -75,9 +80,15 @@ impl Access {
     }
 
     /// Inserts items where there are none of their keys. Afterwards `items` are what the table holds: ours, or those
-    /// that were there before. One that was written by a call whose answer was lost is ours.
-    pub(crate) async fn insert(self: &Arc<Self>, items: &mut [Item]) -> Result<()> {
-        let mut retry = self.retry();
+    /// that were there before: says which. One that was written by a call whose answer was lost is ours.
+    pub(crate) async fn insert(self: &Arc<Self>, items: &mut [Item]) -> Result<Vec<usize>> {
+        let (mut retry, mut taken) = (self.retry(), Vec::new());
+        let mut put = |items: &mut [Item], at: usize, held: Item| {
+            if items[at] != held {
+                items[at] = held;
+                taken.push(at);
+            }
+        };
         let mut waiting: Vec<usize> = (0..items.len()).collect();
         while !waiting.is_empty() {
             let (mut again, mut untold, mut trouble) = (Vec::new(), Vec::new(), None);
@@ -88,7 +99,7 @@ impl Access {
                         for (&at, answer) in batch.iter().zip(answers) {
                             match answer {
                                 Inserted::Done => {}
-                                Inserted::Exists(Some(held)) => items[at] = held,
+                                Inserted::Exists(Some(held)) => put(items, at, held),
                                 Inserted::Exists(None) => untold.push(at),
                                 Inserted::Failed(error) => {
                                     again.push(at);
@@ -104,10 +115,10 @@ impl Access {
                 }
             }
             if !untold.is_empty() {
-                let mut held = self.read(untold.iter().map(|&at| items[at].id.clone()).collect()).await?;
+                let mut held = self.read_all(untold.iter().map(|&at| items[at].id.clone()).collect()).await?;
                 for at in untold {
                     match held.remove(&items[at].id) {
-                        Some(held) => items[at] = held,
+                        Some(held) => put(items, at, held),
                         // Deleted since.
                         None => again.push(at),
                     }
@@ -118,7 +129,7 @@ impl Access {
             }
             waiting = again;
         }
-        Ok(())
+        Ok(taken)
     }
 
     /// Replaces a key item if its `key` is still `held`; says whether it was.

@@ -1,8 +1,11 @@
-use std::{collections::HashMap, mem, time::Duration};
+use std::{mem, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::{Token, index::Fingerprint};
+use crate::{
+    Token,
+    index::{ByPrint, Fingerprint},
+};
 
 /// For how long a token is handed out without a look at the table. So long can another process go on using the token of
 /// a value that was forgotten.
@@ -14,8 +17,8 @@ pub(crate) const LIFETIME: Duration = Duration::from_mins(5);
 /// moves to the young one. That comes close to dropping the least recently used, without a list through all entries.
 #[derive(Debug)]
 pub(crate) struct Cache {
-    young: HashMap<Fingerprint, Held>,
-    old: HashMap<Fingerprint, Held>,
+    young: ByPrint<Held>,
+    old: ByPrint<Held>,
     generation: usize,
     start: Instant,
 }
@@ -30,7 +33,7 @@ struct Held {
 impl Cache {
     /// For at least the last `capacity` tokens, and at most twice as many, of 70 to 140 bytes each.
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { young: HashMap::new(), old: HashMap::new(), generation: capacity, start: Instant::now() }
+        Self { young: ByPrint::default(), old: ByPrint::default(), generation: capacity, start: Instant::now() }
     }
 
     fn seconds(&self, more: Duration) -> u32 {

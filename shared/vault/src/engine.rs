@@ -1,5 +1,5 @@
 use std::{
-    collections::{HashMap, hash_map},
+    collections::hash_map,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -10,10 +10,10 @@ use crate::{
     Error, Field, MethodKey, Resolution, Resolved, Result, Token,
     access::Access,
     cache::Cache,
-    index::{Fingerprint, Index, PROOF},
+    index::{ByPrint, Fingerprint, Index, PROOF},
     item::{Body, Entry, Item, Pointer, entry_id, pointer_id, print_of},
     keyring::Keyring,
-    seal::NONCE,
+    seal::{DataKey, NONCE},
     table::{INSERT, KeyService, Table},
     token::RANDOM,
 };
@@ -74,7 +74,8 @@ impl Engine {
         let prints = index.field(field);
         let mut places = Vec::with_capacity(values.len());
         // The distinct values: fingerprint, where it first stands, and its token once that is known.
-        let (mut wanted, mut seen) = (Vec::new(), HashMap::new());
+        let (mut wanted, mut seen) = (Vec::with_capacity(values.len()), ByPrint::default());
+        seen.reserve(values.len());
         for (at, value) in values.iter().enumerate() {
             if let Some(token) = Token::parse(value) {
                 places.push(Place::Token(token));
@@ -124,11 +125,11 @@ impl Engine {
         field: &Field,
         values: &[&str],
         unknown: Vec<(Fingerprint, usize)>,
-    ) -> Result<HashMap<Fingerprint, Token>> {
-        let mut tokens = HashMap::with_capacity(unknown.len());
-        let held = self.0.access.read(unknown.iter().map(|(print, _)| entry_id(print)).collect()).await?;
-        for item in held.values() {
-            let entry = trusted(index, item)?;
+    ) -> Result<ByPrint<Token>> {
+        let mut tokens = ByPrint::default();
+        tokens.reserve(unknown.len());
+        for item in self.0.access.read(unknown.iter().map(|(print, _)| entry_id(print)).collect()).await? {
+            let entry = trusted(index, &item)?;
             tokens.extend(print_of(&item.id).map(|print| (print, entry.token)));
         }
         let missing: Vec<_> = unknown.into_iter().filter(|(print, _)| !tokens.contains_key(print)).collect();
@@ -136,12 +137,12 @@ impl Engine {
             return Ok(tokens);
         }
 
-        let mut entries = self.seal(index, field, values, &missing).await?;
+        let key = self.0.keyring.current().await?;
         let mut batches = JoinSet::new();
-        while !entries.is_empty() {
-            let batch = entries.split_off(entries.len().saturating_sub(INSERT));
+        for batch in missing.chunks(INSERT) {
+            let entries = seal(index, &key, field, values, batch)?;
             let engine = self.clone();
-            batches.spawn(async move { engine.write(batch).await });
+            batches.spawn(async move { engine.write(entries).await });
         }
         while let Some(batch) = batches.join_next().await {
             tokens.extend(batch.map_err(|error| Error::Ended(error.into()))??);
@@ -149,63 +150,28 @@ impl Engine {
         Ok(tokens)
     }
 
-    /// New entries, each with a token of its own; nothing is written.
-    async fn seal(
-        &self,
-        index: &Index,
-        field: &Field,
-        values: &[&str],
-        missing: &[(Fingerprint, usize)],
-    ) -> Result<Vec<Item>> {
-        const EACH: usize = RANDOM + NONCE;
-        let key = self.0.keyring.current().await?;
-        let key_id: Arc<str> = key.id.as_str().into();
-        let mut random = vec![0; missing.len() * EACH];
-        getrandom::fill(&mut random).map_err(|error| Error::Randomness(error.into()))?;
-        let mut entries = Vec::with_capacity(missing.len());
-        for ((print, at), random) in missing.iter().zip(random.as_chunks::<EACH>().0) {
-            let (mut bits, mut nonce) = ([0; RANDOM], [0; NONCE]);
-            bits.copy_from_slice(&random[..RANDOM]);
-            nonce.copy_from_slice(&random[RANDOM..]);
-            let (scope, kind) = field.names();
-            let token = Token::new(&bits, field.shape());
-            let mut entry =
-                Entry { token, scope, kind, key: Arc::clone(&key_id), sealed: Vec::new(), proof: [0; PROOF] };
-            let sealed = key.seal(&entry.label(), &nonce, values[*at]);
-            // Values are not as long as that would take.
-            entry.sealed = sealed.ok_or_else(|| Error::Ended("a value could not be sealed".into()))?;
-            let id = entry_id(print);
-            let entry = entry.proven(index, &id);
-            entries.push(Item { id, body: Body::Entry(entry) });
-        }
-        Ok(entries)
-    }
-
-    /// Writes entries, or finds that others were faster; the tokens that hold. Pointers come first, so that a token that
-    /// anybody can see can be resolved.
-    async fn write(&self, mut entries: Vec<Item>) -> Result<Vec<(Fingerprint, Token)>> {
+    /// Writes entries that were just sealed, or finds that others were faster; the tokens that hold. Pointers come first,
+    /// so that a token that anybody can see can be resolved.
+    async fn write(&self, entries: Vec<(Fingerprint, Token, Item)>) -> Result<Vec<(Fingerprint, Token)>> {
         let index = self.0.keyring.index().await?;
-        let pointer = |entry: &Item| {
-            let id = pointer_id(trusted(index, entry)?.token);
+        let pointer = |(_, token, entry): &(_, Token, Item)| {
+            let id = pointer_id(*token);
             let pointer = Pointer::new(index, &id, entry.id.clone());
-            Ok(Item { id, body: Body::Pointer(pointer) })
+            Item { id, body: Body::Pointer(pointer) }
         };
-        let ours: Vec<Item> = entries.iter().map(pointer).collect::<Result<_>>()?;
-        let mut pointers = ours.clone();
-        self.0.access.insert(&mut pointers).await?;
-        if pointers != ours {
+        let mut pointers: Vec<Item> = entries.iter().map(pointer).collect();
+        if !self.0.access.insert(&mut pointers).await?.is_empty() {
             return Err(Error::Randomness("a token was drawn that there is already".into()));
         }
 
-        self.0.access.insert(&mut entries).await?;
-        let mut tokens = Vec::with_capacity(entries.len());
+        let (mut tokens, mut entries): (Vec<_>, Vec<_>) =
+            entries.into_iter().map(|(print, token, entry)| ((print, token), entry)).unzip();
         let mut unused = JoinSet::new();
-        for (entry, pointer) in entries.iter().zip(pointers) {
-            let token = trusted(index, entry)?.token;
-            tokens.extend(print_of(&entry.id).map(|print| (print, token)));
-            if pointer_id(token) != pointer.id {
+        for at in self.0.access.insert(&mut entries).await? {
+            let ours = std::mem::replace(&mut tokens[at].1, trusted(index, &entries[at])?.token);
+            if !same(ours, tokens[at].1) {
                 let access = Arc::clone(&self.0.access);
-                unused.spawn(async move { access.delete(&pointer.id, None).await });
+                unused.spawn(async move { access.delete(&pointer_id(ours), None).await });
             }
         }
         // Nobody has ever seen the token of an unused pointer. Should it stay, it leads to an entry of another token.
@@ -220,12 +186,12 @@ impl Engine {
     pub(crate) async fn resolve(&self, tokens: &[Token]) -> Result<Vec<Resolved>> {
         let index = self.0.keyring.index().await?;
         let ids: Vec<String> = tokens.iter().map(|&token| pointer_id(token)).collect();
-        let pointers = self.0.access.read(distinct(ids.iter().cloned())).await?;
+        let pointers = self.0.access.read_all(distinct(ids.iter().cloned())).await?;
         let leads_to = |pointer: &Item| match &pointer.body {
             Body::Pointer(to) if to.is_proven(index, &pointer.id) => Some(to.entry.clone()),
             _ => None,
         };
-        let entries = self.0.access.read(distinct(pointers.values().filter_map(leads_to))).await?;
+        let entries = self.0.access.read_all(distinct(pointers.values().filter_map(leads_to))).await?;
 
         let mut resolved = Vec::with_capacity(tokens.len());
         for (&token, id) in tokens.iter().zip(&ids) {
@@ -312,6 +278,36 @@ impl Engine {
     pub(crate) async fn method_key(&self) -> Result<MethodKey> {
         self.0.keyring.method_key().await
     }
+}
+
+/// New entries, each with a token of its own; nothing is written.
+fn seal(
+    index: &Index,
+    key: &DataKey,
+    field: &Field,
+    values: &[&str],
+    missing: &[(Fingerprint, usize)],
+) -> Result<Vec<(Fingerprint, Token, Item)>> {
+    const EACH: usize = RANDOM + NONCE;
+    let key_id: Arc<str> = key.id.as_str().into();
+    let mut random = vec![0; missing.len() * EACH];
+    getrandom::fill(&mut random).map_err(|error| Error::Randomness(error.into()))?;
+    let mut entries = Vec::with_capacity(missing.len());
+    for (&(print, at), random) in missing.iter().zip(random.as_chunks::<EACH>().0) {
+        let (mut bits, mut nonce) = ([0; RANDOM], [0; NONCE]);
+        bits.copy_from_slice(&random[..RANDOM]);
+        nonce.copy_from_slice(&random[RANDOM..]);
+        let (scope, kind) = field.names();
+        let token = Token::new(&bits, field.shape());
+        let mut entry = Entry { token, scope, kind, key: Arc::clone(&key_id), sealed: Vec::new(), proof: [0; PROOF] };
+        let sealed = key.seal(&entry.label(), &nonce, values[at]);
+        // Values are not as long as that would take.
+        entry.sealed = sealed.ok_or_else(|| Error::Ended("a value could not be sealed".into()))?;
+        let id = entry_id(&print);
+        let entry = entry.proven(index, &id);
+        entries.push((print, token, Item { id, body: Body::Entry(entry) }));
+    }
+    Ok(entries)
 }
 
 /// The entry, if the vault has written it so.

@@ -1,4 +1,9 @@
-use std::{borrow::Cow, fmt};
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    fmt,
+    hash::{BuildHasherDefault, Hash as Hashed, Hasher},
+};
 
 use data_encoding::BASE32_DNSSEC;
 use hmac::{Hmac, KeyInit, Mac};
@@ -13,12 +18,36 @@ type Hash = Hmac<Sha256>;
 pub(crate) const PROOF: usize = 16;
 
 /// What a value is found by: HMAC-SHA-256 over scope, type and value, all 32 bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fingerprint(pub(crate) [u8; 32]);
 
+/// Values by fingerprint. Nobody without the index key can choose fingerprints that fall together, so they are not
+/// hashed once more.
+pub(crate) type ByPrint<T> = HashMap<Fingerprint, T, BuildHasherDefault<First>>;
+
+/// The hash of what is a hash already: its first eight bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct First(u64);
+
+impl Hashed for Fingerprint {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(&self.0);
+    }
+}
+
+impl Hasher for First {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 impl Fingerprint {
-    pub(crate) fn text(&self) -> String {
-        BASE32_DNSSEC.encode(&self.0)
+    pub(crate) fn append_to(&self, text: &mut String) {
+        BASE32_DNSSEC.encode_append(&self.0, text);
     }
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
@@ -129,7 +158,9 @@ mod tests {
         // Computed with Python's hmac and hashlib.
         let expected = "dmpg08ikj849ik7j2jgkg0n0pl6h4bhjq6okj9qhdk0akf18e6v0";
         let found = print(&index(7), "crm", "email", "jane@example.com");
-        assert_eq!(found.text(), expected);
+        let mut text = String::new();
+        found.append_to(&mut text);
+        assert_eq!(text, expected);
         assert_eq!(Fingerprint::parse(expected), Some(found));
         assert_eq!(Fingerprint::parse("x"), None);
     }

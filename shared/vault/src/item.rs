@@ -17,7 +17,10 @@ pub(crate) const CURRENT_KEY: &str = "key#current";
 pub(crate) const METHOD_KEY: &str = "key#methods";
 
 pub(crate) fn entry_id(print: &Fingerprint) -> String {
-    format!("{ENTRY}{}", print.text())
+    let mut id = String::with_capacity(ENTRY.len() + 52);
+    id.push_str(ENTRY);
+    print.append_to(&mut id);
+    id
 }
 
 pub(crate) fn print_of(entry_id: &str) -> Option<Fingerprint> {
@@ -26,7 +29,12 @@ pub(crate) fn print_of(entry_id: &str) -> Option<Fingerprint> {
 
 /// One for all shapes of a token.
 pub(crate) fn pointer_id(token: Token) -> String {
-    format!("{POINTER}{}", &*token.shaped(crate::Shape::Plain).text())
+    [POINTER, &*token.shaped(crate::Shape::Plain).text()].concat()
+}
+
+/// The token that a pointer is for; `None` where the id is not that of a pointer, or not as [`pointer_id`] makes it.
+pub(crate) fn token_of(pointer_id: &str) -> Option<Token> {
+    Token::parse(pointer_id.strip_prefix(POINTER)?).filter(|token| token.shape() == crate::Shape::Plain)
 }
 
 pub(crate) fn data_key_id(key: &str) -> String {

@@ -106,7 +106,7 @@ impl Keyring {
     }
 
     async fn load(&self) -> Result<Keys> {
-        let mut held = self.access.read(vec![INDEX_KEY.to_owned(), CURRENT_KEY.to_owned()]).await?;
+        let mut held = self.access.read_all(vec![INDEX_KEY.to_owned(), CURRENT_KEY.to_owned()]).await?;
         let mut index = held.remove(INDEX_KEY);
         if index.is_none() && held.contains_key(CURRENT_KEY) {
             // Another process may have made both while they were read; the index key is made first.

@@ -76,6 +76,7 @@ mod access;
 mod cache;
 #[cfg(feature = "aws")]
 mod calls;
+mod compact;
 #[cfg(feature = "aws")]
 mod dynamo;
 mod engine;

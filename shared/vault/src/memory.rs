@@ -15,6 +15,7 @@ use zeroize::Zeroize;
 
 use crate::{
     Error, Field, MethodKey, Resolved, Result, Token, TokenVault,
+    compact::Items,
     engine::{Engine, Limits},
     item::{Attribute, Attributes, Body, Item},
     seal::NONCE,
@@ -115,9 +116,21 @@ impl MemoryVault {
         self.store.state().calls.get(&call).copied().unwrap_or_default()
     }
 
+    /// Bytes of memory that the table takes.
+    pub fn bytes(&self) -> usize {
+        self.store.state().items.bytes()
+    }
+
+    /// How many items there are: two a value, and the keys.
+    pub fn count(&self) -> usize {
+        self.store.state().items.len()
+    }
+
     /// The keys of all items, in order.
     pub fn items(&self) -> Vec<String> {
-        self.store.state().items.keys().cloned().collect()
+        let mut ids: Vec<String> = self.store.state().items.iter().map(|item| item.id).collect();
+        ids.sort_unstable();
+        ids
     }
 
     /// The attributes of an item, with how many bytes each has.
@@ -126,41 +139,43 @@ impl MemoryVault {
             Attribute::Text(text) => text.len(),
             Attribute::Bytes(bytes) => bytes.len(),
         };
-        let state = self.store.state();
-        let all = state.items.get(item).into_iter().flatten();
-        all.map(|(name, attribute)| ((*name).to_owned(), length(attribute))).collect()
+        let attributes = self.store.state().attributes(item).unwrap_or_default();
+        attributes.iter().map(|(name, attribute)| ((*name).to_owned(), length(attribute))).collect()
     }
 
     /// Flips a bit of an item, counted from the first byte's lowest; of text, only one that leaves it text.
     pub fn flip_bit(&self, item: &str, attribute: &str, bit: usize) {
         let mut state = self.store.state();
-        let Some(attribute) = state.items.get_mut(item).and_then(|item| item.get_mut(attribute)) else { return };
+        let Some(mut attributes) = state.attributes(item) else { return };
         let flip = |bytes: &mut [u8]| {
             if let Some(byte) = bytes.get_mut(bit / 8) {
                 *byte ^= 1 << (bit % 8);
             }
         };
-        match attribute {
-            Attribute::Bytes(bytes) => flip(bytes),
-            Attribute::Text(text) => {
+        match attributes.get_mut(attribute) {
+            Some(Attribute::Bytes(bytes)) => flip(bytes),
+            Some(Attribute::Text(text)) => {
                 let mut bytes = text.clone().into_bytes();
                 flip(&mut bytes);
                 *text = String::from_utf8(bytes).unwrap_or_else(|_| text.clone());
             }
+            None => return,
         }
+        state.spoilt.insert(item.to_owned(), attributes);
     }
 
     /// Removes an item as if someone else had.
     pub fn remove(&self, item: &str) {
-        self.store.state().items.remove(item);
+        self.store.state().remove(item);
     }
 
     /// Whether these bytes are anywhere in the table.
     pub fn contains(&self, bytes: &[u8]) -> bool {
         let within = |held: &[u8]| held.windows(bytes.len().max(1)).any(|window| window == bytes);
-        self.store.state().items.iter().any(|(id, item)| {
-            within(id.as_bytes())
-                || item.values().any(|attribute| match attribute {
+        let state = self.store.state();
+        state.items.iter().any(|item| {
+            within(item.id.as_bytes())
+                || state.attributes(&item.id).unwrap_or_default().values().any(|attribute| match attribute {
                     Attribute::Text(text) => within(text.as_bytes()),
                     Attribute::Bytes(held) => within(held),
                 })
@@ -201,7 +216,9 @@ struct Store(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    items: BTreeMap<String, Attributes>,
+    items: Items,
+    /// What is in the table in place of some of the items.
+    spoilt: BTreeMap<String, Attributes>,
     calls: HashMap<Call, usize>,
     troubles: HashMap<Call, VecDeque<Trouble>>,
     latency: Duration,
@@ -269,7 +286,24 @@ fn too_many(call: Call, limit: usize) -> Error {
 
 impl State {
     fn item(&self, id: &str) -> Option<Item> {
-        self.items.get(id).map(|attributes| Item::read(id.to_owned(), attributes.clone()))
+        match self.spoilt.get(id) {
+            Some(attributes) => Some(Item::read(id.to_owned(), attributes.clone())),
+            None => self.items.get(id),
+        }
+    }
+
+    fn attributes(&self, id: &str) -> Option<Attributes> {
+        self.spoilt.get(id).cloned().or_else(|| Some(self.items.get(id)?.attributes()))
+    }
+
+    fn insert(&mut self, item: &Item) {
+        self.spoilt.remove(&item.id);
+        self.items.insert(item);
+    }
+
+    fn remove(&mut self, id: &str) {
+        self.spoilt.remove(id);
+        self.items.remove(id);
     }
 }
 
@@ -293,10 +327,10 @@ impl Table for Store {
                 return Err(too_many(Call::Insert, INSERT));
             }
             let mut insert = |item: &Item| {
-                if let Some(held) = state.item(&item.id) {
-                    return Inserted::Exists((!state.silent).then_some(held));
+                if state.items.contains(&item.id) {
+                    return Inserted::Exists(state.item(&item.id).filter(|_| !state.silent));
                 }
-                state.items.insert(item.id.clone(), item.attributes());
+                state.insert(item);
                 Inserted::Done
             };
             let outcomes = items.iter().enumerate().map(|(at, item)| {
@@ -312,7 +346,7 @@ impl Table for Store {
             let same = |found: Item| matches!(found.body, Body::Key(key) if key.key == held);
             let done = state.item(&item.id).is_some_and(same);
             if done {
-                state.items.insert(item.id.clone(), item.attributes());
+                state.insert(item);
             }
             Ok(done)
         })
@@ -328,7 +362,7 @@ impl Table for Store {
             };
             let done = state.item(id).is_some_and(same);
             if done {
-                state.items.remove(id);
+                state.remove(id);
             }
             Ok(done)
         })

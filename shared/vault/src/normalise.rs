@@ -44,17 +44,14 @@ fn digits(value: &str) -> Cow<'_, str> {
 
 /// The digits of `rest`, if there are only separators besides.
 fn without<'a>(value: &'a str, rest: &str, plus: bool, separator: impl Fn(char) -> bool) -> Cow<'a, str> {
-    let mut found = false;
-    for c in rest.chars() {
-        found |= c.is_ascii_digit();
-        if !c.is_ascii_digit() && !separator(c) {
-            return Cow::Borrowed(value);
-        }
-    }
-    if !found || rest.bytes().all(|b| b.is_ascii_digit()) {
+    let digits = rest.bytes().filter(u8::is_ascii_digit).count();
+    if digits == 0 || digits == rest.len() || !rest.chars().all(|c| c.is_ascii_digit() || separator(c)) {
         return Cow::Borrowed(value);
     }
-    Cow::Owned(plus.then_some('+').into_iter().chain(rest.chars().filter(char::is_ascii_digit)).collect())
+    let mut normal = String::with_capacity(digits + 1);
+    normal.extend(plus.then_some('+'));
+    normal.extend(rest.bytes().filter(u8::is_ascii_digit).map(char::from));
+    Cow::Owned(normal)
 }
 
 fn iban(value: &str) -> Cow<'_, str> {

@@ -68,6 +68,11 @@ impl Token {
         Self { payload, shape }
     }
 
+    /// What [`Token::new`] makes it of.
+    pub(crate) fn random(&self) -> &[u8] {
+        &self.payload[..RANDOM]
+    }
+
     /// How it looks.
     pub fn shape(self) -> Shape {
         self.shape

@@ -130,7 +130,7 @@ impl<'a> Cells<'a> {
 ///
 /// # Errors
 /// As for [`read`](crate::read). What was written counts for nothing then.
-pub fn rewrite<W: Write>(
+pub fn rewrite<W: Write + Send>(
     source: &mut dyn Source,
     to: W,
     name: &str,
@@ -138,16 +138,63 @@ pub fn rewrite<W: Write>(
     options: &Options,
 ) -> Result<(W, Report), Error> {
     let opened = Opened::new(source, options)?;
-    let mut output = Output::new(to, &opened.probe.facts(), name).map_err(write_error)?;
+    let output = Output::new(to, &opened.probe.facts(), name).map_err(write_error)?;
     let changes = opened.plan(rewriter)?;
-    let mut line = opened.header(&changes);
-    output.write(&line).map_err(write_error)?;
-    let report = opened.run(rewriter, &changes, options, u64::MAX, |block, cells, fields, grammar, line_end| {
-        line.clear();
-        Copyist { block, fields, grammar, line_end, changes: &changes }.copy(cells, &mut line)?;
-        output.write(&line).map_err(write_error)
-    })?;
-    Ok((output.finish().map_err(write_error)?, report))
+    let header = opened.header(&changes);
+    write_aside(output, options.threads, |write| {
+        write(&mut header.into_bytes())?;
+        let mut text = Vec::new();
+        opened.run(rewriter, &changes, options, u64::MAX, |block, cells, fields, grammar, line_end| {
+            text.clear();
+            Copyist::new(block, fields, grammar, line_end, &changes).copy(cells, &mut text)?;
+            write(&mut text)
+        })
+    })
+}
+
+/// Has `work` write to `output`: with several threads, on another one, so that what is written is translated, compressed
+/// and handed over while the next is made. What it is given for writing it may
+/// take, and leave another buffer instead.
+fn write_aside<W: Write + Send, T>(
+    mut output: Output<W>,
+    threads: usize,
+    work: impl FnOnce(&mut dyn FnMut(&mut Vec<u8>) -> Result<(), Error>) -> Result<T, Error>,
+) -> Result<(W, T), Error> {
+    if threads <= 1 {
+        let done = work(&mut |text| output.write(checked(text)?).map_err(write_error))?;
+        return Ok((output.finish().map_err(write_error)?, done));
+    }
+    let (filled, to_write) = sync_channel::<Vec<u8>>(1);
+    let (used, empty) = sync_channel::<Vec<u8>>(2);
+    thread::scope(|scope| {
+        let writing = scope.spawn(move || -> Result<Output<W>, Error> {
+            for text in to_write {
+                output.write(checked(&text)?).map_err(write_error)?;
+                // If the other side has ended, nobody needs it.
+                let _ = used.try_send(text);
+            }
+            Ok(output)
+        });
+        let mut ended = false;
+        let done = work(&mut |text| {
+            let next = empty.try_recv().unwrap_or_default();
+            ended = filled.send(std::mem::replace(text, next)).is_err();
+            if ended { Err(Error::Internal("nobody writes any more".to_owned())) } else { Ok(()) }
+        });
+        drop(filled);
+        let written =
+            writing.join().unwrap_or_else(|_| Err(Error::Internal("the writing ended unexpectedly".to_owned())));
+        // That nobody writes any more has a cause.
+        let done = if ended { None } else { Some(done?) };
+        let output = written?;
+        let done = done.ok_or_else(|| Error::Internal("the writing ended too soon".to_owned()))?;
+        Ok((output.finish().map_err(write_error)?, done))
+    })
+}
+
+/// Text of a block, which has been checked, and what was put into it.
+fn checked(text: &[u8]) -> Result<&str, Error> {
+    std::str::from_utf8(text).map_err(|_| Error::Internal("a field of a checked row is no text".to_owned()))
 }
 
 /// Shows values of a file, of at least so many rows if it has them, and makes nothing of it.
@@ -393,6 +440,8 @@ fn cells<'a>(
     changes: &[Change],
 ) -> Result<Vec<Cells<'a>>, Error> {
     let rows = block.rows.len();
+    // What is wrong in it is in rows that were taken out, and then each field is looked at.
+    let all = std::str::from_utf8(&block.text[..block.len]).ok();
     let mut cells = Vec::new();
     for (column, change) in changes.iter().enumerate() {
         if !matches!(change, Change::Show | Change::Replace) {
@@ -402,9 +451,15 @@ fn cells<'a>(
         for (start, len) in fields.spans(column, 0..rows) {
             let (content, quoted) = field::content(&block.text[start..start + len], grammar);
             let null = len == 0 || !quoted && tokens.contains(&content);
-            values.push(if null { None } else { Some(text(content)?) });
+            let as_it_stands = content.len() == len && matches!(content, Cow::Borrowed(_));
+            values.push(match all.filter(|_| as_it_stands).and_then(|all| all.get(start..start + len)) {
+                _ if null => None,
+                Some(value) => Some(Cow::Borrowed(value)),
+                None => Some(text(content)?),
+            });
         }
-        cells.push(Cells { column, values, text: String::new(), ends: Vec::with_capacity(rows) });
+        let ends = if *change == Change::Replace { Vec::with_capacity(rows) } else { Vec::new() };
+        cells.push(Cells { column, values, text: String::new(), ends });
     }
     Ok(cells)
 }
@@ -425,92 +480,118 @@ struct Copyist<'c, 'a> {
     grammar: &'c Grammar,
     line_end: &'c str,
     changes: &'c [Change],
+    /// Bytes for which a value is put in quotes, wherever they stand in it.
+    special: [bool; 256],
 }
 
-impl Copyist<'_, '_> {
-    fn copy(&self, cells: &[Cells<'_>], out: &mut String) -> Result<(), Error> {
+impl<'c, 'a> Copyist<'c, 'a> {
+    fn new(
+        block: &'c Block,
+        fields: &'c Fields<'a>,
+        grammar: &'c Grammar,
+        line_end: &'c str,
+        changes: &'c [Change],
+    ) -> Self {
+        let mut special = [false; 256];
+        for byte in [b'\r', b'\n'].into_iter().chain(grammar.quote).chain(grammar.escape) {
+            special[usize::from(byte)] = true;
+        }
+        if let [delimiter] = &*grammar.delimiter {
+            special[usize::from(*delimiter)] = true;
+        }
+        Self { block, fields, grammar, line_end, changes, special }
+    }
+
+    fn copy(&self, cells: &[Cells<'_>], out: &mut Vec<u8>) -> Result<(), Error> {
         let rows = self.block.rows.len();
         let mut replaced: Vec<_> = self.changes.iter().map(|_| None).collect();
+        let mut size = self.block.len;
         for cells in cells.iter().filter(|cells| self.changes[cells.column] == Change::Replace) {
             if cells.ends.len() != rows {
                 let (found, column) = (cells.ends.len(), cells.column);
                 return Err(Error::Internal(format!("{found} values for {rows} rows of column {}", column + 1)));
             }
+            size += cells.text.len();
             replaced[cells.column] = Some(cells.replacements());
         }
-        let delimiter = std::str::from_utf8(&self.grammar.delimiter)
-            .map_err(|_| Error::Internal("the delimiter is no text".to_owned()))?;
+        out.reserve(size);
+        let delimiter = &*self.grammar.delimiter;
         let mut spans: Vec<_> = (0..self.changes.len()).map(|column| self.fields.spans(column, 0..rows)).collect();
         for _ in 0..rows {
             let begin = out.len();
             let mut first = true;
+            // Fields that stay and stand together are copied together. Those that a short row lacks do not.
+            let mut kept = 0..0;
             for (column, spans) in spans.iter_mut().enumerate() {
                 let Some((start, len)) = spans.next() else { continue };
                 let new = replaced[column].as_mut().and_then(Iterator::next);
                 if self.changes[column] == Change::Drop {
                     continue;
                 }
+                if new.is_none() && !kept.is_empty() && self.block.text.get(kept.end..start) == Some(delimiter) {
+                    kept.end = start + len;
+                    continue;
+                }
+                out.extend_from_slice(&self.block.text[std::mem::take(&mut kept)]);
                 if !first {
-                    out.push_str(delimiter);
+                    out.extend_from_slice(delimiter);
                 }
                 if let Some(value) = new {
                     self.put(value, first, column, out)?;
                 } else {
-                    let raw = text(Cow::Borrowed(&self.block.text[start..start + len]))?;
-                    if first && column > 0 && self.begins_comment(&raw) {
-                        self.put(Some(&raw), first, column, out)?;
+                    let raw = &self.block.text[start..start + len];
+                    if first && column > 0 && self.begins_comment(raw) {
+                        self.put(Some(&text(Cow::Borrowed(raw))?), first, column, out)?;
                     } else {
-                        out.push_str(&raw);
+                        kept = start..start + len;
                     }
                 }
                 first = false;
             }
+            out.extend_from_slice(&self.block.text[kept]);
             if out.len() == begin
                 && let Some(quote) = self.grammar.quote
             {
                 // An empty line would be no record.
-                out.extend([char::from(quote); 2]);
+                out.extend([quote; 2]);
             }
-            out.push_str(self.line_end);
+            out.extend_from_slice(self.line_end.as_bytes());
         }
         Ok(())
     }
 
-    fn begins_comment(&self, text: &str) -> bool {
-        self.grammar.comment.is_some_and(|comment| text.as_bytes().first() == Some(&comment))
+    fn begins_comment(&self, text: &[u8]) -> bool {
+        self.grammar.comment.is_some_and(|comment| text.first() == Some(&comment))
     }
 
     /// Writes a value, in quotes where it needs them.
-    fn put(&self, value: Option<&str>, first: bool, column: usize, out: &mut String) -> Result<(), Error> {
+    fn put(&self, value: Option<&str>, first: bool, column: usize, out: &mut Vec<u8>) -> Result<(), Error> {
         let Some(value) = value else { return Ok(()) };
         let bytes = value.as_bytes();
         let blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
-        let special = |byte: &u8| {
-            matches!(byte, b'\r' | b'\n') || Some(*byte) == self.grammar.quote || Some(*byte) == self.grammar.escape
-        };
         let delimiter = &self.grammar.delimiter;
         let awkward = bytes.is_empty()
             || blank(bytes.first())
             || blank(bytes.last())
-            || bytes.iter().any(special)
-            || first && self.begins_comment(value)
-            || !delimiter.is_empty() && memchr::memmem::find(bytes, delimiter).is_some();
+            || bytes.iter().any(|byte| self.special[usize::from(*byte)])
+            || first && self.begins_comment(bytes)
+            || delimiter.len() > 1 && memchr::memmem::find(bytes, delimiter).is_some();
         if !awkward {
-            out.push_str(value);
+            out.extend_from_slice(bytes);
             return Ok(());
         }
         let Some(quote) = self.grammar.quote else {
             return Err(Error::Unquotable { column: column + 1 });
         };
         let escape = self.grammar.escape.unwrap_or(quote);
-        out.push(char::from(quote));
-        for c in value.chars() {
-            if c == char::from(quote) || c == char::from(escape) {
-                out.push(char::from(escape));
+        out.push(quote);
+        for &byte in bytes {
+            if byte == quote || byte == escape {
+                out.push(escape);
             }
-            out.push(c);
+            out.push(byte);
         }
-        out.push(char::from(quote));
+        out.push(quote);
         Ok(())
     }
 }
