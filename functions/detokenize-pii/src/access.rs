@@ -368,6 +368,7 @@ max_rows = 100
         assert_eq!(list.allow.len(), 3);
         let jane = "arn:aws:iam::123456789012:role/AWSReservedSSO_FraudDesk_0123456789abcdef";
         list.grants(jane, "fraud-investigation", Action::Resolve, Extent::Items(100)).unwrap();
+        assert_eq!(AllowList::parse(include_str!("../../../examples/access.toml")).unwrap().allow.len(), 2);
     }
 
     #[test]
