@@ -362,8 +362,8 @@ max_rows = 100
     #[test]
     fn the_example_is_a_list() {
         let lines = include_str!("access.rs").lines().map_while(|line| line.strip_prefix("//!"));
-        let example: String =
-            lines.skip_while(|line| *line != " ```toml").skip(1).map(|line| format!("{line}\n")).collect();
+        let example: Vec<&str> = lines.skip_while(|line| *line != " ```toml").skip(1).collect();
+        let example = example.join("\n");
         let list = list(example.split("```").next().unwrap());
         assert_eq!(list.allow.len(), 3);
         let jane = "arn:aws:iam::123456789012:role/AWSReservedSSO_FraudDesk_0123456789abcdef";

@@ -16,7 +16,7 @@ use cleanzone_tabular::Source;
 use parquet::{
     arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder},
     basic::Compression as Compressed,
-    file::metadata::ParquetMetaData,
+    file::metadata::{ColumnChunkMetaData, ParquetMetaData},
 };
 
 use crate::{error::Error, reveal::Revival};
@@ -80,7 +80,7 @@ fn settings(metadata: &ParquetMetaData) -> Settings {
     let first = metadata.row_groups().first().and_then(|group| group.columns().first());
     let kept = metadata.file_metadata().key_value_metadata().into_iter().flatten();
     Settings {
-        compression: match first.map(|chunk| chunk.compression()) {
+        compression: match first.map(ColumnChunkMetaData::compression) {
             Some(Compressed::UNCOMPRESSED) => Compression::None,
             Some(Compressed::ZSTD(_)) => Compression::Zstd(3),
             _ => Compression::Snappy,
