@@ -538,6 +538,9 @@ fn class(value: &[u8], quoted: bool) -> &'static str {
     }
 }
 
+/// Fields that are looked at closely after one that was not as it should be, if that was the first.
+const OTHERS: usize = 64;
+
 /// One run of rows of one column.
 struct Run<'r, 'a> {
     column: usize,
@@ -637,28 +640,70 @@ impl Run<'_, '_> {
         fast: impl Fn(usize, usize) -> Option<T>,
         slow: impl Fn(&mut Self, usize, &[u8], bool) -> Option<T>,
     ) {
+        let (fields, column) = (self.fields, self.column);
+        // What `fast` takes never begins with a quote, unless that is a very odd one.
+        let quotes_are_odd = u8::try_from(fields.quote).is_ok_and(|quote| !matches!(quote, b'"' | b'\''));
+        let (mut row, end) = (self.rows.start, self.rows.end);
+        let begin = out.len();
+        out.resize(begin + end - row, T::default());
+        let mut left = &mut out[begin..];
+        while row < end {
+            // A loop that does nothing else keeps all it needs in registers.
+            let stops = |((start, len), out): ((usize, usize), &mut T)| match fast(start, len) {
+                Some(value) => {
+                    *out = value;
+                    false
+                }
+                None => true,
+            };
+            let taken = if quotes_are_odd {
+                Some(0)
+            } else {
+                fields.spans(column, row..end).zip(left.iter_mut()).position(stops)
+            };
+            let Some(taken) = taken else { break };
+            row += taken;
+            // Where it gets nowhere, there may be more like this.
+            let others = (end - row).min(if taken == 0 { OTHERS } else { 1 });
+            let (now, later) = left[taken..].split_at_mut(others);
+            self.others(row, now, &fast, &slow);
+            row += others;
+            left = later;
+        }
+    }
+
+    /// The fields from `first` on, some of which may be quoted, null, or not what they should be.
+    #[inline(never)]
+    fn others<T: Copy + Default>(
+        &mut self,
+        first: usize,
+        out: &mut [T],
+        fast: &impl Fn(usize, usize) -> Option<T>,
+        slow: &impl Fn(&mut Self, usize, &[u8], bool) -> Option<T>,
+    ) {
         let fields = self.fields;
         let text = fields.text;
-        let first = self.rows.start;
-        let spans = fields.spans(self.column, self.rows.clone());
-        out.extend(spans.enumerate().map(|(i, (start, len))| {
+        for (i, ((start, len), out)) in
+            fields.spans(self.column, first..first + out.len()).zip(out.iter_mut()).enumerate()
+        {
             let quoted = u16::from(text[start]) == fields.quote && len > 2;
-            let (skip, quotes) = (usize::from(quoted), 2 * usize::from(quoted));
-            if let Some(value) = fast(start + skip, len.wrapping_sub(quotes))
+            let value = if quoted { fast(start + 1, len - 2) } else { fast(start, len) };
+            if let Some(value) = value
                 && (!quoted || u16::from(text[start + len - 1]) == fields.quote)
             {
-                return value;
+                *out = value;
+                continue;
             }
             let row = first + i;
             if len > 0 {
                 let (value, quoted) = self.content(&text[start..start + len]);
                 if let Some(value) = slow(self, row, &value, quoted) {
-                    return value;
+                    *out = value;
+                    continue;
                 }
             }
             self.nulls.push(row as u32);
-            T::default()
-        }));
+        }
     }
 
     fn content<'t>(&mut self, raw: &'t [u8]) -> (Cow<'t, [u8]>, bool) {

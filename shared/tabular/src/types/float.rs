@@ -169,14 +169,13 @@ pub(crate) fn fast(text: &[u8], start: usize, len: usize) -> Option<f64> {
 pub(crate) fn fast_with<const POINT: u8>(text: &[u8], start: usize, len: usize) -> Option<f64> {
     let word = integer::load8(text, start)?;
     let point = marks8::<POINT>(word).trailing_zeros() / 8;
-    if matches!(len, 2..=8) && (point as usize) < len && word as u8 != b'-' {
-        if word as u8 == b'0' && point != 1 {
-            return None;
-        }
+    if matches!(len, 2..=8) && (point as usize) < len {
         let before = (1u64 << (8 * point)) - 1;
         let joined = (word & before) | ((word >> 8) & !before);
-        let mantissa = integer::digits8(joined, len - 1)?;
-        return Some(mantissa as f64 / EXACT[len - 1 - point as usize]);
+        if let Some(mantissa) = integer::digits8(joined, len - 1) {
+            let zero = word as u8 == b'0' && point != 1;
+            return if zero { None } else { Some(mantissa as f64 / EXACT[len - 1 - point as usize]) };
+        }
     }
     longer::<POINT>(text, start, len)
 }

@@ -61,12 +61,11 @@ pub(crate) fn load8(text: &[u8], at: usize) -> Option<u64> {
 #[inline(always)]
 pub(crate) fn fast(text: &[u8], start: usize, len: usize) -> Option<i64> {
     let word = load8(text, start)?;
-    if matches!(len, 1..=8) && word as u8 != b'-' {
+    if matches!(len, 1..=8)
+        && let Some(value) = digits8(word, len)
+    {
         // A leading zero is only right when it is the whole number.
-        if word as u8 == b'0' && len != 1 {
-            return None;
-        }
-        return digits8(word, len).map(u64::cast_signed);
+        return if word as u8 == b'0' && len != 1 { None } else { Some(value.cast_signed()) };
     }
     longer(text, start, len)
 }
