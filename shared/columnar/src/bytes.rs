@@ -44,7 +44,7 @@ impl Item<'_> {
     fn key(self) -> Key {
         match self {
             Self::Inline(view) => Key::of_view(view),
-            Self::Slice { tail, len } => Key::new(&tail[..len]),
+            Self::Slice { tail, len } => Key::of_tail(tail, len),
         }
     }
 

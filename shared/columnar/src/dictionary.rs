@@ -33,7 +33,10 @@ const ROOMY: usize = 1 << 15;
 impl Slots {
     /// Positions that there may be before it has to grow.
     fn room(&self) -> usize {
-        let size = self.0.len();
+        Self::room_of(self.0.len())
+    }
+
+    fn room_of(size: usize) -> usize {
         size / if size > ROOMY { 2 } else { 4 }
     }
 
@@ -46,12 +49,16 @@ impl Slots {
         }
     }
 
-    /// Makes room for one more than `len`, whose hashes are `hashes`.
-    fn grow(&mut self, len: usize, hashes: impl Iterator<Item = u64>) {
-        if len < self.room() {
+    /// Makes room for one more than `len`, whose hashes are `hashes`; or, where they do not lie by hash yet, arranges
+    /// them so in any case.
+    fn grow(&mut self, len: usize, arrange: bool, hashes: impl Iterator<Item = u64>) {
+        if len < self.room() && !arrange {
             return;
         }
-        let size = (self.0.len() * 2).max(32);
+        let mut size = self.0.len();
+        while len >= Self::room_of(size) {
+            size = (2 * size).max(32);
+        }
         self.0.clear();
         self.0.resize(size, 0);
         for (position, hash) in (1..).zip(hashes) {
@@ -86,16 +93,21 @@ fn mix(a: u64, b: u64) -> u64 {
 }
 
 /// A dictionary of values of fixed length.
+///
+/// Whole numbers that lie close together, as codes, counts and dates do, have a slot each by value: there is no hash to
+/// make, nothing to compare with, and neighbours share a line of cache.
 pub(crate) struct FixedDictionary<T> {
     values: Vec<T>,
     slots: Slots,
+    /// The number of the first slot, while slots are by number and not by hash.
+    first: Option<i64>,
     width: usize,
 }
 
 impl<T: Value> FixedDictionary<T> {
     /// Of values that take `width` bytes.
     pub(crate) fn new(width: usize) -> Self {
-        Self { values: Vec::new(), slots: Slots::default(), width }
+        Self { values: Vec::new(), slots: Slots::default(), first: None, width }
     }
 
     /// Fibonacci hashing: numbers that lie close together, as most do, never collide while there is room.
@@ -106,46 +118,105 @@ impl<T: Value> FixedDictionary<T> {
 
     /// Appends the position of each of `values` to `indices`, until one is new and the dictionary would exceed
     /// `limit` bytes with it. Returns how many were appended.
-    #[allow(clippy::cast_possible_truncation)]
     pub(crate) fn encode(&mut self, values: &[T], limit: usize, indices: &mut Vec<u32>) -> usize {
         let begin = indices.len();
         indices.resize(begin + values.len(), 0);
         let most = limit / self.width.max(1);
         let mut done = 0;
-        'grown: while done < values.len() {
-            self.slots.grow(self.values.len(), self.values.iter().map(|v| Self::hash(*v)));
-            let room = self.slots.room().min(most);
-            let (slots, known) = (self.slots.0.as_mut_slice(), &mut self.values);
-            let shift = u64::BITS - slots.len().trailing_zeros();
-            for (value, index) in values[done..].iter().zip(&mut indices[begin + done..]) {
-                let mut at = (Self::hash(*value) >> shift) as usize & (slots.len() - 1);
-                let mut steps = 0;
-                loop {
-                    let slot = slots[at];
-                    if slot == 0 {
-                        if known.len() == most || steps > MAX_STEPS {
-                            break 'grown;
-                        }
-                        if known.len() == room {
-                            continue 'grown;
-                        }
-                        *index = known.len() as u32;
-                        known.push(*value);
-                        slots[at] = known.len() as u32;
-                        break;
-                    }
-                    if known[slot as usize - 1].same(*value) {
-                        *index = slot - 1;
-                        break;
-                    }
-                    steps += 1;
-                    at = next(at, slots.len());
-                }
-                done += 1;
+        loop {
+            let (values, indices) = (&values[done..], &mut indices[begin + done..]);
+            let (taken, full) = match self.first {
+                Some(first) => self.encode_by_number(first, values, most, indices),
+                None => self.encode_by_hash(values, most, indices),
+            };
+            done += taken;
+            if full || taken == values.len() {
+                break;
             }
         }
         indices.truncate(begin + done);
         done
+    }
+
+    /// Takes values until slots have to be arranged anew; says how many it took, and whether the dictionary is full.
+    #[allow(clippy::cast_possible_truncation)]
+    fn encode_by_number(&mut self, first: i64, values: &[T], most: usize, indices: &mut [u32]) -> (usize, bool) {
+        let (slots, known) = (self.slots.0.as_mut_slice(), &mut self.values);
+        for (done, (value, index)) in values.iter().zip(indices).enumerate() {
+            let at = usize::try_from(value.number().wrapping_sub(first).cast_unsigned()).unwrap_or(usize::MAX);
+            let Some(slot) = slots.get_mut(at) else {
+                self.first = None;
+                self.slots.grow(self.values.len(), true, self.values.iter().map(|v| Self::hash(*v)));
+                return (done, false);
+            };
+            if *slot == 0 {
+                if known.len() == most {
+                    return (done, true);
+                }
+                known.push(*value);
+                *slot = known.len() as u32;
+            }
+            *index = *slot - 1;
+        }
+        (values.len(), false)
+    }
+
+    /// The same for values that may be any.
+    #[allow(clippy::cast_possible_truncation)]
+    fn encode_by_hash(&mut self, values: &[T], most: usize, indices: &mut [u32]) -> (usize, bool) {
+        if self.values.len() >= self.slots.room() {
+            self.slots.grow(self.values.len(), false, self.values.iter().map(|v| Self::hash(*v)));
+            if self.arrange_by_number() {
+                return (0, false);
+            }
+        }
+        let room = self.slots.room().min(most);
+        let (slots, known) = (self.slots.0.as_mut_slice(), &mut self.values);
+        let shift = u64::BITS - slots.len().trailing_zeros();
+        for (done, (value, index)) in values.iter().zip(indices).enumerate() {
+            let mut at = (Self::hash(*value) >> shift) as usize & (slots.len() - 1);
+            let mut steps = 0;
+            loop {
+                let slot = slots[at];
+                if slot == 0 {
+                    if known.len() == most || steps > MAX_STEPS {
+                        return (done, true);
+                    }
+                    if known.len() == room {
+                        return (done, false);
+                    }
+                    *index = known.len() as u32;
+                    known.push(*value);
+                    slots[at] = known.len() as u32;
+                    break;
+                }
+                if known[slot as usize - 1].same(*value) {
+                    *index = slot - 1;
+                    break;
+                }
+                steps += 1;
+                at = next(at, slots.len());
+            }
+        }
+        (values.len(), false)
+    }
+
+    /// Gives each number a slot of its own, if the slots there are reach from the least known one to the greatest.
+    #[allow(clippy::cast_possible_truncation)]
+    fn arrange_by_number(&mut self) -> bool {
+        let values = if T::IS_NUMBER { self.values.as_slice() } else { &[] };
+        let Some((min, max)) = T::bounds(values) else { return false };
+        let (min, max) = (min.number(), max.number());
+        let slots = self.slots.0.as_mut_slice();
+        let Some(spare) = (slots.len() as u64 - 1).checked_sub(max.abs_diff(min)) else { return false };
+        // What comes may be smaller as well as greater.
+        let first = min.saturating_sub_unsigned(spare / 2);
+        slots.fill(0);
+        for (position, value) in (1..).zip(&self.values) {
+            slots[value.number().abs_diff(first) as usize] = position;
+        }
+        self.first = Some(first);
+        true
     }
 }
 
@@ -153,6 +224,8 @@ impl<T: Value> Dictionary for FixedDictionary<T> {
     fn clear(&mut self) {
         self.values = Vec::new();
         self.slots.clear();
+        // Where slots are kept, their arrangement is.
+        self.first = self.first.filter(|_| !self.slots.0.is_empty());
     }
 
     fn len(&self) -> usize {
@@ -202,6 +275,18 @@ impl Key {
         Self(u128::from_le_bytes(bytes))
     }
 
+    /// The key of the first `len` bytes of `tail`.
+    ///
+    /// Sixteen bytes are loaded at once where there are so many: to copy a number of them that is only now known takes
+    /// a call, and what is loaded after that waits for it.
+    #[inline]
+    pub(crate) fn of_tail(tail: &[u8], len: usize) -> Self {
+        match (tail.first_chunk(), MASKS.get(len)) {
+            (Some(bytes), Some(mask)) => Self((u128::from_le_bytes(*bytes) & mask) << 32 | len as u128),
+            _ => Self::new(&tail[..len]),
+        }
+    }
+
     #[inline]
     #[allow(clippy::cast_possible_truncation)]
     fn hash(self) -> u64 {
@@ -212,6 +297,32 @@ impl Key {
     #[inline]
     fn is_whole(self) -> bool {
         self.0 & 0xffff_ffff <= Self::INLINE as u128
+    }
+}
+
+/// The lowest bytes of a number, as many as the index says.
+const MASKS: [u128; Key::INLINE + 1] = {
+    let mut masks = [0; Key::INLINE + 1];
+    let mut len = 1;
+    while len < masks.len() {
+        masks[len] = masks[len - 1] << 8 | 0xff;
+        len += 1;
+    }
+    masks
+};
+
+/// Whether two values are equal; those of 16 to 32 bytes without a call.
+#[inline]
+fn equal(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    match (a.first_chunk::<16>(), b.first_chunk::<16>(), a.last_chunk::<16>(), b.last_chunk::<16>()) {
+        (Some(a_first), Some(b_first), Some(a_last), Some(b_last)) if a.len() <= 32 => {
+            let differ = |a: &[u8; 16], b: &[u8; 16]| u128::from_le_bytes(*a) ^ u128::from_le_bytes(*b);
+            differ(a_first, b_first) | differ(a_last, b_last) == 0
+        }
+        _ => a == b,
     }
 }
 
@@ -252,19 +363,23 @@ impl BytesDictionary {
     /// bytes with it.
     #[inline]
     pub(crate) fn index(&mut self, key: Key, value: &[u8], limit: usize) -> Option<u32> {
+        self.find(key, value).or_else(|| self.insert(key, value, limit))
+    }
+
+    /// The position of `value`, if it is known.
+    #[expect(clippy::inline_always, reason = "it is most of a loop over values")]
+    #[inline(always)]
+    fn find(&self, key: Key, value: &[u8]) -> Option<u32> {
         let slots = self.slots.0.as_slice();
         if slots.is_empty() {
-            return self.insert(key, value, limit);
+            return None;
         }
         let mut at = start(key.hash(), slots.len());
         loop {
-            let slot = slots[at];
-            if slot == 0 {
-                return self.insert(key, value, limit);
-            }
-            let position = slot as usize - 1;
-            if self.keys[position] == key && (key.is_whole() || self.value(position) == value) {
-                return Some(slot - 1);
+            let position = slots.get(at)?.checked_sub(1)?;
+            let found = position as usize;
+            if self.keys[found] == key && (key.is_whole() || equal(self.value(found), value)) {
+                return Some(position);
             }
             at = next(at, slots.len());
         }
@@ -277,7 +392,7 @@ impl BytesDictionary {
         if self.page.len() + 4 + value.len() > limit {
             return None;
         }
-        self.slots.grow(self.keys.len(), self.keys.iter().map(|k| k.hash()));
+        self.slots.grow(self.keys.len(), false, self.keys.iter().map(|k| k.hash()));
         let size = self.slots.0.len();
         let mut at = start(key.hash(), size);
         let mut steps = 0;
@@ -349,12 +464,40 @@ mod tests {
         }
 
         #[test]
-        fn texts_are_found_again(values in proptest::collection::vec("[ab]{0,20}", 0..500)) {
+        fn numbers_are_found_again_however_slots_are_arranged(
+            // Dense ones, some far away on either side, and the ends of what there is.
+            values in proptest::collection::vec(
+                prop_oneof![8 => 0i64..5_000, 1 => -100_000i64..100_000, 1 => any::<i64>(), 1 => Just(i64::MIN)],
+                0..3_000,
+            ),
+            dense in 0..3_000usize,
+        ) {
+            let mut dictionary = FixedDictionary::new(8);
+            for chunk in 0..2 {
+                let mut indices = Vec::new();
+                let number = |(i, v): (usize, &i64)| if i < dense { v.rem_euclid(5_000) + chunk } else { *v };
+                let values: Vec<_> = values.iter().enumerate().map(number).collect();
+                prop_assert_eq!(dictionary.encode(&values, usize::MAX, &mut indices), values.len());
+                let mut firsts = std::collections::HashMap::new();
+                for (value, index) in values.iter().zip(&indices) {
+                    let next = firsts.len();
+                    prop_assert_eq!(*firsts.entry(value).or_insert(next), *index as usize);
+                }
+                dictionary.clear();
+            }
+        }
+
+        #[test]
+        fn texts_are_found_again(values in proptest::collection::vec("[ab]{0,20}|[ab]{30,34}", 0..500)) {
             let mut dictionary = BytesDictionary::default();
             for value in &values {
                 let value = value.as_bytes();
                 let index = dictionary.index(Key::new(value), value, usize::MAX).unwrap();
                 prop_assert_eq!(dictionary.value(index as usize), value);
+                for more in [0, 5, 20] {
+                    let tail = [value, &b"abcdefghijklmnopqrst"[..more]].concat();
+                    prop_assert!(Key::of_tail(&tail, value.len()) == Key::new(value));
+                }
             }
             let distinct: std::collections::HashSet<_> = values.iter().collect();
             prop_assert_eq!(dictionary.len(), distinct.len());

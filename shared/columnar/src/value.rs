@@ -11,8 +11,16 @@ compile_error!("Parquet is little-endian, and values are copied as they lie in m
 
 /// A value of fixed length.
 pub(crate) trait Value: Bound + Copy + Send + 'static {
+    /// Whether it is a whole number of up to 64 bits.
+    const IS_NUMBER: bool = false;
+
     /// A number that is the same exactly for values that are the same bit by bit, or, above 64 bits, for few others.
     fn key(self) -> u64;
+
+    /// The whole number that it is; of no use where it is none.
+    fn number(self) -> i64 {
+        0
+    }
 
     /// Whether it is the same bit by bit.
     fn same(self, other: Self) -> bool;
@@ -45,9 +53,16 @@ macro_rules! integers {
         }
 
         impl Value for $type {
+            const IS_NUMBER: bool = true;
+
             #[inline]
             fn key(self) -> u64 {
                 self.cast_unsigned().into()
+            }
+
+            #[inline]
+            fn number(self) -> i64 {
+                self.into()
             }
 
             #[inline]

@@ -219,8 +219,13 @@ impl Files for LocalFiles {
             FileKind::Rejected => (temporary(&self.rejected_path()), self.rejected_path()),
         };
         let file = File::create(&path).map_err(file_error("write", &shown))?;
-        // Thousands of partitions have small files.
-        let buffer = if self.parts { 64 << 10 } else { 256 << 10 };
+        let buffer = match kind {
+            // What comes is large already, and one copy more would throw the rest out of the cache.
+            FileKind::Data { .. } if !self.parts => 0,
+            // Thousands of partitions have small files.
+            _ if self.parts => 64 << 10,
+            _ => 256 << 10,
+        };
         Ok(TemporaryFile { out: BufWriter::with_capacity(buffer, file), path, shown, keep: false })
     }
 

@@ -64,14 +64,16 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The bytes that the fields of each column have together.
-    pub(crate) fn lengths(&self) -> Vec<usize> {
-        let mut lengths = vec![0usize; self.columns];
-        for (ends, &start) in self.ends.chunks_exact(self.columns).zip(self.rows) {
-            let mut from = start;
-            for (length, &end) in lengths.iter_mut().zip(ends) {
-                *length += end.saturating_sub(from) as usize;
-                from = end + self.delimiter as u32;
+    /// The bytes that the fields of each of some columns have together.
+    pub(crate) fn lengths(&self, columns: &[usize]) -> Vec<usize> {
+        let mut lengths = vec![0usize; columns.len()];
+        if columns.is_empty() {
+            return lengths;
+        }
+        for (ends, &row) in self.ends.chunks_exact(self.columns).zip(self.rows) {
+            for (length, &column) in lengths.iter_mut().zip(columns) {
+                let start = if column == 0 { row } else { ends[column - 1] + self.delimiter as u32 };
+                *length += ends[column].saturating_sub(start) as usize;
             }
         }
         lengths
@@ -80,6 +82,8 @@ impl<'a> Fields<'a> {
     /// Where the fields of a column begin, and how long they are. A missing field has no length.
     #[inline]
     pub(crate) fn spans(&self, column: usize, rows: Range<usize>) -> impl Iterator<Item = (usize, usize)> {
+        // Known here, it need not be looked at for every row.
+        assert!(column < self.columns, "there is no such column");
         let ends = self.ends.get(rows.start * self.columns..rows.end * self.columns).unwrap_or_default();
         let starts = self.rows.get(rows).unwrap_or_default();
         ends.chunks_exact(self.columns).zip(starts).map(move |(ends, &row)| {
@@ -171,20 +175,7 @@ impl Text {
     /// Adds `len` bytes of `text` from `start` on.
     #[inline]
     fn push(&mut self, text: &[u8], start: usize, len: usize) {
-        let from = text.get(start..).unwrap_or_default();
-        let to = self.bytes.get_mut(self.used..).unwrap_or_default();
-        if len <= SHORT
-            && let (Some(from), Some(to)) = (from.first_chunk::<SHORT>(), to.first_chunk_mut::<SHORT>())
-        {
-            *to = *from;
-        } else if let (Some(from), Some(to)) = (from.get(..len), to.get_mut(..len)) {
-            to.copy_from_slice(from);
-        } else {
-            // Room was made for the fields as they stand; contents are never longer.
-            debug_assert!(false, "no room for a field");
-            return;
-        }
-        self.used += len;
+        self.used += copy(text, start, len, &mut self.bytes, self.used);
         self.push_null();
     }
 
@@ -205,6 +196,24 @@ impl Text {
     fn push_null(&mut self) {
         self.offsets.push((self.used as u32).cast_signed());
     }
+}
+
+/// Copies `len` bytes of `text` from `start` on to `bytes` at `at`, and perhaps some nonsense behind them; returns how
+/// many count.
+#[inline]
+fn copy(text: &[u8], start: usize, len: usize, bytes: &mut [u8], at: usize) -> usize {
+    if len <= SHORT
+        && let (Some(from), Some(to)) = (text.get(start..start + SHORT), bytes.get_mut(at..at + SHORT))
+    {
+        to.copy_from_slice(from);
+    } else if let (Some(from), Some(to)) = (text.get(start..start + len), bytes.get_mut(at..at + len)) {
+        to.copy_from_slice(from);
+    } else {
+        // Room was made for the fields as they stand; contents are never longer.
+        debug_assert!(false, "no room for a field");
+        return 0;
+    }
+    len
 }
 
 impl<'p> Builder<'p> {
@@ -529,6 +538,9 @@ fn class(value: &[u8], quoted: bool) -> &'static str {
     }
 }
 
+/// Fields that are looked at closely after one that was not as it should be, if that was the first.
+const OTHERS: usize = 64;
+
 /// One run of rows of one column.
 struct Run<'r, 'a> {
     column: usize,
@@ -628,28 +640,70 @@ impl Run<'_, '_> {
         fast: impl Fn(usize, usize) -> Option<T>,
         slow: impl Fn(&mut Self, usize, &[u8], bool) -> Option<T>,
     ) {
+        let (fields, column) = (self.fields, self.column);
+        // What `fast` takes never begins with a quote, unless that is a very odd one.
+        let quotes_are_odd = u8::try_from(fields.quote).is_ok_and(|quote| !matches!(quote, b'"' | b'\''));
+        let (mut row, end) = (self.rows.start, self.rows.end);
+        let begin = out.len();
+        out.resize(begin + end - row, T::default());
+        let mut left = &mut out[begin..];
+        while row < end {
+            // A loop that does nothing else keeps all it needs in registers.
+            let stops = |((start, len), out): ((usize, usize), &mut T)| match fast(start, len) {
+                Some(value) => {
+                    *out = value;
+                    false
+                }
+                None => true,
+            };
+            let taken = if quotes_are_odd {
+                Some(0)
+            } else {
+                fields.spans(column, row..end).zip(left.iter_mut()).position(stops)
+            };
+            let Some(taken) = taken else { break };
+            row += taken;
+            // Where it gets nowhere, there may be more like this.
+            let others = (end - row).min(if taken == 0 { OTHERS } else { 1 });
+            let (now, later) = left[taken..].split_at_mut(others);
+            self.others(row, now, &fast, &slow);
+            row += others;
+            left = later;
+        }
+    }
+
+    /// The fields from `first` on, some of which may be quoted, null, or not what they should be.
+    #[inline(never)]
+    fn others<T: Copy + Default>(
+        &mut self,
+        first: usize,
+        out: &mut [T],
+        fast: &impl Fn(usize, usize) -> Option<T>,
+        slow: &impl Fn(&mut Self, usize, &[u8], bool) -> Option<T>,
+    ) {
         let fields = self.fields;
         let text = fields.text;
-        let first = self.rows.start;
-        let spans = fields.spans(self.column, self.rows.clone());
-        out.extend(spans.enumerate().map(|(i, (start, len))| {
+        for (i, ((start, len), out)) in
+            fields.spans(self.column, first..first + out.len()).zip(out.iter_mut()).enumerate()
+        {
             let quoted = u16::from(text[start]) == fields.quote && len > 2;
             let value = if quoted { fast(start + 1, len - 2) } else { fast(start, len) };
             if let Some(value) = value
                 && (!quoted || u16::from(text[start + len - 1]) == fields.quote)
             {
-                return value;
+                *out = value;
+                continue;
             }
             let row = first + i;
             if len > 0 {
                 let (value, quoted) = self.content(&text[start..start + len]);
                 if let Some(value) = slow(self, row, &value, quoted) {
-                    return value;
+                    *out = value;
+                    continue;
                 }
             }
             self.nulls.push(row as u32);
-            T::default()
-        }));
+        }
     }
 
     fn content<'t>(&mut self, raw: &'t [u8]) -> (Cow<'t, [u8]>, bool) {
@@ -689,19 +743,24 @@ impl Run<'_, '_> {
         let fields = self.fields;
         let text = fields.text;
         let first = self.rows.start;
-        for (i, (start, len)) in fields.spans(self.column, self.rows.clone()).enumerate() {
+        let Text { bytes, used, offsets } = out;
+        let bytes = bytes.as_mut_slice();
+        let mut at = *used;
+        let spans = fields.spans(self.column, self.rows.clone());
+        offsets.extend(spans.enumerate().map(|(i, (start, len))| {
             if len == 0 {
                 self.nulls.push((first + i) as u32);
-                out.push_null();
             } else if u16::from(text[start]) != fields.quote {
-                out.push(text, start, len);
+                at += copy(text, start, len, bytes, at);
             } else if fields.tricky {
                 let (value, _) = field::content(&text[start..start + len], fields.grammar);
-                out.push(&value, 0, value.len());
+                at += copy(&value, 0, value.len(), bytes, at);
             } else {
-                out.push(text, start + 1, len - 2);
+                at += copy(text, start + 1, len - 2, bytes, at);
             }
-        }
+            (at as u32).cast_signed()
+        }));
+        *used = at;
     }
 
     /// Texts with escapes in them, in flawed rows, that are cleansed, where some are null, or where they say what the

@@ -7,6 +7,7 @@ use std::{mem, sync::Arc};
 use arrow::{
     array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, StringArray, StringBuilder},
     buffer::BooleanBuffer,
+    datatypes::DataType,
     error::ArrowError,
 };
 
@@ -67,15 +68,12 @@ pub(crate) fn convert(block: &mut Block, scanner: &Scanner, plan: &Plan) -> Resu
     loop {
         let columns = plan.columns.len();
         let fields = Fields::new(block, columns, &scanner.grammar, &plan.tokens);
-        let lengths = fields.lengths();
+        let kept = || plan.columns.iter().enumerate().filter(|(_, column)| column.role == Role::Keep);
+        let texts: Vec<_> = kept().filter(|(_, c)| c.how.data_type() == DataType::Utf8).map(|(i, _)| i).collect();
+        let mut lengths = texts.iter().zip(fields.lengths(&texts)).peekable();
         let rows = block.rows.len();
-        let mut builders: Vec<_> = plan
-            .columns
-            .iter()
-            .zip(lengths)
-            .enumerate()
-            .filter(|(_, (column, _))| column.role == Role::Keep)
-            .map(|(i, (c, bytes))| Builder::new(i, c, rows, bytes))
+        let mut builders: Vec<_> = kept()
+            .map(|(i, c)| Builder::new(i, c, rows, lengths.next_if(|(of, _)| **of == i).map_or(0, |(_, bytes)| bytes)))
             .collect();
         let run = (RUN * rows / block.len.max(1)).clamp(16, 1024);
         for first in (0..rows).step_by(run) {

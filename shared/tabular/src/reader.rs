@@ -21,7 +21,7 @@ use crate::{
 /// Text from which the dialect is found out, bytes.
 pub(crate) const SNIFFED: usize = 256 << 10;
 /// Text that is parsed at once, bytes: enough for a column to be worth its overhead, little enough for a cache.
-const MIN_BLOCK: usize = 1 << 20;
+const MIN_BLOCK: usize = 512 << 10;
 const COLUMN_BLOCK: usize = 8 << 10;
 const MAX_BLOCK: usize = 2 << 20;
 /// Records cannot be longer, whatever the limit: places are 32 bits wide.

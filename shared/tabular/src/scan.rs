@@ -179,7 +179,7 @@ impl Scanner {
                 ends.resize((count + 64).max(2 * ends.len()), 0);
             }
             let Some(out) = ends.get_mut(count..count + 64).and_then(|o| o.first_chunk_mut::<64>()) else { break };
-            write_positions(out, structure, base as u32);
+            V::write_positions(out, structure, base as u32);
             // All records that end in it.
             let mut rest = line_ends & structure;
             while rest != 0 {
@@ -254,20 +254,36 @@ trait Vector {
 
     /// A bit for each byte: whether it is `byte`.
     fn equal(&self, byte: u8) -> u64;
+
+    /// Writes the places of all bits, counted from `base`, and perhaps some nonsense behind them.
+    #[expect(clippy::inline_always, reason = "it has to be compiled once for each set of instructions")]
+    #[inline(always)]
+    fn write_positions(out: &mut [u32; 64], bits: u64, base: u32) {
+        write_positions(out, bits, base);
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code, reason = "vector instructions: several times as fast as what the compiler makes by itself")]
 mod vector {
     use std::arch::x86_64::{
-        __m128i, __m256i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8, _mm256_cmpeq_epi8,
-        _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_set1_epi8,
+        __m128i, __m256i, __m512i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8,
+        _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_set1_epi8, _mm512_add_epi32,
+        _mm512_castsi512_si128, _mm512_cmpeq_epi8_mask, _mm512_cvtepu8_epi32, _mm512_extracti32x4_epi32,
+        _mm512_loadu_si512, _mm512_maskz_compress_epi8, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_storeu_si512,
     };
 
     use super::{Block, Scanner, Vector};
 
     pub(super) fn fast<const END: u8>(scanner: &Scanner, block: &mut Block, start: usize, len: usize) -> usize {
-        if std::is_x86_feature_detected!("avx2")
+        if std::is_x86_feature_detected!("avx512bw")
+            && std::is_x86_feature_detected!("avx512vbmi2")
+            && std::is_x86_feature_detected!("bmi1")
+            && std::is_x86_feature_detected!("popcnt")
+        {
+            // SAFETY: the processor has been asked; AVX-512F is part of AVX-512BW.
+            unsafe { fast_avx512::<END>(scanner, block, start, len) }
+        } else if std::is_x86_feature_detected!("avx2")
             && std::is_x86_feature_detected!("bmi1")
             && std::is_x86_feature_detected!("popcnt")
         {
@@ -281,6 +297,11 @@ mod vector {
     #[target_feature(enable = "avx2,bmi1,popcnt")]
     fn fast_avx2<const END: u8>(scanner: &Scanner, block: &mut Block, start: usize, len: usize) -> usize {
         scanner.fast::<END, Avx2>(block, start, len)
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,bmi1,popcnt")]
+    fn fast_avx512<const END: u8>(scanner: &Scanner, block: &mut Block, start: usize, len: usize) -> usize {
+        scanner.fast::<END, Avx512>(block, start, len)
     }
 
     pub(super) struct Sse2([__m128i; 4]);
@@ -323,6 +344,65 @@ mod vector {
             });
             a | b << 32
         }
+    }
+
+    /// Only made where the processor has AVX-512F, BW and VBMI2.
+    pub(super) struct Avx512(__m512i);
+
+    #[expect(clippy::inline_always, reason = "vectors stay in registers only where all is inlined")]
+    impl Vector for Avx512 {
+        #[inline(always)]
+        fn load(bytes: &[u8; 64]) -> Self {
+            // SAFETY: called from `fast_avx512` alone; loads need no alignment.
+            Self(unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) })
+        }
+
+        #[inline(always)]
+        fn equal(&self, byte: u8) -> u64 {
+            // SAFETY: called from `fast_avx512` alone.
+            unsafe { _mm512_cmpeq_epi8_mask(self.0, _mm512_set1_epi8(byte.cast_signed())) }
+        }
+
+        /// One instruction moves the numbers of all bits that are set to the front. Sixteen of them are always
+        /// written, as more are rare.
+        #[inline(always)]
+        fn write_positions(out: &mut [u32; 64], bits: u64, base: u32) {
+            const NUMBERS: [u8; 64] = {
+                let mut numbers = [0; 64];
+                let mut i = 0;
+                while i < 64 {
+                    numbers[i] = i as u8;
+                    i += 1;
+                }
+                numbers
+            };
+            let [a, b, c, d] = out.as_chunks_mut::<16>().0 else { return };
+            // SAFETY: called from `fast_avx512` alone; loads and stores need no alignment, and the stores are of the
+            // size of the arrays that they go to.
+            unsafe {
+                let numbers = _mm512_maskz_compress_epi8(bits, _mm512_loadu_si512(NUMBERS.as_ptr().cast()));
+                let base = _mm512_set1_epi32(base.cast_signed());
+                let places = |numbers| _mm512_add_epi32(_mm512_cvtepu8_epi32(numbers), base);
+                let count = bits.count_ones();
+                _mm512_storeu_si512(a.as_mut_ptr().cast(), places(_mm512_castsi512_si128(numbers)));
+                if count > 16 {
+                    _mm512_storeu_si512(b.as_mut_ptr().cast(), places(_mm512_extracti32x4_epi32::<1>(numbers)));
+                    if count > 32 {
+                        _mm512_storeu_si512(c.as_mut_ptr().cast(), places(_mm512_extracti32x4_epi32::<2>(numbers)));
+                        _mm512_storeu_si512(d.as_mut_ptr().cast(), places(_mm512_extracti32x4_epi32::<3>(numbers)));
+                    }
+                }
+            }
+        }
+    }
+
+    #[cfg(test)]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
+    pub(super) fn of_avx512(bytes: &[u8; 64], byte: u8, base: u32) -> (u64, [u32; 64]) {
+        let equal = Avx512::load(bytes).equal(byte);
+        let mut out = [0; 64];
+        Avx512::write_positions(&mut out, equal, base);
+        (equal, out)
     }
 }
 
@@ -435,6 +515,28 @@ mod tests {
             prop_assert_eq!(vector::Neon::load(&chunk).equal(byte), expected);
             for (i, found) in chunk.iter().enumerate() {
                 prop_assert_eq!(expected >> i & 1 == 1, *found == byte);
+            }
+        }
+
+        #[test]
+        #[cfg(target_arch = "x86_64")]
+        #[allow(unsafe_code, reason = "the processor is asked first")]
+        fn places_are_written_as_other_processors_do(
+            chunk in proptest::array::uniform32(0u8..4), other in proptest::array::uniform32(0u8..30), base in 0u32..1 << 30
+        ) {
+            let chunk: [u8; 64] = std::array::from_fn(|i| if i % 2 == 0 { chunk[i / 2] } else { other[i / 2] });
+            for byte in 0..4 {
+                let expected = Portable::load(&chunk).equal(byte);
+                let (mut places, count) = ([0; 64], expected.count_ones() as usize);
+                Portable::write_positions(&mut places, expected, base);
+                let whole = (0..64).filter(|i| expected >> i & 1 == 1).map(|i| base + i);
+                prop_assert!(whole.eq(places[..count].iter().copied()));
+                if std::is_x86_feature_detected!("avx512bw") && std::is_x86_feature_detected!("avx512vbmi2") {
+                    // SAFETY: the processor has been asked.
+                    let (found, by_vector) = unsafe { vector::of_avx512(&chunk, byte, base) };
+                    prop_assert_eq!(found, expected);
+                    prop_assert_eq!(&by_vector[..count], &places[..count]);
+                }
             }
         }
     }

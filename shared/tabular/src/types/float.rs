@@ -164,8 +164,24 @@ pub(crate) fn fast(text: &[u8], start: usize, len: usize) -> Option<f64> {
 }
 
 /// The same with another decimal point.
-#[inline]
+#[expect(clippy::inline_always, reason = "most numbers take a few instructions, fewer than a call")]
+#[inline(always)]
 pub(crate) fn fast_with<const POINT: u8>(text: &[u8], start: usize, len: usize) -> Option<f64> {
+    let word = integer::load8(text, start)?;
+    let point = marks8::<POINT>(word).trailing_zeros() / 8;
+    if matches!(len, 2..=8) && (point as usize) < len {
+        let before = (1u64 << (8 * point)) - 1;
+        let joined = (word & before) | ((word >> 8) & !before);
+        if let Some(mantissa) = integer::digits8(joined, len - 1) {
+            let zero = word as u8 == b'0' && point != 1;
+            return if zero { None } else { Some(mantissa as f64 / EXACT[len - 1 - point as usize]) };
+        }
+    }
+    longer::<POINT>(text, start, len)
+}
+
+/// The same for any number.
+fn longer<const POINT: u8>(text: &[u8], start: usize, len: usize) -> Option<f64> {
     if len == 0 {
         return None;
     }
@@ -200,10 +216,15 @@ pub(crate) fn fast_with<const POINT: u8>(text: &[u8], start: usize, len: usize) 
 /// Where the first point is among eight bytes.
 #[inline]
 fn point8<const POINT: u8>(word: u64) -> Option<usize> {
+    let marks = marks8::<POINT>(word);
+    (marks != 0).then(|| marks.trailing_zeros() as usize / 8)
+}
+
+/// The highest bit of each byte that is a point. Only the lowest of them is certain.
+#[inline]
+fn marks8<const POINT: u8>(word: u64) -> u64 {
     let word = word ^ u64::from_ne_bytes([POINT; 8]);
-    let zero = word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080;
-    // Only the lowest mark is certain, and only it is wanted.
-    (zero != 0).then(|| zero.trailing_zeros() as usize / 8)
+    word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080
 }
 
 /// The value of the first `len` (1 to 15) bytes, if all of them are digits.

@@ -57,8 +57,21 @@ pub(crate) fn load8(text: &[u8], at: usize) -> Option<u64> {
 
 /// A positive or negative number of up to 18 digits that [`parse`] would accept too; `None` says nothing.
 /// `text` goes on for at least 32 bytes after `start`.
-#[inline]
+#[expect(clippy::inline_always, reason = "most numbers take a few instructions, fewer than a call")]
+#[inline(always)]
 pub(crate) fn fast(text: &[u8], start: usize, len: usize) -> Option<i64> {
+    let word = load8(text, start)?;
+    if matches!(len, 1..=8)
+        && let Some(value) = digits8(word, len)
+    {
+        // A leading zero is only right when it is the whole number.
+        return if word as u8 == b'0' && len != 1 { None } else { Some(value.cast_signed()) };
+    }
+    longer(text, start, len)
+}
+
+/// The same for any number.
+fn longer(text: &[u8], start: usize, len: usize) -> Option<i64> {
     if len == 0 {
         return None;
     }
