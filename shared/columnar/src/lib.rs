@@ -28,6 +28,7 @@ mod metadata;
 mod page;
 mod proof;
 mod schema;
+mod snappy;
 mod thrift;
 mod value;
 mod values;
