@@ -99,7 +99,7 @@ mod tests {
             expected,
             limit: 2 << 20,
         };
-        trial.pays((&mut Codec::new(Compression::Snappy).unwrap(), Content::Other), &mut Vec::new()).unwrap()
+        trial.pays((&mut Codec::new(Compression::Snappy).unwrap(), Content::Words), &mut Vec::new()).unwrap()
     }
 
     /// Numbers below `below` that look random: `SplitMix64`.

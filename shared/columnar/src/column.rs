@@ -82,6 +82,7 @@ impl Family {
     fn content(&self) -> Content {
         match self {
             Self::Bytes(_) => Content::Bytes,
+            Self::Int64(_) | Self::Double(_) => Content::Words,
             _ => Content::Other,
         }
     }

@@ -1,6 +1,9 @@
 //! Compression of pages.
 
-use crate::{Compression, Error, snappy};
+use crate::{
+    Compression, Error, snappy,
+    snappy_words::{self, By},
+};
 
 /// The codec of a file, one for each thread.
 pub(crate) enum Codec {
@@ -14,6 +17,8 @@ pub(crate) enum Codec {
 pub(crate) enum Content {
     /// Values of any length.
     Bytes,
+    /// Numbers of eight bytes, perhaps after other things.
+    Words,
     Other,
 }
 
@@ -22,6 +27,8 @@ pub(crate) struct Snappy {
     reference: snap::raw::Encoder,
     /// For long pages of values of any length.
     bytes: snappy::Encoder,
+    /// For long pages of numbers of eight bytes.
+    words: snappy_words::Encoder,
 }
 
 impl Codec {
@@ -31,6 +38,7 @@ impl Codec {
             Compression::Snappy => Self::Snappy(Box::new(Snappy {
                 reference: snap::raw::Encoder::new(),
                 bytes: snappy::Encoder::default(),
+                words: snappy_words::Encoder::default(),
             })),
             Compression::Zstd(level) => {
                 if !(1..=22).contains(&level) {
@@ -55,8 +63,14 @@ impl Codec {
                 snappy.bytes.compress(page, out)
             }
             Self::Snappy(snappy) => {
-                room(out, snap::raw::max_compress_len(page.len()));
-                snappy.reference.compress(page, out).map_err(|e| Error::Compress(e.into()))?
+                let by = if content == Content::Words { By::of(page) } else { None };
+                if let Some(by) = by {
+                    room(out, snappy_words::Encoder::room(page.len()));
+                    snappy.words.compress(page, by, out)
+                } else {
+                    room(out, snap::raw::max_compress_len(page.len()));
+                    snappy.reference.compress(page, out).map_err(|e| Error::Compress(e.into()))?
+                }
             }
             Self::Zstd(compressor) => {
                 room(out, zstd::zstd_safe::compress_bound(page.len()));

@@ -29,6 +29,7 @@ mod page;
 mod proof;
 mod schema;
 mod snappy;
+mod snappy_words;
 mod thrift;
 mod value;
 mod values;
