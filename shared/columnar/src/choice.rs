@@ -1,6 +1,9 @@
 //! Whether a dictionary pays for a column chunk, judged by its first page.
 
-use crate::{Error, compress::Codec};
+use crate::{
+    Error,
+    compress::{Codec, Content},
+};
 
 /// The first page of a chunk, as it would be written with a dictionary and without one.
 pub(crate) struct Trial<'a> {
@@ -24,7 +27,7 @@ impl Trial<'_> {
     /// How the dictionary will grow is seen in how it grew from the first half of the page to the second: values drawn
     /// from a finite set become known at an exponential rate, values that never return do not.
     #[allow(clippy::cast_precision_loss)]
-    pub(crate) fn pays(&self, codec: &mut Codec, scratch: &mut Vec<u8>) -> Result<bool, Error> {
+    pub(crate) fn pays(&self, (codec, content): (&mut Codec, Content), scratch: &mut Vec<u8>) -> Result<bool, Error> {
         let count = self.indices.len();
         let distinct = |part: &[u32]| part.iter().max().map_or(0, |max| *max as usize + 1);
         let (first, all) = (distinct(&self.indices[..count / 2]), distinct(self.indices));
@@ -44,7 +47,7 @@ impl Trial<'_> {
         if grown * 16.0 <= values {
             return Ok(true);
         }
-        let mut size = |bytes: &[u8]| codec.compress(bytes, scratch).map(|compressed| compressed.len() as f64);
+        let mut size = |bytes: &[u8]| codec.compress(bytes, content, scratch).map(|compressed| compressed.len() as f64);
         let (plain, dictionary) = (size(self.plain)?, size(self.dictionary)?);
         let widening = grown.max(2.0).log2().ceil() / (all.max(2) as f64).log2().ceil();
         let with = dictionary / all as f64 * grown + self.packed as f64 / count as f64 * widening * values;
@@ -96,7 +99,7 @@ mod tests {
             expected,
             limit: 2 << 20,
         };
-        trial.pays(&mut Codec::new(Compression::Snappy).unwrap(), &mut Vec::new()).unwrap()
+        trial.pays((&mut Codec::new(Compression::Snappy).unwrap(), Content::Words), &mut Vec::new()).unwrap()
     }
 
     /// Numbers below `below` that look random: `SplitMix64`.

@@ -16,6 +16,7 @@ use crate::{
     boolean::Boolean,
     bounds::{ChunkBounds, Form, Written},
     bytes::{Bytes, Source},
+    compress::Content,
     dictionary::Dictionary,
     fixed::Fixed,
     levels::Levels,
@@ -75,6 +76,16 @@ enum Family {
     Double(Fixed<f64>),
     Decimal(Fixed<i128>),
     Bytes(Bytes),
+}
+
+impl Family {
+    fn content(&self) -> Content {
+        match self {
+            Self::Bytes(_) => Content::Bytes,
+            Self::Int64(_) | Self::Double(_) => Content::Words,
+            _ => Content::Other,
+        }
+    }
 }
 
 /// Does the same with each of the families that have a dictionary, and another thing with booleans.
@@ -272,7 +283,7 @@ impl Column {
         self.levels.clear();
         let values = rows - nulls;
         let expected = expected.max(rows) / rows.max(1) * values;
-        let mut page = scratch.page(rows, &levels, &mut self.stored);
+        let mut page = scratch.page(rows, &levels, self.family.content(), &mut self.stored);
         let bounds = by_family!(
             &mut self.family,
             b => {
@@ -299,14 +310,14 @@ impl Column {
             self.end_page(rows, scratch)?;
         }
         let exact = !matches!(self.family, Family::Float(_) | Family::Double(_));
-        let (mut dictionary, mut distinct) = (None, None);
+        let (mut dictionary, mut distinct, content) = (None, None, self.family.content());
         let bounds = by_family!(
             &mut self.family,
             b => b.bounds.end_chunk(Form { text: false, width: 1 }),
             f => {
                 if let Some((used, by_all)) = f.values.used_dictionary() {
                     distinct = (exact && by_all).then(|| used.len());
-                    dictionary = Some(scratch.dictionary(used.len(), |out| used.page(out))?);
+                    dictionary = Some(scratch.dictionary(used.len(), content, |out| used.page(out))?);
                 }
                 f.values.end_chunk();
                 f.bounds.end_chunk(f.form)

@@ -1,19 +1,45 @@
 //! Compression of pages.
 
-use crate::{Compression, Error, thrift::varint};
+use crate::{
+    Compression, Error, snappy,
+    snappy_words::{self, By},
+};
 
 /// The codec of a file, one for each thread.
 pub(crate) enum Codec {
     None,
-    Snappy(Box<snap::raw::Encoder>),
+    Snappy(Box<Snappy>),
     Zstd(Box<zstd::bulk::Compressor<'static>>),
+}
+
+/// What a page holds, as far as it matters to its compression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// Values of any length.
+    Bytes,
+    /// Numbers of eight bytes, perhaps after other things.
+    Words,
+    Other,
+}
+
+/// Encoders of one format.
+pub(crate) struct Snappy {
+    reference: snap::raw::Encoder,
+    /// For long pages of values of any length.
+    bytes: snappy::Encoder,
+    /// For long pages of numbers of eight bytes.
+    words: snappy_words::Encoder,
 }
 
 impl Codec {
     pub(crate) fn new(compression: Compression) -> Result<Self, Error> {
         Ok(match compression {
             Compression::None => Self::None,
-            Compression::Snappy => Self::Snappy(Box::new(snap::raw::Encoder::new())),
+            Compression::Snappy => Self::Snappy(Box::new(Snappy {
+                reference: snap::raw::Encoder::new(),
+                bytes: snappy::Encoder::default(),
+                words: snappy_words::Encoder::default(),
+            })),
             Compression::Zstd(level) => {
                 if !(1..=22).contains(&level) {
                     return Err(Error::Level(level));
@@ -24,21 +50,30 @@ impl Codec {
     }
 
     /// Compresses `page` into `out`, whose content is of no use before or after; returns the result.
-    pub(crate) fn compress<'a>(&mut self, page: &'a [u8], out: &'a mut Vec<u8>) -> Result<&'a [u8], Error> {
-        // Never shortened, so that it need not be cleared for every page.
-        let mut room = |len: usize| {
-            if out.len() < len {
-                out.resize(len, 0);
-            }
-        };
+    pub(crate) fn compress<'a>(
+        &mut self,
+        page: &'a [u8],
+        content: Content,
+        out: &'a mut Vec<u8>,
+    ) -> Result<&'a [u8], Error> {
         let len = match self {
             Self::None => return Ok(page),
-            Self::Snappy(encoder) => {
-                room(snap::raw::max_compress_len(page.len()));
-                encoder.compress(page, out).map_err(|e| Error::Compress(e.into()))?
+            Self::Snappy(snappy) if content == Content::Bytes && page.len() >= snappy::LONG => {
+                room(out, snappy::Encoder::room(page.len()));
+                snappy.bytes.compress(page, out)
+            }
+            Self::Snappy(snappy) => {
+                let by = if content == Content::Words { By::of(page) } else { None };
+                if let Some(by) = by {
+                    room(out, snappy_words::Encoder::room(page.len()));
+                    snappy.words.compress(page, by, out)
+                } else {
+                    room(out, snap::raw::max_compress_len(page.len()));
+                    snappy.reference.compress(page, out).map_err(|e| Error::Compress(e.into()))?
+                }
             }
             Self::Zstd(compressor) => {
-                room(zstd::zstd_safe::compress_bound(page.len()));
+                room(out, zstd::zstd_safe::compress_bound(page.len()));
                 compressor.compress_to_buffer(page, out.as_mut_slice()).map_err(Error::Compress)?
             }
         };
@@ -46,34 +81,27 @@ impl Codec {
     }
 
     /// Gives `page` the form of the codec, without looking for anything to save.
-    pub(crate) fn store<'a>(&mut self, page: &'a [u8], out: &'a mut Vec<u8>) -> Result<&'a [u8], Error> {
+    pub(crate) fn store<'a>(
+        &mut self,
+        page: &'a [u8],
+        content: Content,
+        out: &'a mut Vec<u8>,
+    ) -> Result<&'a [u8], Error> {
         if !matches!(self, Self::Snappy(_)) {
-            return self.compress(page, out);
+            return self.compress(page, content, out);
         }
-        out.clear();
-        varint(out, page.len() as u64);
-        // What the reference encoder makes of a block in which nothing repeats.
-        for block in page.chunks(1 << 16) {
-            literal(block, out);
-        }
-        Ok(out)
+        room(out, snappy::Encoder::room(page.len()));
+        let header = snappy::header(page.len(), out);
+        let len = header + snappy::literal(page, &mut out[header..]);
+        Ok(&out[..len])
     }
 }
 
-/// A Snappy literal of 1 to 65,536 bytes:
-/// <https://github.com/google/snappy/blob/main/format_description.txt>.
-#[allow(clippy::cast_possible_truncation)]
-fn literal(block: &[u8], out: &mut Vec<u8>) {
-    let len = block.len() - 1;
-    match len {
-        ..60 => out.push((len as u8) << 2),
-        60..256 => out.extend_from_slice(&[60 << 2, len as u8]),
-        _ => {
-            out.push(61 << 2);
-            out.extend_from_slice(&(len as u16).to_le_bytes());
-        }
+/// Makes room for so many bytes. It is never made smaller, so that it need not be cleared for every page.
+fn room(out: &mut Vec<u8>, len: usize) {
+    if out.len() < len {
+        out.resize(len, 0);
     }
-    out.extend_from_slice(block);
 }
 
 #[cfg(test)]
@@ -85,7 +113,11 @@ mod tests {
         let bytes: Vec<u8> = (0..200_000u32).map(|i| i.to_le_bytes()[0]).collect();
         for len in [0, 1, 59, 60, 61, 255, 256, 257, 65_535, 65_536, 65_537, 200_000] {
             let mut out = Vec::new();
-            let stored = Codec::new(Compression::Snappy).unwrap().store(&bytes[..len], &mut out).unwrap().to_vec();
+            let stored = Codec::new(Compression::Snappy)
+                .unwrap()
+                .store(&bytes[..len], Content::Other, &mut out)
+                .unwrap()
+                .to_vec();
             assert_eq!(snap::raw::Decoder::new().decompress_vec(&stored).unwrap(), bytes[..len]);
         }
     }

@@ -28,6 +28,8 @@ mod metadata;
 mod page;
 mod proof;
 mod schema;
+mod snappy;
+mod snappy_words;
 mod thrift;
 mod value;
 mod values;

@@ -2,7 +2,11 @@
 //!
 //! Data pages are of version 1, which every reader knows.
 
-use crate::{Error, compress::Codec, thrift};
+use crate::{
+    Error,
+    compress::{Codec, Content},
+    thrift,
+};
 
 /// Bytes that are left free before PLAIN values, so that the levels of most pages fit there.
 pub(crate) const HEADROOM: usize = 16;
@@ -57,10 +61,15 @@ impl Scratch {
     }
 
     /// Encodes the page of a dictionary of so many values; `write` appends its body.
-    pub(crate) fn dictionary(&mut self, len: usize, write: impl FnOnce(&mut Vec<u8>)) -> Result<Encoded, Error> {
+    pub(crate) fn dictionary(
+        &mut self,
+        len: usize,
+        content: Content,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<Encoded, Error> {
         self.body.clear();
         write(&mut self.body);
-        let compressed = self.codec.compress(&self.body, &mut self.compressed)?;
+        let compressed = self.codec.compress(&self.body, content, &mut self.compressed)?;
         assemble(PageType::Dictionary, compressed, self.body.len(), |s| {
             s.nested(7, |s| {
                 s.i32(1, i32::try_from(len).unwrap_or(i32::MAX));
@@ -70,9 +79,15 @@ impl Scratch {
     }
 
     /// Begins a data page of so many rows. `stored` is how many pages of the column will not be compressed.
-    pub(crate) fn page<'a>(&'a mut self, rows: usize, levels: &'a [u8], stored: &'a mut u8) -> Page<'a> {
+    pub(crate) fn page<'a>(
+        &'a mut self,
+        rows: usize,
+        levels: &'a [u8],
+        content: Content,
+        stored: &'a mut u8,
+    ) -> Page<'a> {
         self.body.clear();
-        Page { scratch: self, rows, levels, stored, encoded: None }
+        Page { scratch: self, rows, levels, content, stored, encoded: None }
     }
 }
 
@@ -81,13 +96,14 @@ pub(crate) struct Page<'a> {
     scratch: &'a mut Scratch,
     rows: usize,
     levels: &'a [u8],
+    content: Content,
     stored: &'a mut u8,
     encoded: Option<(Encoding, Encoded)>,
 }
 
 impl Page<'_> {
-    pub(crate) fn codec(&mut self) -> &mut Codec {
-        &mut self.scratch.codec
+    pub(crate) fn codec(&mut self) -> (&mut Codec, Content) {
+        (&mut self.scratch.codec, self.content)
     }
 
     /// Where the values are to be appended, behind the levels.
@@ -117,11 +133,12 @@ impl Page<'_> {
 
     fn compress(&mut self, encoding: Encoding, body: &[u8]) -> Result<(), Error> {
         let Scratch { codec, compressed, .. } = &mut *self.scratch;
+        let content = if encoding == Encoding::Plain { self.content } else { Content::Other };
         let compressed = if *self.stored > 0 {
             *self.stored -= 1;
-            codec.store(body, compressed)?
+            codec.store(body, content, compressed)?
         } else {
-            let compressed = codec.compress(body, compressed)?;
+            let compressed = codec.compress(body, content, compressed)?;
             if compressed.len() > body.len() / 16 * 15 {
                 *self.stored = STORED;
             }

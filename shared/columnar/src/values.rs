@@ -3,7 +3,7 @@
 use crate::{
     Error,
     choice::Trial,
-    compress::Codec,
+    compress::{Codec, Content},
     dictionary::Dictionary,
     hybrid,
     page::{Encoding, HEADROOM, Page},
@@ -83,7 +83,7 @@ impl<D: Dictionary> Values<D> {
     }
 
     /// Decides for the chunk, if its first values have come.
-    fn decide(&mut self, expected: usize, codec: &mut Codec) -> Result<(), Error> {
+    fn decide(&mut self, expected: usize, codec: (&mut Codec, Content)) -> Result<(), Error> {
         if self.decided || !self.with_dictionary || self.indices.is_empty() {
             return Ok(());
         }
