@@ -153,8 +153,7 @@ pub fn rewrite<W: Write + Send>(
 }
 
 /// Has `work` write to `output`: with several threads, on another one, so that what is written is translated, compressed
-/// and handed over while the next is made. What it is given for writing it may
-/// take, and leave another buffer instead.
+/// and handed over while the next is made. What is given to it for writing it may take, and leave another buffer instead.
 fn write_aside<W: Write + Send, T>(
     mut output: Output<W>,
     threads: usize,
