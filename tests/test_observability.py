@@ -98,7 +98,9 @@ def test_what_is_watched_is_what_the_function_says_of_each_object(zone: Zone, da
 
     def measured(upload: Upload) -> dict | None:
         lines = [json.loads(line) for line in zone.log.lines() if '"_aws"' in line]
-        return next((line for line in lines if (line["bucket"], line["key"]) == (upload.bucket, upload.key)), None)
+        return next(
+            (line for line in lines if (line.get("bucket"), line.get("key")) == (upload.bucket, upload.key)), None
+        )
 
     line = zone.until("the file is measured", lambda: measured(good))
     names = {m["Name"] for directive in line["_aws"]["CloudWatchMetrics"] for m in directive["Metrics"]}
