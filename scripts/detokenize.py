@@ -24,6 +24,7 @@ import argparse
 import hashlib
 import json
 import os
+import secrets
 import sys
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -35,7 +36,8 @@ from botocore.model import ServiceId
 from botocore.signers import RequestSigner
 
 HEADER = "x-cleanzone-vault"
-SECONDS = 60
+# How long a proof holds at least, and at most, which is as long as the function takes it.
+SECONDS, LONGEST = 60, 300
 MOST = 1000
 FINE, FAILED, WRONG, PARTLY = 0, 1, 2, 3
 # What becomes of tokens and values, if all is well.
@@ -100,7 +102,9 @@ def proof(session: boto3.Session, function: str, request: str) -> str:
         "headers": {HEADER: header(function, request)},
         "context": {},
     }
-    return signer.generate_presigned_url(asked, region_name=where, expires_in=SECONDS, operation_name="")
+    # A proof is taken once, and two of one request in one second would be the same but for this.
+    seconds = SECONDS + secrets.randbelow(LONGEST - SECONDS)
+    return signer.generate_presigned_url(asked, region_name=where, expires_in=seconds, operation_name="")
 
 
 def call(session: boto3.Session, function: str, request: dict) -> tuple[dict, bool]:
