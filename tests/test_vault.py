@@ -1,7 +1,9 @@
 """The vault: nothing of it is the lake's, and a value comes back only to those who may see it, and leaves a record."""
 
 import json
+from csv import DictReader
 from dataclasses import replace
+from io import StringIO
 
 import cfnlint.decode.cfn_yaml
 import pytest
@@ -150,6 +152,27 @@ def test_a_proof_made_for_another_function_is_worth_nothing(vault: Vault, desk: 
     token = next(iter(tokens.values()))["email"]
     other = replace(desk, prove=lambda session, _, *more: desk.prove(session, "another-function", *more))
     assert other.ask("resolve", PURPOSE, tokens=[token]).error == "AccessDenied"
+
+
+def test_a_file_comes_back_in_the_clear_on_this_side_only(vault: Vault, crowd: list[Person], tokens: dict):
+    key = "vaulted/users/a.csv"
+    sender = vault.caller("cleanzone-tests-sender")
+    allowed = f'objects = ["s3://{vault.zone.landing}/vaulted/*"]\nmax_rows = 1000'
+    vault.allow(sender, "recall", ["resolve"], ["email"], allowed)
+    before = vault.records()
+    here = {"bucket": vault.zone.landing, "key": key}
+    answer = sender.ask("resolve", "recall", object=here, columns=["email", "phone"])
+    assert answer.error is None, answer.payload
+    [clear] = vault.objects("_detokenized/")
+    assert clear.endswith(f"/{key}")
+    lines = list(DictReader(StringIO(vault.read(f"s3://{vault.landing}/{clear}").decode())))
+    assert [line["email"] for line in lines] == [person.email for person in crowd]
+    # Of another type he gets nothing, and nothing of it goes on to the lake again.
+    assert [line["phone"] for line in lines] == [tokens[person.id]["phone"] for person in crowd]
+    assert vault.zone.objects("_detokenized/", vault.zone.landing) == []
+    assert [record["outcome"] for record in vault.ends(before)] == ["answered"]
+    other = sender.ask("resolve", "recall", object=here | {"key": "elsewhere/a.csv"}, columns=["email"])
+    assert other.error == "AccessDenied"
 
 
 def test_who_is_forgotten_cannot_be_resolved_any_more(

@@ -120,16 +120,17 @@ class Vault(Stack):
         )
         return Caller(role["Arn"], session, self.detokenizer, self.zone)
 
-    def allow(self, caller: Caller, purpose: str, actions: list[str], types: list[str], scope: str = SCOPE) -> None:
+    def allow(self, caller: Caller, purpose: str, actions: list[str], types: list[str], more: str = "") -> None:
         """Adds an entry to access.toml, which holds from the next call on."""
         self.allowed += f"""
 [[allow]]
 role = "{caller.arn}"
 purpose = ["{purpose}"]
-scope = "{scope}"
+scope = "{SCOPE}"
 types = {json.dumps(types)}
 actions = {json.dumps(actions)}
 max_tokens = 100
+{more}
 """
         bucket, _, key = self.outputs["AccessConfigUri"].removeprefix("s3://").partition("/")
         self.s3.put_object(Bucket=bucket, Key=key, Body=self.allowed.encode())
