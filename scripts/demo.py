@@ -196,7 +196,7 @@ class Demo:
             iam.create_role(RoleName=DESK, AssumeRolePolicyDocument=policy(trust))
         name = self.vault["DetokenizeFunctionName"]
         function = self.lake.client("lambda").get_function_configuration(FunctionName=name)["FunctionArn"]
-        may = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": f"{function}:live"}
+        may = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": [function, f"{function}:live"]}
         iam.put_role_policy(RoleName=DESK, PolicyName="ask", PolicyDocument=policy(may))
         return iam.get_role(RoleName=DESK)["Role"]
 
