@@ -462,9 +462,19 @@ pub(super) fn street(value: &str, shape: &Shape) -> bool {
     {
         return false;
     }
-    let words = || value.split([' ', ',']).filter(|word| !word.is_empty());
-    let number = |word: &str| word.as_bytes()[0].is_ascii_digit();
-    words().any(|word| number(word) && word.len() <= 6) && words().any(|word| !number(word) && street_word(word))
+    let (mut street, mut house) = (false, false);
+    for part in value.split(',') {
+        let mut words = part.split(' ').filter(|word| !word.is_empty()).peekable();
+        // A house number begins or ends a part, or follows the street: in "order 17 is on its way", 17 is none.
+        let mut place = true;
+        while let Some(word) = words.next() {
+            let number = word.as_bytes()[0].is_ascii_digit();
+            house |= number && word.len() <= 6 && (place || words.peek().is_none());
+            place = !number && street_word(word);
+            street |= place;
+        }
+    }
+    street && house
 }
 
 fn street_word(word: &str) -> bool {
@@ -705,10 +715,12 @@ mod tests {
             "Calle Mayor 5",
             "Lange Laan 7",
             "1 Elm St.",
+            "Flat 3, 12 Main Street, Springfield",
+            "Hauptstraße 12 Hinterhaus",
         ] {
             assert!(street(line, &shape(line)), "{line}");
         }
-        for line in ["2 large pizzas", "Elm Street", "iPhone 12 Pro", "12", "Section 4 b"] {
+        for line in ["2 large pizzas", "Elm Street", "iPhone 12 Pro", "12", "Section 4 b", "order 17 is on its way"] {
             assert!(!street(line, &shape(line)), "{line}");
         }
     }
