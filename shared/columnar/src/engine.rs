@@ -68,6 +68,8 @@ struct State {
     first_ticket: u64,
     error: Option<Error>,
     ended: bool,
+    /// Threads that wait for any of this to change. Where there is none, nobody is woken: that takes a system call.
+    waiting: usize,
 }
 
 struct Shared {
@@ -105,7 +107,7 @@ impl Engine {
             lanes.push(Mutex::new(Lane { first, columns: dealt, closed: Vec::new() }));
         }
         let queues = lanes.iter().map(|_| Queue::default()).collect();
-        let state = State { queues, tickets: VecDeque::new(), first_ticket: 0, error: None, ended: false };
+        let state = State { queues, tickets: VecDeque::new(), first_ticket: 0, error: None, ended: false, waiting: 0 };
         Ok(Self {
             shared: Arc::new(Shared { lanes, state: Mutex::new(state), changed: Condvar::new() }),
             threads,
@@ -158,7 +160,7 @@ impl Engine {
     }
 
     fn submit(&mut self, work: &Work) -> Result<(), Error> {
-        {
+        let waiting = {
             let mut state = lock(&self.shared.state);
             let ticket = state.first_ticket + state.tickets.len() as u64;
             let lanes_left = state.queues.len();
@@ -166,11 +168,14 @@ impl Engine {
             for queue in &mut state.queues {
                 queue.jobs.push_back(Job { ticket, work: work.clone() });
             }
-        }
+            state.waiting
+        };
         if self.workers.is_empty() {
             return self.work_until(|state| state.tickets.iter().all(|ticket| ticket.lanes_left == 0));
         }
-        self.shared.changed.notify_all();
+        if waiting > 0 {
+            self.shared.changed.notify_all();
+        }
         Ok(())
     }
 
@@ -189,7 +194,7 @@ impl Engine {
                     drop(state);
                     self.shared.run(lane, job, &mut self.scratch)
                 }
-                None => self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                None => self.shared.wait(state),
             };
         }
     }
@@ -237,7 +242,7 @@ impl Shared {
                     drop(state);
                     self.run(lane, job, scratch)
                 }
-                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                None => self.wait(state),
             };
         }
     }
@@ -261,7 +266,17 @@ impl Shared {
             // The lane stays busy: nothing it would still do could be used.
             Err(error) => state.error = state.error.take().or(Some(error)),
         }
-        self.changed.notify_all();
+        if state.waiting > 0 {
+            self.changed.notify_all();
+        }
+        state
+    }
+
+    /// Waits until something has changed.
+    fn wait<'s>(&self, mut state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
+        state.waiting += 1;
+        let mut state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        state.waiting -= 1;
         state
     }
 }
