@@ -1,4 +1,4 @@
-use std::io::Write;
+use std::{collections::VecDeque, io::Write};
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 
@@ -22,6 +22,10 @@ const MOST_EXPECTED: usize = 1 << 24;
 
 /// Small writes are collected up to so many bytes.
 const BUFFER: usize = 1 << 16;
+
+/// Bytes of the last row group that are written with each piece of the next: many times what the piece becomes, so that
+/// both together take no more memory than one, and little enough that the encoders do not run dry meanwhile.
+const STRIDE: usize = 1 << 20;
 
 /// Writes one Parquet file.
 ///
@@ -53,7 +57,8 @@ impl<W: Write + Send> Writer<W> {
         let expected = (settings.row_group_bytes / row_bytes.max(1)).min(MOST_EXPECTED);
         let encoders = columns.iter().enumerate().map(|(i, kind)| Column::new(i, kind, limits, expected)).collect();
         let engine = Engine::new(encoders, settings.threads, settings.compression)?;
-        let mut output = Output { inner: out, buffer: Vec::new(), written: 0 };
+        let mut output =
+            Output { inner: out, buffer: Vec::new(), written: 0, waiting: VecDeque::new(), waiting_bytes: 0 };
         output.buffer.extend_from_slice(MAGIC);
         Ok(Self {
             output,
@@ -108,6 +113,7 @@ impl<W: Write + Send> Writer<W> {
             let footer =
                 metadata::footer(&writer.columns, &writer.row_groups, &writer.settings.metadata, written, &mut tail);
             prove(&tail[footer], writer.rows, writer.columns.len(), written)?;
+            writer.output.write_waiting(usize::MAX)?;
             writer.output.write(&tail)?;
             writer.output.flush()
         })?;
@@ -135,17 +141,20 @@ impl<W: Write + Send> Writer<W> {
         }
         self.group_rows += batch.num_rows();
         self.rows += batch.num_rows() as u64;
-        self.engine.encode(batch)
+        self.engine.encode(batch)?;
+        self.output.write_waiting(STRIDE)
     }
 
     fn end_group(&mut self) -> Result<(), Error> {
         let Self { output, engine, columns, settings, row_groups, .. } = self;
+        output.write_waiting(usize::MAX)?;
         let mut group = RowGroup::new(output.position(), self.group_rows);
         let mut columns = columns.iter();
         engine.close(self.group_rows, |chunk| {
             let column = columns.next().ok_or(Error::Encoder)?;
             group.add(column, &chunk, settings.compression);
-            output.write_chunk(chunk)
+            output.queue(chunk);
+            Ok(())
         })?;
         row_groups.push(group);
         (self.group_rows, self.group_bytes) = (0, 0);
@@ -159,18 +168,37 @@ struct Output<W> {
     buffer: Vec<u8>,
     /// Bytes that went to `inner`.
     written: u64,
+    /// Pages that are still to be written.
+    waiting: VecDeque<Vec<u8>>,
+    waiting_bytes: u64,
 }
 
 impl<W: Write> Output<W> {
     /// Where the next byte comes to lie.
     fn position(&self) -> u64 {
-        self.written + self.buffer.len() as u64
+        self.written + self.buffer.len() as u64 + self.waiting_bytes
     }
 
-    /// Writes all pages, each of which is freed at once.
-    fn write_chunk(&mut self, chunk: Chunk) -> Result<(), Error> {
+    /// Takes all pages, to be written later.
+    fn queue(&mut self, chunk: Chunk) {
         let pages = chunk.pages.into_iter().map(|page| page.encoded);
-        chunk.dictionary.into_iter().chain(pages).try_for_each(|page| self.write(&page.bytes))
+        for page in chunk.dictionary.into_iter().chain(pages) {
+            self.waiting_bytes += page.bytes.len() as u64;
+            self.waiting.push_back(page.bytes);
+        }
+    }
+
+    /// Writes pages that wait, about so many bytes of them, and frees each at once.
+    fn write_waiting(&mut self, bytes: usize) -> Result<(), Error> {
+        let mut done = 0;
+        while done < bytes
+            && let Some(page) = self.waiting.pop_front()
+        {
+            done += page.len();
+            self.waiting_bytes -= page.len() as u64;
+            self.write(&page)?;
+        }
+        Ok(())
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
