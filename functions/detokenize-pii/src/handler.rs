@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use cleanzone_error::Fault;
 use cleanzone_events::{Failure, Reply};
-use cleanzone_lake::on_thread;
+use cleanzone_lake::{abort_all, on_thread};
 use cleanzone_pii::Key;
 use cleanzone_runtime::{Handler, Invocation, logs};
 use cleanzone_storage::{Location, ObjectStore, Precondition};
@@ -214,9 +214,7 @@ impl DetokenizePii {
         };
         let published = in_time(deadline, publishing).await;
         // What has become visible stays; what has not, is freed.
-        if let Err(error) = staged.abort().await {
-            tracing::warn!(error = %cleanzone_error::chain(&error), "an upload could not be aborted");
-        }
+        abort_all(vec![staged]).await;
         published?;
         Ok(json!({
             "object": {"bucket": to.bucket, "key": to.key},

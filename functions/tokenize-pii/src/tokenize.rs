@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use cleanzone_events::ObjectCreated;
-use cleanzone_lake::{BlockingUpload, Bridge, Mode, Naming, ObjectSource, Rulebook, Settings, on_thread, short_hash};
+use cleanzone_lake::{
+    BlockingUpload, Bridge, Mode, Naming, ObjectSource, Rulebook, Settings, abort_all, on_thread, short_hash,
+};
 use cleanzone_pii::{Finding, Key};
 use cleanzone_rules::{Dataset, Detect};
 use cleanzone_storage::{Location, ObjectMeta, ObjectReader, ObjectStore, Pin, Precondition, Staged, WriteOptions};
@@ -159,11 +161,7 @@ impl Tokenizer {
         let (bytes_out, kept) = (made.copy.size(), made.rejected.is_some());
         let delivered = in_time(deadline, self.deliver(&source, &version, &mut made)).await;
         // What has become visible stays; what has not, is freed.
-        for staged in made.rejected.into_iter().chain([made.copy]) {
-            if let Err(error) = staged.abort().await {
-                tracing::warn!(error = %cleanzone_error::chain(&error), "an upload could not be aborted");
-            }
-        }
+        abort_all(made.rejected.into_iter().chain([made.copy]).collect()).await;
         Ok(match delivered? {
             Delivered::Before => skipped(Status::Unchanged, "somebody else has just sent this version on"),
             Delivered::Superseded => skipped(Status::Superseded, "a newer version of the object was faster"),

@@ -42,7 +42,7 @@ pub use local::{Progress, convert_file, inspect_file, read_file};
 pub use naming::{Naming, column_names, sanitise};
 pub use quarantine::Quarantine;
 pub use record::short_hash;
-pub use remote::ObjectSource;
+pub use remote::{ObjectSource, abort_all};
 pub use report::{ColumnReport, Content, Report, SourceReport, Status};
 pub use rulebook::{Current, Rulebook};
 pub use rules::{DEIDENTIFIED, ORIGIN, is_deidentified};

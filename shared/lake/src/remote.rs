@@ -153,8 +153,8 @@ impl Files for StagedFiles {
 /// Uploads that are aborted at once.
 const ABORTING: usize = 16;
 
-/// Gives up objects that are complete but not visible.
-pub(crate) async fn abort_all(files: Vec<Box<dyn Staged>>) {
+/// Gives up objects that are complete but not visible; those that are visible stay.
+pub async fn abort_all(files: Vec<Box<dyn Staged>>) {
     let mut tasks = JoinSet::new();
     for file in files {
         if tasks.len() == ABORTING {
