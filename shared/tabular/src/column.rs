@@ -27,6 +27,7 @@ use crate::{
         float::Number,
         integer,
         integer::MAX_SAFE,
+        lanes::{self, BATCH, Batch, Lanes},
         temporal::{self, DAY, Layout, Moment},
         trim,
     },
@@ -260,10 +261,11 @@ impl<'p> Builder<'p> {
                 match (&mut self.values, kind) {
                     (Values::Boolean(out), _) => {
                         let known = Evidence::NONE;
-                        run.inferred(out, |s, l| boolean(text.get(s..s + l)?), |t| Some((boolean(t)?, known)));
+                        run.inferred(out, None, |s, l| boolean(text.get(s..s + l)?), |t| Some((boolean(t)?, known)));
                     }
                     (Values::Int64(out), Kind::StyledInt(style)) => run.inferred(
                         out,
+                        None,
                         |_, _| None,
                         |t| match float::parse(t).or_else(|| style.parse(t))? {
                             // Whether it is large is looked at in the end, as it is for plain ones.
@@ -275,7 +277,7 @@ impl<'p> Builder<'p> {
                         let fast = |start, len| {
                             integer::fast(text, start, len).or_else(|| integer::parse(text.get(start..start + len)?))
                         };
-                        run.inferred(out, fast, |t| {
+                        run.inferred(out, lanes::integers(), fast, |t| {
                             let value = integer::parse(t)?;
                             Some((value, Evidence::of_number(Number::Int(value))))
                         });
@@ -283,6 +285,7 @@ impl<'p> Builder<'p> {
                     (Values::Float64(out), Kind::StyledDouble(style)) => run.inferred(
                         out,
                         // Without a separator of thousands all styles with a decimal comma are one.
+                        lanes::doubles::<b','>().filter(|_| style.has_decimal_comma()),
                         |start, len| {
                             if style.has_decimal_comma() { float::fast_with::<b','>(text, start, len) } else { None }
                         },
@@ -297,7 +300,7 @@ impl<'p> Builder<'p> {
                         let fast = |start, len| {
                             float::fast(text, start, len).or_else(|| float::parse_double(text.get(start..start + len)?))
                         };
-                        run.inferred(out, fast, |t| {
+                        run.inferred(out, lanes::doubles::<b'.'>(), fast, |t| {
                             let number = float::parse(t)?;
                             Some((number.double()?, Evidence::of_number(number)))
                         });
@@ -310,9 +313,9 @@ impl<'p> Builder<'p> {
                         };
                         if layout == Layout::Iso {
                             let fast = |start, len| if len == 10 { temporal::iso_date(text, start) } else { None };
-                            run.inferred(out, fast, slow);
+                            run.inferred(out, lanes::iso_dates(), fast, slow);
                         } else {
-                            run.inferred(out, |_, _| None, slow);
+                            run.inferred(out, None, |_, _| None, slow);
                         }
                     }
                     (Values::Timestamp(out), Kind::Timestamp(layout)) => {
@@ -323,12 +326,12 @@ impl<'p> Builder<'p> {
                         };
                         match (layout, times) {
                             (Layout::Iso, Times::Plain) => {
-                                run.inferred(out, |start, len| iso_moment(text, start, len), slow);
+                                run.inferred(out, None, |start, len| iso_moment(text, start, len), slow);
                             }
                             (Layout::Iso, Times::Zoned) => {
-                                run.inferred(out, |start, len| iso_utc(text, start, len), slow);
+                                run.inferred(out, None, |start, len| iso_utc(text, start, len), slow);
                             }
-                            _ => run.inferred(out, |_, _| None, slow),
+                            _ => run.inferred(out, None, |_, _| None, slow),
                         }
                     }
                     (Values::Text(out), _) => {
@@ -345,35 +348,57 @@ impl<'p> Builder<'p> {
                 let format = format.as_ref();
                 let narrow = |start, len| integer::fast(text, start, len);
                 match &mut self.values {
-                    Values::Boolean(out) => run.declared(out, |s, l| boolean(text.get(s..s + l)?), boolean),
+                    Values::Boolean(out) => run.declared(out, None, |s, l| boolean(text.get(s..s + l)?), boolean),
                     Values::Int8(out) => {
-                        run.declared(out, |s, l| narrow(s, l)?.try_into().ok(), |t| integer::parse(t)?.try_into().ok());
+                        run.declared(
+                            out,
+                            None,
+                            |s, l| narrow(s, l)?.try_into().ok(),
+                            |t| integer::parse(t)?.try_into().ok(),
+                        );
                     }
                     Values::Int16(out) => {
-                        run.declared(out, |s, l| narrow(s, l)?.try_into().ok(), |t| integer::parse(t)?.try_into().ok());
+                        run.declared(
+                            out,
+                            None,
+                            |s, l| narrow(s, l)?.try_into().ok(),
+                            |t| integer::parse(t)?.try_into().ok(),
+                        );
                     }
                     Values::Int32(out) => {
-                        run.declared(out, |s, l| narrow(s, l)?.try_into().ok(), |t| integer::parse(t)?.try_into().ok());
+                        run.declared(
+                            out,
+                            None,
+                            |s, l| narrow(s, l)?.try_into().ok(),
+                            |t| integer::parse(t)?.try_into().ok(),
+                        );
                     }
-                    Values::Int64(out) => run.declared(out, narrow, integer::parse),
-                    Values::Float32(out) => run.declared(out, |_, _| None, float::parse_single),
+                    Values::Int64(out) => run.declared(out, lanes::integers(), narrow, integer::parse),
+                    Values::Float32(out) => run.declared(out, None, |_, _| None, float::parse_single),
                     Values::Float64(out) => {
-                        run.declared(out, |s, l| float::fast(text, s, l), float::parse_double);
+                        run.declared(
+                            out,
+                            lanes::doubles::<b'.'>(),
+                            |s, l| float::fast(text, s, l),
+                            float::parse_double,
+                        );
                     }
                     Values::Date(out) => run.declared(
                         out,
+                        lanes::iso_dates().filter(|_| format.is_none()),
                         |s, l| if format.is_none() && l == 10 { temporal::iso_date(text, s) } else { None },
                         |t| declared_date(t, format),
                     ),
                     Values::Timestamp(out) => run.declared(
                         out,
+                        None,
                         |s, l| if format.is_none() { iso_moment(text, s, l) } else { None },
                         |t| declared_timestamp(t, format),
                     ),
                     Values::Decimal(out, precision, scale) => {
                         let (precision, scale) = (*precision, *scale);
                         let slow = |t: &[u8]| decimal::parse(t, precision, scale);
-                        run.declared(out, |s, l| slow(text.get(s..s + l)?), slow);
+                        run.declared(out, None, |s, l| slow(text.get(s..s + l)?), slow);
                     }
                     Values::Text(out) => {
                         if run.cleanse.is_some() || fields.has_odd_text() {
@@ -556,10 +581,11 @@ impl Run<'_, '_> {
     fn inferred<T: Copy + Default>(
         &mut self,
         out: &mut Vec<T>,
+        lanes: Option<Lanes<T>>,
         fast: impl Fn(usize, usize) -> Option<T>,
         slow: impl Fn(&[u8]) -> Option<(T, Evidence)>,
     ) {
-        self.each(out, fast, |run, row, value, quoted| {
+        self.each(out, lanes, fast, |run, row, value, quoted| {
             let odd = run.fields.is_odd(row);
             let parsed = slow(trim(value));
             let evidence = match &parsed {
@@ -578,10 +604,11 @@ impl Run<'_, '_> {
     fn declared<T: Copy + Default>(
         &mut self,
         out: &mut Vec<T>,
+        lanes: Option<Lanes<T>>,
         fast: impl Fn(usize, usize) -> Option<T>,
         slow: impl Fn(&[u8]) -> Option<T>,
     ) {
-        self.each(out, fast, |run, row, value, quoted| {
+        self.each(out, lanes, fast, |run, row, value, quoted| {
             let text = trim(value);
             let parsed = slow(text);
             let null = !quoted && (text.is_empty() || run.fields.tokens.contains(text));
@@ -596,17 +623,18 @@ impl Run<'_, '_> {
         });
     }
 
-    /// Adds one value a field: null where it is empty, what `fast` says, or else what `slow` says, to which the
-    /// field's content is given and whether it was quoted. Of a column that is cleansed, `slow` sees all.
+    /// Adds one value a field: null where it is empty, what `lanes` or `fast` say, or else what `slow` says, to which
+    /// the field's content is given and whether it was quoted. Of a column that is cleansed, `slow` sees all.
     #[inline]
     fn each<T: Copy + Default>(
         &mut self,
         out: &mut Vec<T>,
+        lanes: Option<Lanes<T>>,
         fast: impl Fn(usize, usize) -> Option<T>,
         slow: impl Fn(&mut Self, usize, &[u8], bool) -> Option<T>,
     ) {
         match self.cleanse {
-            None => self.each_as_it_stands(out, fast, slow),
+            None => self.each_as_it_stands(out, lanes, fast, slow),
             Some(cleanse) => self.each_cleansed(out, cleanse, slow),
         }
     }
@@ -637,6 +665,7 @@ impl Run<'_, '_> {
     fn each_as_it_stands<T: Copy + Default>(
         &mut self,
         out: &mut Vec<T>,
+        lanes: Option<Lanes<T>>,
         fast: impl Fn(usize, usize) -> Option<T>,
         slow: impl Fn(&mut Self, usize, &[u8], bool) -> Option<T>,
     ) {
@@ -647,6 +676,11 @@ impl Run<'_, '_> {
         let begin = out.len();
         out.resize(begin + end - row, T::default());
         let mut left = &mut out[begin..];
+        if let Some(lanes) = lanes.filter(|_| !quotes_are_odd) {
+            let taken = self.batches(lanes, row, left, &fast, &slow);
+            row += taken;
+            left = &mut left[taken..];
+        }
         while row < end {
             // A loop that does nothing else keeps all it needs in registers.
             let stops = |((start, len), out): ((usize, usize), &mut T)| match fast(start, len) {
@@ -670,6 +704,38 @@ impl Run<'_, '_> {
             row += others;
             left = later;
         }
+    }
+
+    /// Takes fields from `first` on, many at a time, for as long as most of them are what `lanes` knows; returns how
+    /// many it took.
+    #[inline]
+    fn batches<T: Copy + Default>(
+        &mut self,
+        lanes: Lanes<T>,
+        first: usize,
+        out: &mut [T],
+        fast: &impl Fn(usize, usize) -> Option<T>,
+        slow: &impl Fn(&mut Self, usize, &[u8], bool) -> Option<T>,
+    ) -> usize {
+        let (fields, column) = (self.fields, self.column);
+        let (mut batch, mut values) = (Batch::EMPTY, [T::default(); BATCH]);
+        let mut taken = 0;
+        for out in out.chunks_mut(BATCH) {
+            let row = first + taken;
+            batch.load(fields.text, fields.spans(column, row..row + out.len()));
+            let mut missed = !lanes(&batch, &mut values) & (u64::MAX >> (BATCH - out.len()));
+            if missed.count_ones() as usize > out.len() / 4 {
+                break;
+            }
+            out.copy_from_slice(&values[..out.len()]);
+            while missed != 0 {
+                let at = missed.trailing_zeros() as usize;
+                self.others(row + at, &mut out[at..=at], fast, slow);
+                missed &= missed - 1;
+            }
+            taken += out.len();
+        }
+        taken
     }
 
     /// The fields from `first` on, some of which may be quoted, null, or not what they should be.
@@ -702,6 +768,8 @@ impl Run<'_, '_> {
                     continue;
                 }
             }
+            // What there is may be nonsense.
+            *out = T::default();
             self.nulls.push(row as u32);
         }
     }

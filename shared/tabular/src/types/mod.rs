@@ -14,6 +14,7 @@ pub(crate) mod decimal;
 pub(crate) mod evidence;
 pub(crate) mod float;
 pub(crate) mod integer;
+pub(crate) mod lanes;
 pub(crate) mod locale;
 pub(crate) mod temporal;
 
