@@ -38,6 +38,8 @@ pub(crate) struct Block {
     /// Whether quotes may stand where they have to be looked at: doubled ones, or any in a record that
     /// [`Grammar::step`](crate::grammar::Grammar::step) took.
     pub(crate) tricky: bool,
+    /// Whether all of it is known to be ASCII without NUL.
+    pub(crate) plain: bool,
 }
 
 /// A flawed row that is kept.
@@ -66,12 +68,13 @@ impl Block {
         self.rejected.clear();
         self.padded = 0;
         self.tricky = false;
+        self.plain = false;
     }
 
     /// Whether all of it is UTF-8 without NUL.
     pub(crate) fn is_text(&self) -> bool {
         let text = &self.text[..self.len];
-        std::str::from_utf8(text).is_ok() && memchr::memchr(0, text).is_none()
+        self.plain || std::str::from_utf8(text).is_ok() && memchr::memchr(0, text).is_none()
     }
 
     /// How many records it has.
@@ -91,6 +94,7 @@ impl Block {
         let odd = self.odd.iter().take_while(|odd| (odd.row as usize) < rows);
         part.odd.extend(odd.map(|odd| Odd { row: odd.row, extra: Vec::new() }));
         part.tricky = self.tricky;
+        part.plain = self.plain;
     }
 
     /// The record that row `row` is made from: from its beginning to the end of its last field.

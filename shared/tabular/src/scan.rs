@@ -48,6 +48,7 @@ impl Scanner {
         let grammar = &self.grammar;
         let fast = grammar.delimiter.len() == 1 && grammar.escape.is_none();
         let mut at = from;
+        block.plain = fast;
         loop {
             if fast {
                 at = match grammar.terminator {
@@ -76,6 +77,7 @@ impl Scanner {
     /// Takes a record whose ends are those from `first` on.
     fn record(&self, block: &mut Block, start: usize, end: usize, first: usize, flaw: Option<Flaw>) {
         block.tricky = true;
+        block.plain = false;
         let found = block.ends.len() - first;
         let flaw = match flaw {
             Some(Flaw::TooFew { .. }) if self.policy.pad => {
@@ -120,7 +122,7 @@ impl Scanner {
         let comment = self.grammar.comment.map_or(256, u16::from);
         let limit = self.grammar.limit;
 
-        let Block { text, rows, ends, tricky, .. } = block;
+        let Block { text, rows, ends, tricky, plain, .. } = block;
         // The next record begins here, and its ends here.
         let mut record = start;
         let mut first = ends.len();
@@ -133,11 +135,13 @@ impl Scanner {
         let mut may_open = 1u64;
         let mut closed = 0u64;
         let mut pairs = 0u64;
+        let mut foreign = 0u64;
         let mut base = start;
         'words: while base < len {
             let Some(chunk) = text.get(base..base + 64).and_then(|c| c.first_chunk::<64>()) else { break };
             let valid = if len - base >= 64 { !0 } else { (1u64 << (len - base)) - 1 };
             let chunk = V::load(chunk);
+            foreign |= !chunk.plain() & valid;
             let delimiters = chunk.equal(delimiter) & valid;
             let line_ends = match END {
                 CR => chunk.equal(b'\r'),
@@ -214,6 +218,7 @@ impl Scanner {
         }
         ends.truncate(first);
         *tricky |= pairs != 0;
+        *plain &= foreign == 0;
         record
     }
 }
@@ -255,6 +260,9 @@ trait Vector {
     /// A bit for each byte: whether it is `byte`.
     fn equal(&self, byte: u8) -> u64;
 
+    /// A bit for each byte: whether it is ASCII, and not NUL.
+    fn plain(&self) -> u64;
+
     /// Writes the places of all bits, counted from `base`, and perhaps some nonsense behind them.
     #[expect(clippy::inline_always, reason = "it has to be compiled once for each set of instructions")]
     #[inline(always)]
@@ -267,10 +275,11 @@ trait Vector {
 #[allow(unsafe_code, reason = "vector instructions: several times as fast as what the compiler makes by itself")]
 mod vector {
     use std::arch::x86_64::{
-        __m128i, __m256i, __m512i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8,
-        _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_set1_epi8, _mm512_add_epi32,
-        _mm512_castsi512_si128, _mm512_cmpeq_epi8_mask, _mm512_cvtepu8_epi32, _mm512_extracti32x4_epi32,
-        _mm512_loadu_si512, _mm512_maskz_compress_epi8, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_storeu_si512,
+        __m128i, __m256i, __m512i, _mm_cmpeq_epi8, _mm_cmpgt_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8,
+        _mm_setzero_si128, _mm256_cmpeq_epi8, _mm256_cmpgt_epi8, _mm256_loadu_si256, _mm256_movemask_epi8,
+        _mm256_set1_epi8, _mm256_setzero_si256, _mm512_add_epi32, _mm512_castsi512_si128, _mm512_cmpeq_epi8_mask,
+        _mm512_cmpgt_epi8_mask, _mm512_cvtepu8_epi32, _mm512_extracti32x4_epi32, _mm512_loadu_si512,
+        _mm512_maskz_compress_epi8, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_setzero_si512, _mm512_storeu_si512,
     };
 
     use super::{Block, Scanner, Vector};
@@ -322,6 +331,15 @@ mod vector {
             });
             a | b << 16 | c << 32 | d << 48
         }
+
+        #[inline(always)]
+        fn plain(&self) -> u64 {
+            // SAFETY: every x86-64 processor has SSE2.
+            let [a, b, c, d] = self.0.map(|part| unsafe {
+                u64::from(_mm_movemask_epi8(_mm_cmpgt_epi8(part, _mm_setzero_si128())).cast_unsigned())
+            });
+            a | b << 16 | c << 32 | d << 48
+        }
     }
 
     /// Only made where the processor has AVX2.
@@ -344,6 +362,15 @@ mod vector {
             });
             a | b << 32
         }
+
+        #[inline(always)]
+        fn plain(&self) -> u64 {
+            // SAFETY: called from `fast_avx2` alone.
+            let [a, b] = self.0.map(|part| unsafe {
+                u64::from(_mm256_movemask_epi8(_mm256_cmpgt_epi8(part, _mm256_setzero_si256())).cast_unsigned())
+            });
+            a | b << 32
+        }
     }
 
     /// Only made where the processor has AVX-512F, BW and VBMI2.
@@ -361,6 +388,12 @@ mod vector {
         fn equal(&self, byte: u8) -> u64 {
             // SAFETY: called from `fast_avx512` alone.
             unsafe { _mm512_cmpeq_epi8_mask(self.0, _mm512_set1_epi8(byte.cast_signed())) }
+        }
+
+        #[inline(always)]
+        fn plain(&self) -> u64 {
+            // SAFETY: called from `fast_avx512` alone.
+            unsafe { _mm512_cmpgt_epi8_mask(self.0, _mm512_setzero_si512()) }
         }
 
         /// One instruction moves the numbers of all bits that are set to the front. Sixteen of them are always
@@ -410,7 +443,8 @@ mod vector {
 #[allow(unsafe_code, reason = "vector instructions: several times as fast as what the compiler makes by itself")]
 mod vector {
     use std::arch::aarch64::{
-        uint8x16_t, vandq_u8, vceqq_u8, vdupq_n_u8, vgetq_lane_u64, vld1q_u8, vpaddq_u8, vreinterpretq_u64_u8,
+        uint8x16_t, vandq_u8, vceqq_u8, vcgtzq_s8, vdupq_n_u8, vgetq_lane_u64, vld1q_u8, vpaddq_u8,
+        vreinterpretq_s8_u8, vreinterpretq_u64_u8,
     };
 
     use super::{Block, Scanner, Vector};
@@ -431,15 +465,29 @@ mod vector {
 
         #[inline(always)]
         fn equal(&self, byte: u8) -> u64 {
-            const BITS: [u8; 16] = [1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128];
-            // Each byte keeps the bit of its place in a group of eight; adding neighbours thrice packs them.
-            // SAFETY: the targets that Rust has for this architecture have NEON; `BITS` is as long as a vector.
-            unsafe {
-                let bits = vld1q_u8(BITS.as_ptr());
-                let [a, b, c, d] = self.0.map(|part| vandq_u8(vceqq_u8(part, vdupq_n_u8(byte)), bits));
-                let packed = vpaddq_u8(vpaddq_u8(a, b), vpaddq_u8(c, d));
-                vgetq_lane_u64::<0>(vreinterpretq_u64_u8(vpaddq_u8(packed, packed)))
-            }
+            // SAFETY: the targets that Rust has for this architecture have NEON.
+            bits(self.0.map(|part| unsafe { vceqq_u8(part, vdupq_n_u8(byte)) }))
+        }
+
+        #[inline(always)]
+        fn plain(&self) -> u64 {
+            // SAFETY: the targets that Rust has for this architecture have NEON.
+            bits(self.0.map(|part| unsafe { vcgtzq_s8(vreinterpretq_s8_u8(part)) }))
+        }
+    }
+
+    /// One bit for each byte, all bits of which are equal.
+    #[expect(clippy::inline_always, reason = "vectors stay in registers only where all is inlined")]
+    #[inline(always)]
+    fn bits(bytes: [uint8x16_t; 4]) -> u64 {
+        const BITS: [u8; 16] = [1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128];
+        // Each byte keeps the bit of its place in a group of eight; adding neighbours thrice packs them.
+        // SAFETY: the targets that Rust has for this architecture have NEON; `BITS` is as long as a vector.
+        unsafe {
+            let bits = vld1q_u8(BITS.as_ptr());
+            let [a, b, c, d] = bytes.map(|part| vandq_u8(part, bits));
+            let packed = vpaddq_u8(vpaddq_u8(a, b), vpaddq_u8(c, d));
+            vgetq_lane_u64::<0>(vreinterpretq_u64_u8(vpaddq_u8(packed, packed)))
         }
     }
 }
@@ -465,6 +513,10 @@ impl Vector for Portable {
 
     fn equal(&self, byte: u8) -> u64 {
         self.0.iter().enumerate().fold(0, |bits, (i, &b)| bits | u64::from(b == byte) << i)
+    }
+
+    fn plain(&self) -> u64 {
+        self.0.iter().enumerate().fold(0, |bits, (i, &b)| bits | u64::from(b.is_ascii() && b != 0) << i)
     }
 }
 
@@ -493,6 +545,7 @@ mod tests {
             let portable = scanner.fast::<LF, Portable>(&mut one, 0, text.len());
             prop_assert_eq!(vector::fast::<LF>(&scanner, &mut other, 0, text.len()), portable);
             prop_assert_eq!((&one.rows, &one.ends), (&other.rows, &other.ends));
+            prop_assert_eq!(one.plain, other.plain);
             // And what it finds is what the grammar finds.
             let (mut at, mut ends) = (0, Vec::new());
             for &row in &one.rows {
@@ -507,14 +560,35 @@ mod tests {
         }
 
         #[test]
+        fn a_block_is_plain_if_all_its_records_are(
+            text in vec(prop_oneof![20 => Just(b'a'), 4 => Just(b','), 2 => Just(b'\n'), 1 => any::<u8>()], 0..300),
+            plain: bool,
+        ) {
+            let text: Vec<u8> = text.into_iter().map(|b| if plain { (b & 0x7f).max(1) } else { b }).collect();
+            let grammar = Grammar::new(&Dialect::csv());
+            let scanner = Scanner { grammar, fields: 2, policy: Policy { rescue: true, pad: false } };
+            let mut block = block(&text);
+            let at = scanner.scan(&mut block, 0, text.len(), true).at;
+            let is_plain = text[..at].iter().all(|b| (1..0x80).contains(b));
+            prop_assert!(is_plain || !block.plain);
+            prop_assert!(block.plain || !plain || block.tricky);
+        }
+
+        #[test]
         fn every_byte_has_its_bit(chunk: [u8; 64], byte: u8) {
             let expected = Portable::load(&chunk).equal(byte);
             #[cfg(target_arch = "x86_64")]
             prop_assert_eq!(vector::Sse2::load(&chunk).equal(byte), expected);
             #[cfg(target_arch = "aarch64")]
             prop_assert_eq!(vector::Neon::load(&chunk).equal(byte), expected);
+            let plain = Portable::load(&chunk).plain();
+            #[cfg(target_arch = "x86_64")]
+            prop_assert_eq!(vector::Sse2::load(&chunk).plain(), plain);
+            #[cfg(target_arch = "aarch64")]
+            prop_assert_eq!(vector::Neon::load(&chunk).plain(), plain);
             for (i, found) in chunk.iter().enumerate() {
                 prop_assert_eq!(expected >> i & 1 == 1, *found == byte);
+                prop_assert_eq!(plain >> i & 1 == 1, (1..0x80).contains(found));
             }
         }
 
