@@ -20,6 +20,9 @@ use crate::{
 pub(crate) trait Source: Array {
     /// Calls `each` with every row of `range`, until it returns false; returns the row that it did so for.
     fn scan<'a>(&'a self, range: Range<usize>, each: impl FnMut(Item<'a>) -> bool) -> Option<usize>;
+
+    /// A row's value, as the beginning of what follows it, and its length; `None` where values lie apart.
+    fn tail(&self, row: usize) -> Option<(&[u8], usize)>;
 }
 
 /// A value, and where it lies.
@@ -75,6 +78,13 @@ impl<T: ByteArrayType> Source for GenericByteArray<T> {
         });
         found.map(|i| range.start + i)
     }
+
+    #[inline]
+    fn tail(&self, row: usize) -> Option<(&[u8], usize)> {
+        let [begin, end] = *self.value_offsets().get(row..)?.first_chunk()?;
+        let (begin, end) = (begin.as_usize(), end.as_usize());
+        Some((self.value_data().get(begin..)?, end - begin))
+    }
 }
 
 impl<T: ByteViewType> Source for GenericByteViewArray<T> {
@@ -92,6 +102,10 @@ impl<T: ByteViewType> Source for GenericByteViewArray<T> {
             })
         });
         found.map(|i| range.start + i)
+    }
+
+    fn tail(&self, _: usize) -> Option<(&[u8], usize)> {
+        None
     }
 }
 
@@ -142,6 +156,7 @@ impl Bytes {
     /// Adds rows without nulls until the page is full; returns the row to go on with.
     fn append_valid(&mut self, source: &impl Source, mut range: Range<usize>) -> usize {
         if let Some((dictionary, limit, indices)) = self.values.dictionary() {
+            range.start += dictionary.encode(range.len(), |i| source.tail(range.start + i), limit, indices);
             let stopped = source.scan(range.clone(), |item| {
                 let index = match item {
                     Item::Inline(view) => {

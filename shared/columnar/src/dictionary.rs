@@ -1,6 +1,9 @@
 //! Dictionaries: each distinct value once, found by hash.
 
-use crate::value::Value;
+use crate::{
+    recent::{BATCH, Batch, Recent},
+    value::Value,
+};
 
 /// Steps after which a search gives up: hashes this crowded are an accident that no data has, or an attack.
 const MAX_STEPS: usize = 96;
@@ -350,9 +353,42 @@ pub(crate) struct BytesDictionary {
     ends: Vec<u32>,
     keys: Vec<Key>,
     slots: Slots,
+    recent: Recent,
 }
 
 impl BytesDictionary {
+    /// Appends the positions of so many values to `indices`, for as long as most have come before; returns how many
+    /// were appended. `tail` says where each begins, and how long it is.
+    pub(crate) fn encode<'a>(
+        &mut self,
+        values: usize,
+        tail: impl Fn(usize) -> Option<(&'a [u8], usize)>,
+        limit: usize,
+        indices: &mut Vec<u32>,
+    ) -> usize {
+        let mut batch = Batch::EMPTY;
+        let mut done = 0;
+        while done < values && self.recent.is_on() {
+            let begin = indices.len();
+            let more = BATCH.min(values - done);
+            let mut missed = self.recent.find(&mut batch, (done..done + more).map(&tail), indices);
+            while missed != 0 {
+                let i = missed.trailing_zeros() as usize;
+                let index =
+                    tail(done + i).and_then(|(tail, len)| self.index(Key::of_tail(tail, len), tail.get(..len)?, limit));
+                let Some(index) = index else {
+                    indices.truncate(begin + i);
+                    return done + i;
+                };
+                self.recent.add(&batch, i, index);
+                indices[begin + i] = index;
+                missed &= missed - 1;
+            }
+            done += more;
+        }
+        done
+    }
+
     /// The value at a position.
     pub(crate) fn value(&self, position: usize) -> &[u8] {
         let begin = position.checked_sub(1).map_or(0, |p| self.ends[p] as usize);

@@ -27,6 +27,7 @@ mod levels;
 mod metadata;
 mod page;
 mod proof;
+mod recent;
 mod schema;
 mod snappy;
 mod snappy_words;
