@@ -87,6 +87,26 @@ fn next(at: usize, size: usize) -> usize {
     (at + 1) & (size - 1)
 }
 
+/// Appends what `index` says of each of `values`, until that is nothing; returns how many it appended.
+#[inline]
+fn push_while<T: Copy>(values: &[T], indices: &mut Vec<u32>, mut index: impl FnMut(T) -> Option<u32>) -> usize {
+    let begin = indices.len();
+    let mut stopped = None;
+    // An iterator that says how many come spares a look at what room there is for each.
+    indices.extend(values.iter().enumerate().map(|(i, value)| {
+        if stopped.is_some() {
+            return 0;
+        }
+        index(*value).unwrap_or_else(|| {
+            stopped = Some(i);
+            0
+        })
+    }));
+    let taken = stopped.unwrap_or(values.len());
+    indices.truncate(begin + taken);
+    taken
+}
+
 /// Spreads all bits of two numbers over all of one.
 #[inline]
 #[allow(clippy::cast_possible_truncation)]
@@ -122,51 +142,51 @@ impl<T: Value> FixedDictionary<T> {
     /// Appends the position of each of `values` to `indices`, until one is new and the dictionary would exceed
     /// `limit` bytes with it. Returns how many were appended.
     pub(crate) fn encode(&mut self, values: &[T], limit: usize, indices: &mut Vec<u32>) -> usize {
-        let begin = indices.len();
-        indices.resize(begin + values.len(), 0);
         let most = limit / self.width.max(1);
         let mut done = 0;
         loop {
-            let (values, indices) = (&values[done..], &mut indices[begin + done..]);
+            let values = &values[done..];
             let (taken, full) = match self.first {
                 Some(first) => self.encode_by_number(first, values, most, indices),
                 None => self.encode_by_hash(values, most, indices),
             };
             done += taken;
             if full || taken == values.len() {
-                break;
+                return done;
             }
         }
-        indices.truncate(begin + done);
-        done
     }
 
     /// Takes values until slots have to be arranged anew; says how many it took, and whether the dictionary is full.
     #[allow(clippy::cast_possible_truncation)]
-    fn encode_by_number(&mut self, first: i64, values: &[T], most: usize, indices: &mut [u32]) -> (usize, bool) {
+    fn encode_by_number(&mut self, first: i64, values: &[T], most: usize, indices: &mut Vec<u32>) -> (usize, bool) {
         let (slots, known) = (self.slots.0.as_mut_slice(), &mut self.values);
-        for (done, (value, index)) in values.iter().zip(indices).enumerate() {
+        let mut is_outside = false;
+        let taken = push_while(values, indices, |value| {
             let at = usize::try_from(value.number().wrapping_sub(first).cast_unsigned()).unwrap_or(usize::MAX);
             let Some(slot) = slots.get_mut(at) else {
-                self.first = None;
-                self.slots.grow(self.values.len(), true, self.values.iter().map(|v| Self::hash(*v)));
-                return (done, false);
+                is_outside = true;
+                return None;
             };
             if *slot == 0 {
                 if known.len() == most {
-                    return (done, true);
+                    return None;
                 }
-                known.push(*value);
+                known.push(value);
                 *slot = known.len() as u32;
             }
-            *index = *slot - 1;
+            Some(*slot - 1)
+        });
+        if is_outside {
+            self.first = None;
+            self.slots.grow(self.values.len(), true, self.values.iter().map(|v| Self::hash(*v)));
         }
-        (values.len(), false)
+        (taken, taken < values.len() && !is_outside)
     }
 
     /// The same for values that may be any.
     #[allow(clippy::cast_possible_truncation)]
-    fn encode_by_hash(&mut self, values: &[T], most: usize, indices: &mut [u32]) -> (usize, bool) {
+    fn encode_by_hash(&mut self, values: &[T], most: usize, indices: &mut Vec<u32>) -> (usize, bool) {
         if self.values.len() >= self.slots.room() {
             self.slots.grow(self.values.len(), false, self.values.iter().map(|v| Self::hash(*v)));
             if self.arrange_by_number() {
@@ -176,32 +196,29 @@ impl<T: Value> FixedDictionary<T> {
         let room = self.slots.room().min(most);
         let (slots, known) = (self.slots.0.as_mut_slice(), &mut self.values);
         let shift = u64::BITS - slots.len().trailing_zeros();
-        for (done, (value, index)) in values.iter().zip(indices).enumerate() {
-            let mut at = (Self::hash(*value) >> shift) as usize & (slots.len() - 1);
+        let mut full = false;
+        let taken = push_while(values, indices, |value| {
+            let mut at = (Self::hash(value) >> shift) as usize & (slots.len() - 1);
             let mut steps = 0;
             loop {
                 let slot = slots[at];
                 if slot == 0 {
-                    if known.len() == most || steps > MAX_STEPS {
-                        return (done, true);
+                    full = known.len() == most || steps > MAX_STEPS;
+                    if full || known.len() == room {
+                        return None;
                     }
-                    if known.len() == room {
-                        return (done, false);
-                    }
-                    *index = known.len() as u32;
-                    known.push(*value);
+                    known.push(value);
                     slots[at] = known.len() as u32;
-                    break;
+                    return Some(known.len() as u32 - 1);
                 }
-                if known[slot as usize - 1].same(*value) {
-                    *index = slot - 1;
-                    break;
+                if known[slot as usize - 1].same(value) {
+                    return Some(slot - 1);
                 }
                 steps += 1;
                 at = next(at, slots.len());
             }
-        }
-        (values.len(), false)
+        });
+        (taken, full)
     }
 
     /// Gives each number a slot of its own, if the slots there are reach from the least known one to the greatest.

@@ -15,58 +15,39 @@ const WIDEST: usize = 32;
 const FEW: usize = 32;
 const MANY: usize = 512;
 
-/// A text of up to [`WIDEST`] bytes, with zeros behind it, and its length.
-#[derive(Clone, Copy, Default)]
-struct Key {
-    low: u128,
-    high: u128,
-    /// Beyond [`WIDEST`] for what is no text.
-    len: u32,
+/// A text of up to [`WIDEST`] bytes, with zeros behind it.
+type Words = [u64; 4];
+
+/// The length of what is not looked for, of no text.
+const NONE: u32 = u32::MAX;
+
+/// The length in an entry where there is nothing.
+const EMPTY: u32 = u32::MAX - 1;
+
+/// The first `len` bytes of `tail`; `None` if they are too many, or lie too near to the end.
+#[inline]
+fn words(tail: &[u8], len: usize) -> Option<Words> {
+    let (bytes, mask) = (tail.first_chunk::<WIDEST>()?, MASKS.get(len)?);
+    let words = bytes.as_chunks::<8>().0.first_chunk::<4>()?;
+    Some(std::array::from_fn(|i| u64::from_le_bytes(words[i]) & mask[i]))
 }
 
-impl Key {
-    /// What is not looked for.
-    const NONE: Self = Self { low: 0, high: 0, len: u32::MAX };
-
-    /// Where there is nothing.
-    const EMPTY: Self = Self { low: 0, high: 0, len: u32::MAX - 1 };
-
-    /// Of the first `len` bytes of `tail`; none if they are too many, or lie too near to the end.
-    #[inline]
-    fn of_tail(tail: &[u8], len: usize) -> Self {
-        let (Some(bytes), Some(mask)) = (tail.first_chunk::<WIDEST>(), MASKS.get(len)) else { return Self::NONE };
-        let [low, high] = bytes.as_chunks().0 else { return Self::NONE };
-        Self {
-            low: u128::from_le_bytes(*low) & mask.0,
-            high: u128::from_le_bytes(*high) & mask.1,
-            #[allow(clippy::cast_possible_truncation, reason = "there is a mask for it")]
-            len: len as u32,
-        }
-    }
-
-    #[inline]
-    #[allow(clippy::cast_possible_truncation)]
-    fn hash(&self) -> usize {
-        let [a, b, c, d] = [self.low, self.low >> 64, self.high, self.high >> 64].map(|part| part as u64);
-        let mixed = a ^ b.rotate_left(23) ^ c.rotate_left(41) ^ d.rotate_left(11) ^ u64::from(self.len);
-        let product = u128::from(mixed) * 0x9e37_79b9_7f4a_7c15;
-        (product as u64 ^ (product >> 64) as u64) as usize
-    }
-
-    /// Whether both are the same.
-    #[inline]
-    fn same(&self, other: &Self) -> bool {
-        (self.low ^ other.low) | (self.high ^ other.high) | u128::from(self.len ^ other.len) == 0
-    }
+#[inline]
+#[allow(clippy::cast_possible_truncation)]
+fn hash([a, b, c, d]: Words, len: u32) -> usize {
+    let mixed = a ^ b.rotate_left(23) ^ c.rotate_left(41) ^ d.rotate_left(11) ^ u64::from(len);
+    let product = u128::from(mixed) * 0x9e37_79b9_7f4a_7c15;
+    (product as u64 ^ (product >> 64) as u64) as usize
 }
 
 /// The lowest bytes of a text, as many as the index says.
-const MASKS: [(u128, u128); WIDEST + 1] = {
-    let mut masks = [(0, 0); WIDEST + 1];
+const MASKS: [Words; WIDEST + 1] = {
+    let mut masks = [[0; 4]; WIDEST + 1];
     let mut len = 1;
     while len < masks.len() {
-        let (low, high) = masks[len - 1];
-        masks[len] = if len <= 16 { (low << 8 | 0xff, high) } else { (low, high << 8 | 0xff) };
+        masks[len] = masks[len - 1];
+        let word = &mut masks[len][(len - 1) / 8];
+        *word = *word << 8 | 0xff;
         len += 1;
     }
     masks
@@ -75,12 +56,19 @@ const MASKS: [(u128, u128); WIDEST + 1] = {
 /// A text, and its position in the dictionary.
 #[derive(Clone, Copy)]
 struct Entry {
-    key: Key,
+    words: Words,
+    len: u32,
     position: u32,
 }
 
 impl Entry {
-    const EMPTY: Self = Self { key: Key::EMPTY, position: 0 };
+    const EMPTY: Self = Self { words: [0; 4], len: EMPTY, position: 0 };
+
+    #[inline]
+    fn is(&self, words: &Words, len: u32) -> bool {
+        let differ = std::array::from_fn::<_, 4, _>(|i| self.words[i] ^ words[i]);
+        (differ[0] | differ[1]) | (differ[2] | differ[3]) | u64::from(self.len ^ len) == 0
+    }
 }
 
 /// The texts of a column that were asked for lately.
@@ -101,12 +89,12 @@ const CREDIT: i32 = 4_096;
 
 /// Texts that are looked up together.
 pub(crate) struct Batch {
-    keys: [Key; BATCH],
-    len: usize,
+    texts: [Words; BATCH],
+    lens: [u32; BATCH],
 }
 
 impl Batch {
-    pub(crate) const EMPTY: Self = Self { keys: [Key::NONE; BATCH], len: 0 };
+    pub(crate) const EMPTY: Self = Self { texts: [[0; 4]; BATCH], lens: [NONE; BATCH] };
 }
 
 impl Recent {
@@ -123,25 +111,32 @@ impl Recent {
         texts: impl Iterator<Item = Option<(&'a [u8], usize)>>,
         positions: &mut Vec<u32>,
     ) -> u64 {
-        batch.len = 0;
-        for (key, text) in batch.keys.iter_mut().zip(texts) {
-            *key = text.map_or(Key::NONE, |(tail, len)| Key::of_tail(tail, len));
-            batch.len += 1;
+        let mut count = 0;
+        for ((words, len), text) in batch.texts.iter_mut().zip(&mut batch.lens).zip(texts) {
+            *len = NONE;
+            if let Some((tail, own)) = text
+                && let Some(found) = self::words(tail, own)
+            {
+                *words = found;
+                #[allow(clippy::cast_possible_truncation, reason = "there is a mask for it")]
+                (*len = own as u32);
+            }
+            count += 1;
         }
-        let keys = &batch.keys[..batch.len];
         let mask = self.entries.len().wrapping_sub(1);
         let mut missed = 0;
-        positions.extend(keys.iter().enumerate().map(|(i, key)| {
-            let Some(entry) = self.entries.get(key.hash() & mask) else {
+        let keys = batch.texts.iter().zip(&batch.lens).take(count).enumerate();
+        positions.extend(keys.map(|(i, (words, len))| {
+            let Some(entry) = self.entries.get(hash(*words, *len) & mask) else {
                 missed |= 1 << i;
                 return 0;
             };
-            missed |= u64::from(!entry.key.same(key)) << i;
+            missed |= u64::from(!entry.is(words, *len)) << i;
             entry.position
         }));
         let lost = missed.count_ones().cast_signed();
         #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a batch is small")]
-        let all = keys.len() as i32;
+        let all = count as i32;
         self.gain = (self.gain + all - 2 * lost).min(CREDIT);
         if self.gain < LOSS {
             (self.entries, self.off) = (Vec::new(), true);
@@ -151,8 +146,8 @@ impl Recent {
 
     /// Adds text `i` of the batch, which was not known.
     pub(crate) fn add(&mut self, batch: &Batch, i: usize, position: u32) {
-        let key = batch.keys[i];
-        if key.same(&Key::NONE) || self.off {
+        let (words, len) = (batch.texts[i], batch.lens[i]);
+        if len == NONE || self.off {
             return;
         }
         if self.entries.is_empty() {
@@ -160,17 +155,17 @@ impl Recent {
         }
         loop {
             let mask = self.entries.len() - 1;
-            let entry = &mut self.entries[key.hash() & mask];
-            if entry.key.same(&Key::EMPTY) || entry.key.same(&key) || mask + 1 == MANY {
-                *entry = Entry { key, position };
+            let entry = &mut self.entries[hash(words, len) & mask];
+            if entry.len == EMPTY || entry.is(&words, len) || mask + 1 == MANY {
+                *entry = Entry { words, len, position };
                 return;
             }
             // Two that are both asked for would drive each other out for ever.
             let old = std::mem::take(&mut self.entries);
             self.entries = vec![Entry::EMPTY; 4 * old.len()];
             let mask = self.entries.len() - 1;
-            for entry in old.into_iter().filter(|entry| !entry.key.same(&Key::EMPTY)) {
-                self.entries[entry.key.hash() & mask] = entry;
+            for entry in old.into_iter().filter(|entry| entry.len != EMPTY) {
+                self.entries[hash(entry.words, entry.len) & mask] = entry;
             }
         }
     }

@@ -71,8 +71,7 @@ macro_rules! integers {
             }
 
             fn bounds(values: &[Self]) -> Option<(Self, Self)> {
-                let first = *values.first()?;
-                Some(values.iter().fold((first, first), |(min, max), v| (min.min(*v), max.max(*v))))
+                extremes(values)
             }
 
             fn plain(values: &[Self], _: usize, out: &mut Vec<u8>) {
@@ -83,6 +82,41 @@ macro_rules! integers {
 }
 
 integers!(i32 as u32, i64 as u64);
+
+/// Least and greatest of some numbers.
+#[allow(unsafe_code, reason = "numbers of 64 bits are compared several at a time by newer processors only")]
+fn extremes<T: Copy + Ord>(values: &[T]) -> Option<(T, T)> {
+    #[cfg(target_arch = "x86_64")]
+    if std::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has been asked.
+        return unsafe { extremes_avx2(values) };
+    }
+    extremes_of(values)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn extremes_avx2<T: Copy + Ord>(values: &[T]) -> Option<(T, T)> {
+    extremes_of(values)
+}
+
+#[expect(clippy::inline_always, reason = "it has to be compiled once for each set of instructions")]
+#[inline(always)]
+fn extremes_of<T: Copy + Ord>(values: &[T]) -> Option<(T, T)> {
+    let first = *values.first()?;
+    // Sixteen at once, which is as many as a processor can compare while it waits for the first.
+    let (mut min, mut max) = ([first; 16], [first; 16]);
+    let (chunks, rest) = values.as_chunks::<16>();
+    for chunk in chunks {
+        for (lane, v) in chunk.iter().enumerate() {
+            min[lane] = min[lane].min(*v);
+            max[lane] = max[lane].max(*v);
+        }
+    }
+    let min = min.iter().chain(rest).copied().fold(first, T::min);
+    let max = max.iter().chain(rest).copied().fold(first, T::max);
+    Some((min, max))
+}
 
 macro_rules! floats {
     ($($type:ty),+) => {$(

@@ -40,6 +40,8 @@ pub(crate) struct Block {
     pub(crate) tricky: bool,
     /// Whether all of it is known to be ASCII without NUL.
     pub(crate) plain: bool,
+    /// Whether every line of it is known to be a row.
+    pub(crate) simple: bool,
 }
 
 /// A flawed row that is kept.
@@ -69,6 +71,7 @@ impl Block {
         self.padded = 0;
         self.tricky = false;
         self.plain = false;
+        self.simple = false;
     }
 
     /// Whether all of it is UTF-8 without NUL.
@@ -243,7 +246,7 @@ impl Blocks {
         block.len = at;
         self.records += block.count();
         self.offset += at as u64;
-        self.line += scanner.grammar.lines(&block.text[..at]);
+        self.line += if block.simple { block.rows.len() as u64 } else { scanner.grammar.lines(&block.text[..at]) };
         if self.at < self.ahead.len() {
             // All of the block came from there.
             self.at = before + at;

@@ -46,6 +46,8 @@ pub(crate) struct Fields<'a> {
     tricky: bool,
     /// Whether the text is ASCII without NUL.
     plain: bool,
+    /// Whether no row misses a field.
+    whole: bool,
     odd: Vec<u32>,
     grammar: &'a Grammar,
     tokens: &'a Tokens,
@@ -62,6 +64,7 @@ impl<'a> Fields<'a> {
             quote: grammar.quote.map_or(256, u16::from),
             tricky: block.tricky,
             plain: block.plain,
+            whole: block.padded == 0 && block.odd.is_empty(),
             odd: block.odd.iter().map(|odd| odd.row).collect(),
             grammar,
             tokens,
@@ -70,17 +73,34 @@ impl<'a> Fields<'a> {
 
     /// The bytes that the fields of each of some columns have together.
     pub(crate) fn lengths(&self, columns: &[usize]) -> Vec<usize> {
-        let mut lengths = vec![0usize; columns.len()];
         if columns.is_empty() {
-            return lengths;
+            return Vec::new();
         }
-        for (ends, &row) in self.ends.chunks_exact(self.columns).zip(self.rows) {
-            for (length, &column) in lengths.iter_mut().zip(columns) {
-                let start = if column == 0 { row } else { ends[column - 1] + self.delimiter as u32 };
-                *length += ends[column].saturating_sub(start) as usize;
+        if !self.whole {
+            let length = |column| self.spans(column, 0..self.rows.len()).map(|(_, len)| len).sum();
+            return columns.iter().map(|column| length(*column)).collect();
+        }
+        // All places of a row at once. Sums may pass 32 bits, but differences of them do not.
+        let mut sums = vec![0u32; self.columns];
+        for ends in self.ends.chunks_exact(self.columns) {
+            let (eights, rest) = sums.as_chunks_mut::<8>();
+            let (end_eights, end_rest) = ends.as_chunks::<8>();
+            for (sums, ends) in eights.iter_mut().zip(end_eights) {
+                for (sum, end) in sums.iter_mut().zip(ends) {
+                    *sum = sum.wrapping_add(*end);
+                }
+            }
+            for (sum, end) in rest.iter_mut().zip(end_rest) {
+                *sum = sum.wrapping_add(*end);
             }
         }
-        lengths
+        let first = self.rows.iter().fold(0u32, |sum, row| sum.wrapping_add(*row));
+        let delimiters = (self.rows.len() * self.delimiter) as u32;
+        let length = |column: usize| {
+            let before = if column == 0 { first } else { sums[column - 1].wrapping_add(delimiters) };
+            sums[column].wrapping_sub(before) as usize
+        };
+        columns.iter().map(|column| length(*column)).collect()
     }
 
     /// Where the fields of a column begin, and how long they are. A missing field has no length.
@@ -693,14 +713,12 @@ impl Run<'_, '_> {
         // What `fast` takes never begins with a quote, unless that is a very odd one.
         let quotes_are_odd = u8::try_from(fields.quote).is_ok_and(|quote| !matches!(quote, b'"' | b'\''));
         let (mut row, end) = (self.rows.start, self.rows.end);
+        if let Some(lanes) = lanes.filter(|_| !quotes_are_odd) {
+            row += self.batches(lanes, out, &fast, &slow);
+        }
         let begin = out.len();
         out.resize(begin + end - row, T::default());
         let mut left = &mut out[begin..];
-        if let Some(lanes) = lanes.filter(|_| !quotes_are_odd) {
-            let taken = self.batches(lanes, row, left, &fast, &slow);
-            row += taken;
-            left = &mut left[taken..];
-        }
         while row < end {
             // A loop that does nothing else keeps all it needs in registers.
             let stops = |((start, len), out): ((usize, usize), &mut T)| match fast(start, len) {
@@ -726,36 +744,35 @@ impl Run<'_, '_> {
         }
     }
 
-    /// Takes fields from `first` on, many at a time, for as long as most of them are what `lanes` knows; returns how
-    /// many it took.
+    /// Takes fields, many at a time, for as long as most of them are what `lanes` knows; returns how many it took.
     #[inline]
     fn batches<T: Copy + Default>(
         &mut self,
         lanes: Lanes<T>,
-        first: usize,
-        out: &mut [T],
+        out: &mut Vec<T>,
         fast: &impl Fn(usize, usize) -> Option<T>,
         slow: &impl Fn(&mut Self, usize, &[u8], bool) -> Option<T>,
     ) -> usize {
         let (fields, column) = (self.fields, self.column);
+        let Range { start, end } = self.rows;
         let (mut batch, mut values) = (Batch::EMPTY, [T::default(); BATCH]);
-        let mut taken = 0;
-        for out in out.chunks_mut(BATCH) {
-            let row = first + taken;
-            batch.load(fields.text, fields.spans(column, row..row + out.len()));
-            let mut missed = !lanes(&batch, &mut values) & (u64::MAX >> (BATCH - out.len()));
-            if missed.count_ones() as usize > out.len() / 4 {
+        let mut row = start;
+        while row < end {
+            let count = BATCH.min(end - row);
+            batch.load(fields.text, fields.spans(column, row..row + count));
+            let mut missed = !lanes(&batch, &mut values) & (u64::MAX >> (BATCH - count));
+            if missed.count_ones() as usize > count / 4 {
                 break;
             }
-            out.copy_from_slice(&values[..out.len()]);
             while missed != 0 {
                 let at = missed.trailing_zeros() as usize;
-                self.others(row + at, &mut out[at..=at], fast, slow);
+                self.others(row + at, &mut values[at..=at], fast, slow);
                 missed &= missed - 1;
             }
-            taken += out.len();
+            out.extend_from_slice(&values[..count]);
+            row += count;
         }
-        taken
+        row - start
     }
 
     /// The fields from `first` on, some of which may be quoted, null, or not what they should be.

@@ -48,7 +48,7 @@ impl Scanner {
         let grammar = &self.grammar;
         let fast = grammar.delimiter.len() == 1 && grammar.escape.is_none();
         let mut at = from;
-        block.plain = fast;
+        (block.plain, block.simple) = (fast, fast);
         loop {
             if fast {
                 at = match grammar.terminator {
@@ -67,7 +67,10 @@ impl Scanner {
                     self.record(block, at, end, first, flaw);
                     at = next;
                 }
-                Step::Skip { next } => at = next,
+                Step::Skip { next } => {
+                    (block.plain, block.simple) = (false, false);
+                    at = next;
+                }
                 Step::More | Step::End => return Reached { at, long: false },
                 Step::Long => return Reached { at, long: true },
             }
@@ -77,7 +80,7 @@ impl Scanner {
     /// Takes a record whose ends are those from `first` on.
     fn record(&self, block: &mut Block, start: usize, end: usize, first: usize, flaw: Option<Flaw>) {
         block.tricky = true;
-        block.plain = false;
+        (block.plain, block.simple) = (false, false);
         let found = block.ends.len() - first;
         let flaw = match flaw {
             Some(Flaw::TooFew { .. }) if self.policy.pad => {
@@ -122,7 +125,7 @@ impl Scanner {
         let comment = self.grammar.comment.map_or(256, u16::from);
         let limit = self.grammar.limit;
 
-        let Block { text, rows, ends, tricky, plain, .. } = block;
+        let Block { text, rows, ends, tricky, plain, simple, .. } = block;
         // The next record begins here, and its ends here.
         let mut record = start;
         let mut first = ends.len();
@@ -136,6 +139,7 @@ impl Scanner {
         let mut closed = 0u64;
         let mut pairs = 0u64;
         let mut foreign = 0u64;
+        let mut marks = 0u64;
         let mut base = start;
         'words: while base < len {
             let Some(chunk) = text.get(base..base + 64).and_then(|c| c.first_chunk::<64>()) else { break };
@@ -155,6 +159,7 @@ impl Scanner {
                 }
             } & valid;
             let quotes = chunk.equal(quote) & quotes & valid;
+            marks |= quotes;
             let within = prefix_xor(quotes) ^ inside;
             let mut structure = (delimiters | line_ends) & !within;
             let openers = quotes & within;
@@ -219,6 +224,7 @@ impl Scanner {
         ends.truncate(first);
         *tricky |= pairs != 0;
         *plain &= foreign == 0;
+        *simple &= marks == 0;
         record
     }
 }
@@ -561,7 +567,7 @@ mod tests {
 
         #[test]
         fn a_block_is_plain_if_all_its_records_are(
-            text in vec(prop_oneof![20 => Just(b'a'), 4 => Just(b','), 2 => Just(b'\n'), 1 => any::<u8>()], 0..300),
+            text in vec(prop_oneof![20 => Just(b'a'), 4 => Just(b','), 2 => Just(b'\n'), 1 => Just(b'\r'), 1 => any::<u8>()], 0..300),
             plain: bool,
         ) {
             let text: Vec<u8> = text.into_iter().map(|b| if plain { (b & 0x7f).max(1) } else { b }).collect();
@@ -571,6 +577,7 @@ mod tests {
             let at = scanner.scan(&mut block, 0, text.len(), true).at;
             let is_plain = text[..at].iter().all(|b| (1..0x80).contains(b));
             prop_assert!(is_plain || !block.plain);
+            prop_assert!(!block.simple || scanner.grammar.lines(&text[..at]) == block.rows.len() as u64);
             prop_assert!(block.plain || !plain || block.tricky);
         }
 
