@@ -239,16 +239,24 @@ impl Text {
 #[inline]
 fn copy(text: &[u8], start: usize, len: usize, bytes: &mut [u8], at: usize) -> usize {
     if len <= SHORT
-        && let (Some(from), Some(to)) = (text.get(start..start + SHORT), bytes.get_mut(at..at + SHORT))
+        && let Some(from) = text.get(start..).and_then(|text| text.first_chunk::<SHORT>())
+        && let Some(to) = bytes.get_mut(at..).and_then(|bytes| bytes.first_chunk_mut::<SHORT>())
     {
-        to.copy_from_slice(from);
-    } else if let (Some(from), Some(to)) = (text.get(start..start + len), bytes.get_mut(at..at + len)) {
-        to.copy_from_slice(from);
-    } else {
+        *to = *from;
+        return len;
+    }
+    copy_long(text, start, len, bytes, at)
+}
+
+/// The same for a text of any length. Apart, so that both are not made one call.
+#[inline(never)]
+fn copy_long(text: &[u8], start: usize, len: usize, bytes: &mut [u8], at: usize) -> usize {
+    let (Some(from), Some(to)) = (text.get(start..start + len), bytes.get_mut(at..at + len)) else {
         // Room was made for the fields as they stand; contents are never longer.
         debug_assert!(false, "no room for a field");
         return 0;
-    }
+    };
+    to.copy_from_slice(from);
     len
 }
 
