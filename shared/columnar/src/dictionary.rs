@@ -87,6 +87,9 @@ fn next(at: usize, size: usize) -> usize {
     (at + 1) & (size - 1)
 }
 
+/// Values that are looked up together.
+const CHUNK: usize = 64;
+
 /// Appends what `index` says of each of `values`, until that is nothing; returns how many it appended.
 #[inline]
 fn push_while<T: Copy>(values: &[T], indices: &mut Vec<u32>, mut index: impl FnMut(T) -> Option<u32>) -> usize {
@@ -143,18 +146,67 @@ impl<T: Value> FixedDictionary<T> {
     /// `limit` bytes with it. Returns how many were appended.
     pub(crate) fn encode(&mut self, values: &[T], limit: usize, indices: &mut Vec<u32>) -> usize {
         let most = limit / self.width.max(1);
+        let all = values.len();
         let mut done = 0;
         loop {
+            done += self.encode_known(&values[done..], indices);
             let values = &values[done..];
+            // Among these is a new one.
+            let values = &values[..values.len().min(CHUNK)];
             let (taken, full) = match self.first {
                 Some(first) => self.encode_by_number(first, values, most, indices),
                 None => self.encode_by_hash(values, most, indices),
             };
             done += taken;
-            if full || taken == values.len() {
+            if full || done == all {
                 return done;
             }
         }
+    }
+
+    /// Takes values a chunk at a time, for as long as all of a chunk are known; returns how many it took. Where nothing
+    /// is added, nothing has to be looked at twice.
+    #[allow(clippy::cast_possible_truncation)]
+    fn encode_known(&self, values: &[T], indices: &mut Vec<u32>) -> usize {
+        let (slots, known) = (self.slots.0.as_slice(), self.values.as_slice());
+        if slots.is_empty() {
+            return 0;
+        }
+        let shift = u64::BITS - slots.len().trailing_zeros();
+        let mut found = [0; CHUNK];
+        let mut taken = 0;
+        for chunk in values.chunks(CHUNK) {
+            let mut all = true;
+            if let Some(first) = self.first {
+                for (value, found) in chunk.iter().zip(&mut found) {
+                    let at = usize::try_from(value.number().wrapping_sub(first).cast_unsigned()).unwrap_or(usize::MAX);
+                    let slot = slots.get(at).copied().unwrap_or_default();
+                    all &= slot != 0;
+                    *found = slot.wrapping_sub(1);
+                }
+            } else {
+                for (value, found) in chunk.iter().zip(&mut found) {
+                    let mut at = (Self::hash(*value) >> shift) as usize & (slots.len() - 1);
+                    *found = loop {
+                        let position = slots[at].wrapping_sub(1);
+                        match known.get(position as usize) {
+                            Some(known) if known.same(*value) => break position,
+                            Some(_) => at = next(at, slots.len()),
+                            None => {
+                                all = false;
+                                break 0;
+                            }
+                        }
+                    };
+                }
+            }
+            if !all {
+                break;
+            }
+            indices.extend_from_slice(&found[..chunk.len()]);
+            taken += chunk.len();
+        }
+        taken
     }
 
     /// Takes values until slots have to be arranged anew; says how many it took, and whether the dictionary is full.

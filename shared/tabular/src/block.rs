@@ -63,9 +63,14 @@ pub(crate) struct Rejected {
 impl Block {
     /// Empties it and keeps its memory.
     fn clear(&mut self) {
+        self.recycle();
+        self.ends.clear();
+    }
+
+    /// The same, but for the ends: a scan from the beginning writes over those.
+    fn recycle(&mut self) {
         self.len = 0;
         self.rows.clear();
-        self.ends.clear();
         self.odd.clear();
         self.rejected.clear();
         self.padded = 0;
@@ -205,10 +210,11 @@ impl Blocks {
 
     /// Fills a block with whole records; `false` at the end of the text.
     pub(crate) fn next(&mut self, block: &mut Block, scanner: &Scanner) -> io::Result<bool> {
-        block.clear();
         if self.is_done() {
+            block.clear();
             return Ok(false);
         }
+        block.recycle();
         block.offset = self.offset;
         block.line = self.line;
         block.records = self.records;
@@ -225,6 +231,7 @@ impl Blocks {
                 }
             }
             if filled == 0 {
+                block.clear();
                 return Ok(false);
             }
             let eof = self.is_done();

@@ -43,19 +43,22 @@ pub(crate) struct Reached {
 }
 
 impl Scanner {
-    /// Finds all whole records from `from` to `len`, and adds them to `block`.
+    /// Finds all whole records from `from` to `len`, and adds them to `block`; those from the beginning on are its first.
     pub(crate) fn scan(&self, block: &mut Block, from: usize, len: usize, eof: bool) -> Reached {
         let grammar = &self.grammar;
         let fast = grammar.delimiter.len() == 1 && grammar.escape.is_none();
         let mut at = from;
         (block.plain, block.simple) = (fast, fast);
+        let mut ends = if from == 0 { 0 } else { block.ends.len() };
         loop {
             if fast {
                 at = match grammar.terminator {
-                    Terminator::Lf => vector::fast::<LF>(self, block, at, len),
-                    Terminator::Cr => vector::fast::<CR>(self, block, at, len),
-                    Terminator::Any => vector::fast::<ANY>(self, block, at, len),
+                    Terminator::Lf => vector::fast::<LF>(self, block, ends, at, len),
+                    Terminator::Cr => vector::fast::<CR>(self, block, ends, at, len),
+                    Terminator::Any => vector::fast::<ANY>(self, block, ends, at, len),
                 };
+            } else {
+                block.ends.truncate(ends);
             }
             let first = block.ends.len();
             let step = {
@@ -74,6 +77,7 @@ impl Scanner {
                 Step::More | Step::End => return Reached { at, long: false },
                 Step::Long => return Reached { at, long: true },
             }
+            ends = block.ends.len();
         }
     }
 
@@ -114,10 +118,11 @@ impl Scanner {
         block.rows.push(start as u32);
     }
 
-    /// Takes well-formed records from `start` on; returns where the first one begins that is not, or not whole.
+    /// Takes well-formed records from `start` on, behind the first ends; returns where the first record begins that is
+    /// not well-formed, or not whole.
     #[expect(clippy::inline_always, reason = "it has to be compiled once for each set of instructions")]
     #[inline(always)]
-    fn fast<const END: u8, V: Vector>(&self, block: &mut Block, start: usize, len: usize) -> usize {
+    fn fast<const END: u8, V: Vector>(&self, block: &mut Block, mut first: usize, start: usize, len: usize) -> usize {
         let fields = self.fields;
         let delimiter = self.grammar.delimiter[0];
         // Where quotes mean nothing, a byte that never is in UTF-8 stands for them, and a quoteless way is taken.
@@ -126,11 +131,11 @@ impl Scanner {
         let limit = self.grammar.limit;
 
         let Block { text, rows, ends, tricky, plain, simple, .. } = block;
-        // The next record begins here, and its ends here.
+        // The next record begins here, and its ends at `first`.
         let mut record = start;
-        let mut first = ends.len();
         let mut count = first;
         if u16::from(text[record]) == comment {
+            ends.truncate(first);
             return start;
         }
         // Bits that the last word hands to the next one.
@@ -185,7 +190,7 @@ impl Scanner {
 
             // All ends of the word.
             if ends.len() < count + 64 {
-                ends.resize((count + 64).max(2 * ends.len()), 0);
+                ends.resize((count + 64).max(ends.len() + ends.len() / 8), 0);
             }
             let Some(out) = ends.get_mut(count..count + 64).and_then(|o| o.first_chunk_mut::<64>()) else { break };
             V::write_positions(out, structure, base as u32);
@@ -290,33 +295,45 @@ mod vector {
 
     use super::{Block, Scanner, Vector};
 
-    pub(super) fn fast<const END: u8>(scanner: &Scanner, block: &mut Block, start: usize, len: usize) -> usize {
+    pub(super) fn fast<const END: u8>(
+        scanner: &Scanner,
+        block: &mut Block,
+        first: usize,
+        start: usize,
+        len: usize,
+    ) -> usize {
         if std::is_x86_feature_detected!("avx512bw")
             && std::is_x86_feature_detected!("avx512vbmi2")
             && std::is_x86_feature_detected!("bmi1")
             && std::is_x86_feature_detected!("popcnt")
         {
             // SAFETY: the processor has been asked; AVX-512F is part of AVX-512BW.
-            unsafe { fast_avx512::<END>(scanner, block, start, len) }
+            unsafe { fast_avx512::<END>(scanner, block, first, start, len) }
         } else if std::is_x86_feature_detected!("avx2")
             && std::is_x86_feature_detected!("bmi1")
             && std::is_x86_feature_detected!("popcnt")
         {
             // SAFETY: the processor has been asked.
-            unsafe { fast_avx2::<END>(scanner, block, start, len) }
+            unsafe { fast_avx2::<END>(scanner, block, first, start, len) }
         } else {
-            scanner.fast::<END, Sse2>(block, start, len)
+            scanner.fast::<END, Sse2>(block, first, start, len)
         }
     }
 
     #[target_feature(enable = "avx2,bmi1,popcnt")]
-    fn fast_avx2<const END: u8>(scanner: &Scanner, block: &mut Block, start: usize, len: usize) -> usize {
-        scanner.fast::<END, Avx2>(block, start, len)
+    fn fast_avx2<const END: u8>(scanner: &Scanner, block: &mut Block, first: usize, start: usize, len: usize) -> usize {
+        scanner.fast::<END, Avx2>(block, first, start, len)
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,bmi1,popcnt")]
-    fn fast_avx512<const END: u8>(scanner: &Scanner, block: &mut Block, start: usize, len: usize) -> usize {
-        scanner.fast::<END, Avx512>(block, start, len)
+    fn fast_avx512<const END: u8>(
+        scanner: &Scanner,
+        block: &mut Block,
+        first: usize,
+        start: usize,
+        len: usize,
+    ) -> usize {
+        scanner.fast::<END, Avx512>(block, first, start, len)
     }
 
     pub(super) struct Sse2([__m128i; 4]);
@@ -455,8 +472,14 @@ mod vector {
 
     use super::{Block, Scanner, Vector};
 
-    pub(super) fn fast<const END: u8>(scanner: &Scanner, block: &mut Block, start: usize, len: usize) -> usize {
-        scanner.fast::<END, Neon>(block, start, len)
+    pub(super) fn fast<const END: u8>(
+        scanner: &Scanner,
+        block: &mut Block,
+        first: usize,
+        start: usize,
+        len: usize,
+    ) -> usize {
+        scanner.fast::<END, Neon>(block, first, start, len)
     }
 
     pub(super) struct Neon([uint8x16_t; 4]);
@@ -502,8 +525,14 @@ mod vector {
 mod vector {
     use super::{Block, Portable, Scanner};
 
-    pub(super) fn fast<const END: u8>(scanner: &Scanner, block: &mut Block, start: usize, len: usize) -> usize {
-        scanner.fast::<END, Portable>(block, start, len)
+    pub(super) fn fast<const END: u8>(
+        scanner: &Scanner,
+        block: &mut Block,
+        first: usize,
+        start: usize,
+        len: usize,
+    ) -> usize {
+        scanner.fast::<END, Portable>(block, first, start, len)
     }
 }
 
@@ -548,8 +577,8 @@ mod tests {
             let policy = Policy { rescue: false, pad: false };
             let scanner = Scanner { grammar, fields: 2, policy };
             let (mut one, mut other) = (block(&text), block(&text));
-            let portable = scanner.fast::<LF, Portable>(&mut one, 0, text.len());
-            prop_assert_eq!(vector::fast::<LF>(&scanner, &mut other, 0, text.len()), portable);
+            let portable = scanner.fast::<LF, Portable>(&mut one, 0, 0, text.len());
+            prop_assert_eq!(vector::fast::<LF>(&scanner, &mut other, 0, 0, text.len()), portable);
             prop_assert_eq!((&one.rows, &one.ends), (&other.rows, &other.ends));
             prop_assert_eq!(one.plain, other.plain);
             // And what it finds is what the grammar finds.
@@ -574,11 +603,13 @@ mod tests {
             let grammar = Grammar::new(&Dialect::csv());
             let scanner = Scanner { grammar, fields: 2, policy: Policy { rescue: true, pad: false } };
             let mut block = block(&text);
+            block.ends.extend([7; 100]);
             let at = scanner.scan(&mut block, 0, text.len(), true).at;
             let is_plain = text[..at].iter().all(|b| (1..0x80).contains(b));
             prop_assert!(is_plain || !block.plain);
             prop_assert!(!block.simple || scanner.grammar.lines(&text[..at]) == block.rows.len() as u64);
             prop_assert!(block.plain || !plain || block.tricky);
+            prop_assert_eq!(block.ends.len(), 2 * block.rows.len());
         }
 
         #[test]
