@@ -16,21 +16,24 @@ pub(crate) struct Batch {
     heads: [[u8; 16]; BATCH],
     /// How long each is, in bytes.
     lens: [u32; BATCH],
+    /// How many they are.
+    count: usize,
 }
 
 impl Batch {
-    pub(crate) const EMPTY: Self = Self { heads: [[0; 16]; BATCH], lens: [0; BATCH] };
+    pub(crate) const EMPTY: Self = Self { heads: [[0; 16]; BATCH], lens: [0; BATCH], count: 0 };
 
     /// Takes the fields that begin and are as long as `spans` says; those are not more than [`BATCH`].
     #[inline]
     pub(crate) fn load(&mut self, text: &[u8], spans: impl Iterator<Item = (usize, usize)>) {
-        self.lens = [0; BATCH];
+        (self.lens, self.count) = ([0; BATCH], 0);
         for ((head, own), (start, len)) in self.heads.iter_mut().zip(&mut self.lens).zip(spans) {
             // What is so near to the end of the text has no length here, and so is not known.
             if let Some(bytes) = text.get(start..).and_then(|tail| tail.first_chunk()) {
                 *head = *bytes;
                 *own = u32::try_from(len).unwrap_or(u32::MAX);
             }
+            self.count += 1;
         }
     }
 }
@@ -309,7 +312,8 @@ mod vector {
     /// The fields of a batch, as many as go into a vector at a time.
     #[inline]
     fn eights(batch: &Batch) -> impl Iterator<Item = (&[[u8; 16]; WIDTH], &[u32; WIDTH])> {
-        batch.heads.as_chunks().0.iter().zip(batch.lens.as_chunks().0)
+        let all = batch.heads.as_chunks().0.iter().zip(batch.lens.as_chunks().0);
+        all.take(batch.count.div_ceil(WIDTH))
     }
 
     #[inline]
