@@ -361,11 +361,16 @@ impl Grammar {
         }
         let in_line = attempt(line_end, Stray::Nowhere, ends) || attempt(line_end, Stray::BeforeClosing, ends);
         if !in_line {
-            // A cell of several lines.
+            // A cell of several lines; unless these are records, of which only the first one is broken.
+            let is_cell = |end: usize| !self.are_records(&text[..end], line_next, expected);
             let window = SUSPICIOUS.min(self.limit).min(stray.unwrap_or(text.len()) - open);
             match self.closed_twice(text, open, window, eof) {
                 Close::At(after) => match self.line_end(text, after, eof) {
-                    Some((end, next)) if next - open <= 2 * SUSPICIOUS && attempt(end, Stray::BeforeClosing, ends) => {
+                    Some((end, next))
+                        if next - open <= 2 * SUSPICIOUS
+                            && attempt(end, Stray::BeforeClosing, ends)
+                            && is_cell(next) =>
+                    {
                         return Step::Record { end, next, flaw: Some(Flaw::StrayQuote) };
                     }
                     None if text.len() - open <= 2 * SUSPICIOUS => return Step::More,
@@ -378,7 +383,9 @@ impl Grammar {
                 && stray - open <= SUSPICIOUS
             {
                 match self.line_end(text, stray, eof) {
-                    Some((end, next)) if end - stray <= SUSPICIOUS && attempt(end, Stray::Within, ends) => {
+                    Some((end, next))
+                        if end - stray <= SUSPICIOUS && attempt(end, Stray::Within, ends) && is_cell(next) =>
+                    {
                         return Step::Record { end, next, flaw: Some(Flaw::StrayQuote) };
                     }
                     None if text.len() - stray <= SUSPICIOUS => return Step::More,
@@ -388,6 +395,43 @@ impl Grammar {
         }
         let _ = attempt(line_end, Stray::BeforeClosing, ends) || attempt(line_end, Stray::Nowhere, ends);
         Step::Record { end: line_end, next: line_next, flaw: Some(Flaw::UnterminatedQuote) }
+    }
+
+    /// Whether all from `at` on are well-formed records.
+    fn are_records(&self, text: &[u8], mut at: usize, expected: Option<usize>) -> bool {
+        let Some(expected) = expected.filter(|n| *n > 1) else { return false };
+        let begin = at;
+        while at < text.len() {
+            match self.well_formed(text, at, expected) {
+                Some(next) => at = next,
+                None => return false,
+            }
+        }
+        at > begin
+    }
+
+    /// Where the next record begins, if a well-formed one of so many fields begins at `start`. A quote at the end of a
+    /// field that does not begin with one is not well-formed here.
+    fn well_formed(&self, text: &[u8], start: usize, expected: usize) -> Option<usize> {
+        let mut at = start;
+        let mut fields = 1;
+        loop {
+            if self.quote.is_some() && text.get(at) == self.quote.as_ref() {
+                let Close::At(after) = self.close(text, at, true, None) else { return None };
+                at = after;
+            } else {
+                let end = self.bare(text, at, true);
+                if self.quote.is_some() && text[at..self.strip(text, at, end)].last() == self.quote.as_ref() {
+                    return None;
+                }
+                at = end;
+            }
+            match self.boundary(text, at, true) {
+                Boundary::Delimiter => (at, fields) = (at + self.delimiter.len(), fields + 1),
+                Boundary::End { next } => return (fields == expected).then_some(next),
+                Boundary::None | Boundary::More => return None,
+            }
+        }
     }
 
     /// What follows the first two quotes, before a boundary, of the field that begins at `open`: the first of them may
@@ -530,6 +574,9 @@ mod tests {
             ("\"a\" ,b", &["\"a\" ¦b"]),
             ("x,\"abc\ny,d\nz,e", &["[unterminated quote] x¦\"abc", "y¦d", "z¦e"]),
             ("x,\"abc\ny,\"def\"\nz,e", &["[unterminated quote] x¦\"abc", "y¦\"def\"", "z¦e"]),
+            // What follows are records, not a part of the cell.
+            ("x,\"a, b\ny,c\nz,\"d, e\"\nv,w", &["[unterminated quote] x¦\"a¦ b", "y¦c", "z¦\"d, e\"", "v¦w"]),
+            ("x,\"a, b\nc\nz \"d\"\nv,w", &["[stray quote] x¦\"a, b\nc\nz \"d\"", "v¦w"]),
             ("\"a\n\"b\" c\",d\ne,f", &["[stray quote] \"a\n\"b\" c\"¦d", "e¦f"]),
         ] {
             assert_eq!(records(&csv, text, 2), expected, "{text:?}");

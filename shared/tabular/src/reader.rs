@@ -14,7 +14,7 @@ use crate::{
     pipeline::{self, Current},
     plan::Plan,
     scan::{Policy, Scanner},
-    sniff,
+    sniff::{self, Sniffed},
     types::Evidence,
 };
 
@@ -49,10 +49,10 @@ pub fn read(
     let (sample, whole) = blocks.peek(SNIFFED)?;
     let sniffed = sniff::dialect(sample, whole, &options.dialect)?;
     let certainty = sniffed.certainty;
-    let dialect = sniffed.dialect;
+    let dialect = sniffed.dialect.clone();
     let mut grammar = Grammar::new(&dialect);
     grammar.limit = options.limits.record_bytes.min(MAX_RECORD);
-    let mut header = header(&mut blocks, &grammar, &dialect, options)?;
+    let mut header = header(&mut blocks, &header_grammar(&sniffed, options), &sniffed, options)?;
     fit(&mut header, sniffed.columns);
     let count = header.len();
     if count == 0 {
@@ -83,7 +83,7 @@ pub fn read(
         probe = input.probe();
         let mut blocks = Blocks::new(Box::new(input));
         blocks.set_size(block_bytes);
-        self::header(&mut blocks, &scanner.grammar, &dialect, options)?;
+        self::header(&mut blocks, &header_grammar(&sniffed, options), &sniffed, options)?;
         pass = Pass::new(sink, &scanner, plan, evidence, options)?;
         pipeline::run(Vec::new(), &mut blocks, &scanner, &pass.current.clone(), options.threads, |o| pass.take(o))?;
         passes = 2;
@@ -96,14 +96,27 @@ pub fn read(
     Ok(pass.tally.report(Some(&plan), dialect, certainty, probe.facts(), passes))
 }
 
+/// How the header is written: it may have another delimiter than the records.
+pub(crate) fn header_grammar(sniffed: &Sniffed, options: &Options) -> Grammar {
+    let mut dialect = sniffed.dialect.clone();
+    if let Some(delimiter) = &sniffed.header_delimiter {
+        dialect.delimiter.clone_from(delimiter);
+    }
+    let mut grammar = Grammar::new(&dialect);
+    grammar.limit = options.limits.record_bytes.min(MAX_RECORD);
+    grammar
+}
+
 /// Passes over what stands before the first record, and returns the names of the columns; they are as many as the
-/// first record has fields. Several header rows are joined by blanks; without one, names are `column_1`, `column_2`, …
+/// header has fields. Several header rows are joined by blanks; without one, names are `column_1`, `column_2`, …
 pub(crate) fn header(
     blocks: &mut Blocks,
     grammar: &Grammar,
-    dialect: &Dialect,
+    sniffed: &Sniffed,
     options: &Options,
 ) -> Result<Vec<String>, Error> {
+    let dialect = &sniffed.dialect;
+    let expected = Some(sniffed.columns).filter(|columns| *columns > 1);
     for _ in 0..dialect.skip_lines {
         let mut want = SNIFFED;
         loop {
@@ -126,21 +139,19 @@ pub(crate) fn header(
         let position = blocks.position();
         let (text, whole) = blocks.peek(want)?;
         let mut ends = Vec::new();
-        match grammar.step(text, 0, whole, None, &mut ends) {
+        match grammar.step(text, 0, whole, expected, &mut ends) {
+            Step::Record { .. } if dialect.header_rows == 0 => {
+                // The first record may be broken, too: it has no more say in it than any other.
+                check_columns(sniffed.columns, options)?;
+                return Ok((1..=sniffed.columns).map(|i| format!("column_{i}")).collect());
+            }
             Step::Record { next, flaw, .. } => {
-                if let Some(flaw) = flaw {
+                let is_broken = matches!(flaw, Some(Flaw::StrayQuote | Flaw::UnterminatedQuote));
+                if let Some(flaw) = flaw.filter(|_| is_broken && expected != Some(ends.len())) {
                     let what = format!("the header is broken: {flaw}; {}", flaw.advice());
                     return Err(Error::MalformedCsv { line: position.0, offset: position.1, what });
                 }
-                if ends.len() > options.limits.columns {
-                    let (found, limit) = (ends.len(), options.limits.columns);
-                    return Err(Error::LimitExceeded(format!(
-                        "{found} columns, which is more than the limit of {limit}; set the delimiter, or raise the limit"
-                    )));
-                }
-                if dialect.header_rows == 0 {
-                    return Ok((1..=ends.len()).map(|i| format!("column_{i}")).collect());
-                }
+                check_columns(ends.len(), options)?;
                 names.resize(names.len().max(ends.len()), String::new());
                 let mut from = 0;
                 for (name, end) in names.iter_mut().zip(ends) {
@@ -168,6 +179,16 @@ pub(crate) fn header(
             Step::More => want = longer(want, grammar, "the header")?,
         }
     }
+}
+
+fn check_columns(found: usize, options: &Options) -> Result<(), Error> {
+    let limit = options.limits.columns;
+    if found <= limit {
+        return Ok(());
+    }
+    Err(Error::LimitExceeded(format!(
+        "{found} columns, which is more than the limit of {limit}; set the delimiter, or raise the limit"
+    )))
 }
 
 /// Makes a header as wide as most records are: names that are missing are empty, and so may be those beyond.

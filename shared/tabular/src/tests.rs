@@ -98,6 +98,11 @@ fn options() -> Options {
     Options { dialect, threads: 1, ..Options::default() }
 }
 
+/// Nothing is known.
+fn detecting() -> Options {
+    Options { threads: 1, ..Options::default() }
+}
+
 fn run(text: impl AsRef<[u8]>, plans: &dyn Planner, options: &Options) -> Result<(Report, Collected), Error> {
     let mut sink = Collected::default();
     let report = read(&mut Bytes(text.as_ref().to_vec()), &mut sink, plans, options)?;
@@ -291,6 +296,34 @@ fn a_delimiter_too_many_in_the_header_costs_no_row() {
     let names: Vec<_> = report.columns.iter().map(|c| c.source_name.as_str()).collect();
     assert_eq!((names, report.rejected), (vec!["a", "b", "c"], 0));
     assert_eq!(sink.rows(), [["1", "x", "2"], ["3", "y", "4"], ["5", "z", "6"], ["7", "w", "8"]]);
+}
+
+#[test]
+fn a_broken_header_names_the_columns_all_the_same() {
+    let body = "1,x,2\n3,\"y\",4\n5,\"z\n\"\"w\",6\n7,w,8\n";
+    for (header, expected) in [
+        ("a,\"b,c", ["a", "\"b", "c"]),
+        ("\"a,b,c", ["\"a", "b", "c"]),
+        ("a,b,\"c", ["a", "b", "\"c"]),
+        ("a\tb\tc", ["a", "b", "c"]),
+        ("a;\"b,\";c", ["a", "b,", "c"]),
+        ("a,b", ["a", "b", ""]),
+    ] {
+        let (report, sink) = run(format!("{header}\n{body}"), &Plans::default(), &detecting()).unwrap();
+        let names: Vec<_> = report.columns.iter().map(|c| c.source_name.as_str()).collect();
+        assert_eq!((&names[..], report.rejected), (&expected[..], 0), "{header}");
+        assert_eq!(sink.rows()[1], ["3", "y", "4"], "{header}");
+    }
+}
+
+#[test]
+fn a_broken_first_record_is_one_of_many() {
+    for first in ["1,\"x,2", "1,x,2,9", "1,x", "1;x;2", "1,x\"\",2"] {
+        let text = format!("{first}\n{}", "3,y,4\n5,z,6\n7,w,8\n".repeat(10));
+        let (report, sink) = run(&text, &Plans::default(), &detecting()).unwrap();
+        assert_eq!((report.columns.len(), report.records), (3, 31), "{first}");
+        assert_eq!(sink.rows()[sink.rows().len() - 30], ["3", "y", "4"], "{first}");
+    }
 }
 
 #[test]

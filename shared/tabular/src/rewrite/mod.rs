@@ -222,6 +222,8 @@ struct Opened {
     dialect: crate::Dialect,
     certainty: f64,
     scanner: Scanner,
+    /// How the header is written.
+    header_grammar: Grammar,
     tokens: Tokens,
     header: Header,
     /// All before the first record that is not of the header.
@@ -235,11 +237,12 @@ impl Opened {
         let mut blocks = Blocks::new(Box::new(input));
         let (sample, whole) = blocks.peek(reader::SNIFFED)?;
         let sniffed = sniff::dialect(sample, whole, &options.dialect)?;
-        let dialect = sniffed.dialect;
+        let dialect = sniffed.dialect.clone();
         let mut grammar = Grammar::new(&dialect);
         grammar.limit = options.limits.record_bytes.min(reader::MAX_RECORD);
         let text = blocks.peek(HEADER)?.0.to_vec();
-        let mut names = reader::header(&mut blocks, &grammar, &dialect, options)?;
+        let header_grammar = reader::header_grammar(&sniffed, options);
+        let mut names = reader::header(&mut blocks, &header_grammar, &sniffed, options)?;
         reader::fit(&mut names, sniffed.columns);
         let consumed = usize::try_from(blocks.position().1).unwrap_or(usize::MAX);
         let Some(head) = text.get(..consumed) else {
@@ -255,7 +258,7 @@ impl Opened {
             Tokens::Given(options.null_markers.iter().flatten().map(|marker| marker.as_bytes().to_vec()).collect());
         blocks.set_size(if options.block_bytes == 0 { BLOCK } else { options.block_bytes });
         let header = Header { names, given: dialect.header_rows > 0 };
-        Ok(Self { blocks, probe, dialect, certainty: sniffed.certainty, scanner, tokens, header, head })
+        Ok(Self { blocks, probe, dialect, certainty: sniffed.certainty, scanner, header_grammar, tokens, header, head })
     }
 
     fn plan(&self, rewriter: &mut dyn Rewriter) -> Result<Vec<Change>, Error> {
@@ -269,7 +272,8 @@ impl Opened {
 
     /// The header as it is to be: as it stood, without what stood before it and without columns that are left out.
     fn header(&self, changes: &[Change]) -> String {
-        let grammar = &self.scanner.grammar;
+        let grammar = &self.header_grammar;
+        let expected = Some(self.header.names.len()).filter(|columns| *columns > 1);
         let text = self.head.as_bytes();
         let mut out = String::new();
         let mut at = 0;
@@ -282,7 +286,7 @@ impl Opened {
         for _ in 0..self.dialect.header_rows {
             loop {
                 ends.clear();
-                match grammar.step(text, at, true, None, &mut ends) {
+                match grammar.step(text, at, true, expected, &mut ends) {
                     Step::Record { end, next, .. } => {
                         let mut names = names(&self.head, at, &ends, grammar);
                         if names.len() == changes.len() + 1

@@ -1,27 +1,31 @@
 //! Where the records begin, and which of them name the columns.
 
-use crate::DialectOverrides;
+use crate::{Dialect, DialectOverrides};
 
 use super::{
-    Trial,
+    DELIMITERS, Trial,
     cell::{self, Kind},
     records::{Form, Record, Records},
 };
 
 /// Where things are in a sample.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
     /// Where the header begins, or the first record, where there is no header: what precedes it is a preamble.
     pub(super) start: usize,
     pub(super) header_rows: u32,
     /// The header begins with what would be a comment.
     pub(super) header_is_commented: bool,
+    /// What separates its names, where that is not what separates fields.
+    pub(super) header_delimiter: Option<Vec<u8>>,
 }
 
 /// Records that are looked at.
 const BODY: usize = 200;
 /// Header rows that are found without being told.
 const MAX_HEADER_ROWS: u32 = 4;
+/// Bytes of a name in a row that is not shaped as a header is.
+const LONGEST_NAME: usize = 64;
 
 /// A sample, as a table of the records that have the right width.
 struct Table<'a> {
@@ -50,11 +54,18 @@ impl<'a> Table<'a> {
     }
 }
 
-pub(super) fn layout(text: &[u8], records: &Records, columns: usize, known: &DialectOverrides) -> Layout {
+/// Where the header is that names the columns of records that `dialect` separates.
+pub(super) fn layout(
+    text: &[u8],
+    records: &Records,
+    columns: usize,
+    dialect: &Dialect,
+    known: &DialectOverrides,
+) -> Layout {
     let table = Table { text, records, columns };
     let all = &records.records;
     let Some(mut first) = all.iter().position(|record| table.is_shaped(record)) else {
-        return Layout { start: 0, header_rows: 1, header_is_commented: false };
+        return Layout { start: 0, header_rows: 1, header_is_commented: false, header_delimiter: None };
     };
     if columns > 1 && known.skip_lines.is_none() {
         first = table.after_padded_preamble(first);
@@ -62,23 +73,30 @@ pub(super) fn layout(text: &[u8], records: &Records, columns: usize, known: &Dia
         first = all.iter().position(|r| r.form == Form::Cells).unwrap_or(first);
     }
     let mut header_is_commented = false;
+    let mut header_delimiter = None;
     let mut evidence = table.evidence(first);
     if known.skip_lines.is_none() && evidence <= 0.0 {
         // The row before it may name the columns after all, though it has not as many cells, or looks like a comment.
-        if let Some(before) = table.misshapen_header(first) {
+        if let Some((before, delimiter)) = table.otherwise_delimited_header(first, dialect) {
+            (first, evidence, header_delimiter) = (before, 1.0, Some(delimiter));
+        } else if let Some(before) = table.broken_header(first, dialect).or_else(|| table.misshapen_header(first)) {
             (first, evidence) = (before, 1.0);
         } else if let Some(commented) = table.commented_header(first) {
             (first, evidence, header_is_commented) = (commented, 1.0, true);
         }
     }
     let header_rows = if evidence >= -0.4 { 1 + table.further_header_rows(first, evidence) } else { 0 };
+    if header_rows == 0 && known.skip_lines.is_none() {
+        first = table.after_preamble(first, dialect);
+    }
     let is_skipped = |record: &Record| match record.form {
         Form::Blank => false,
         Form::Comment => header_is_commented,
         Form::Cells | Form::Broken => true,
     };
     let preamble = all[..first].iter().any(is_skipped);
-    Layout { start: if preamble { all[first].start } else { 0 }, header_rows, header_is_commented }
+    let start = if preamble { all[first].start } else { 0 };
+    Layout { start, header_rows, header_is_commented, header_delimiter }
 }
 
 /// Whether the first line is one word where all others would have several fields: a name for one column, rather than
@@ -123,20 +141,24 @@ impl Table<'_> {
 
     /// What speaks for the `n`th record being the header: positive for it, negative against it, near zero for neither.
     fn evidence(&self, n: usize) -> f64 {
-        let header = &self.records.records[n];
+        let cells: Vec<_> = self.cells(&self.records.records[n]).collect();
+        self.evidence_of(n, &cells)
+    }
+
+    /// The same where these are its cells.
+    fn evidence_of(&self, n: usize, cells: &[&[u8]]) -> f64 {
         let has_body = self.body(n).next().is_some();
         let mut sum = 0.0;
         for column in 0..self.columns {
-            let cell = self.cell(header, column).unwrap_or_default();
-            let kind = cell::kind(cell);
+            let kind = cell::kind(cells.get(column).copied().unwrap_or_default());
             if !has_body {
                 // One row: names, unless there is a value.
                 sum += if kind.is_value() { -1.0 } else { 0.0 };
                 continue;
             }
-            sum += self.evidence_of_column(n, column, cell, kind);
+            sum += self.evidence_of_column(n, column, cells, kind);
         }
-        let mut names: Vec<_> = self.cells(header).filter(|cell| !cell.trim_ascii().is_empty()).collect();
+        let mut names: Vec<_> = cells.iter().filter(|cell| !cell.trim_ascii().is_empty()).collect();
         names.sort_unstable();
         let duplicates = names.windows(2).filter(|pair| pair[0] == pair[1]).count();
         if duplicates * 4 > names.len() && sum < 0.9 {
@@ -145,9 +167,9 @@ impl Table<'_> {
         sum
     }
 
-    fn evidence_of_column(&self, n: usize, column: usize, cell: &[u8], kind: Kind) -> f64 {
+    fn evidence_of_column(&self, n: usize, column: usize, cells: &[&[u8]], kind: Kind) -> f64 {
         let summary = self.column(n, column);
-        let trimmed = cell.trim_ascii();
+        let trimmed = cells.get(column).copied().unwrap_or_default().trim_ascii();
         match kind {
             Kind::Empty | Kind::Missing => 0.0,
             Kind::Text => match summary.kind {
@@ -165,17 +187,16 @@ impl Table<'_> {
                     sum
                 }
             },
-            _ if self.is_series_of_years(n, column) => 0.5,
+            _ if self.is_series_of_years(n, column, cells) => 0.5,
             _ if summary.kind.is_some_and(|of_body| of_body == kind) => -1.0,
             _ => -0.5,
         }
     }
 
     /// Whether the columns from here on are called by years that follow one another, and hold something else.
-    fn is_series_of_years(&self, n: usize, column: usize) -> bool {
-        let record = &self.records.records[n];
+    fn is_series_of_years(&self, n: usize, column: usize, cells: &[&[u8]]) -> bool {
         let year = |at: Option<usize>| {
-            let cell = self.cell(record, at?)?.trim_ascii();
+            let cell = cells.get(at?)?.trim_ascii();
             let year: u32 = std::str::from_utf8(cell).ok().filter(|t| t.len() == 4)?.parse().ok()?;
             (1800..2200).contains(&year).then_some(year)
         };
@@ -222,17 +243,91 @@ impl Table<'_> {
     }
 
     /// The row of names right before the `first` record of the right width: it has a cell more or less than the
-    /// others, as happens to headers written by hand.
+    /// others, as happens to headers written by hand; or, at the very beginning, any other number of names.
     fn misshapen_header(&self, first: usize) -> Option<usize> {
         let at = first.checked_sub(1)?;
         let record = &self.records.records[at];
-        let near = record.form == Form::Cells
-            && record.width >= 2
-            && record.width.abs_diff(self.columns) <= (self.columns / 4).max(1);
-        let named = |cell: &[u8]| cell.len() <= 64 && matches!(cell::kind(cell), Kind::Text);
-        let count = self.cells(record).filter(|cell| named(cell)).count();
-        let values = self.cells(record).any(|cell| cell::kind(cell).is_value());
-        (near && !values && count + 1 >= record.width && self.typed_columns(at) > 0).then_some(at)
+        if record.form != Form::Cells {
+            return None;
+        }
+        let cells: Vec<_> = self.cells(record).collect();
+        let near = record.width >= 2 && record.width.abs_diff(self.columns) <= (self.columns / 4).max(1);
+        let named = |cell: &&&[u8]| cell.len() <= LONGEST_NAME && matches!(cell::kind(cell), Kind::Text);
+        let values = cells.iter().any(|cell| cell::kind(cell).is_value());
+        let count = cells.iter().filter(named).count();
+        if near && !values && count + 1 >= record.width && self.typed_columns(at) > 0 {
+            return Some(at);
+        }
+        // A title is one cell, too, but has more than one word; and so is a row in another delimiter.
+        let is_title = cells.len() == 1 && (cells[0].contains(&b' ') || has_values(cells[0]));
+        let opens = self.records.records[..at].iter().all(|record| record.form == Form::Blank);
+        (self.columns > 1 && opens && !is_title && are_names(&cells) && self.evidence_of(at, &cells) > 0.0)
+            .then_some(at)
+    }
+
+    /// The line right before the `first` record of the right width, if another delimiter makes a name for each column
+    /// of it, and what that is.
+    fn otherwise_delimited_header(&self, first: usize, dialect: &Dialect) -> Option<(usize, Vec<u8>)> {
+        let at = first.checked_sub(1)?;
+        let record = &self.records.records[at];
+        let is_line = matches!(record.form, Form::Cells | Form::Broken);
+        if !is_line || record.width == self.columns || dialect.delimiter.is_empty() {
+            return None;
+        }
+        let line = &self.text[record.start..record.end];
+        let mut split = Records::default();
+        DELIMITERS.iter().map(|(delimiter, _)| delimiter.as_bytes()).find_map(|delimiter| {
+            let rare = !matches!(delimiter, b" " | b":");
+            if delimiter == dialect.delimiter || self.columns < if rare { 2 } else { 3 } {
+                return None;
+            }
+            let other = Dialect { delimiter: delimiter.to_vec(), ..dialect.clone() };
+            split.split(line, true, &other);
+            let [only] = &split.records[..] else { return None };
+            let names: Vec<_> = split.cells(only).iter().map(|cell| &line[cell.start..cell.end]).collect();
+            self.names_all(at, &names, dialect).then_some((at, other.delimiter))
+        })
+    }
+
+    /// The line right before the `first` record of the right width, if it names every column of it, but for a quote
+    /// that does not end.
+    fn broken_header(&self, first: usize, dialect: &Dialect) -> Option<usize> {
+        let at = first.checked_sub(1)?;
+        let record = &self.records.records[at];
+        let line = &self.text[record.start..record.end];
+        (record.form == Form::Broken
+            && self.columns > 1
+            && self.names_all(at, &pieces(line, &dialect.delimiter), dialect))
+        .then_some(at)
+    }
+
+    /// Where the rows begin of which the `first` one of the right width is one, if no header is among them: a row may be
+    /// broken, but has values in it, unlike what precedes a table.
+    fn after_preamble(&self, first: usize, dialect: &Dialect) -> usize {
+        let is_row = |record: &&Record| {
+            let line = &self.text[record.start..record.end];
+            let pieces = pieces(line, &dialect.delimiter);
+            match record.form {
+                Form::Blank | Form::Comment => false,
+                Form::Cells | Form::Broken if pieces.len() > 1 => {
+                    pieces.len() * 2 >= self.columns && pieces.iter().any(|piece| cell::kind(piece).is_value())
+                }
+                Form::Cells | Form::Broken => self.columns > 1 && has_values(line),
+            }
+        };
+        let before = &self.records.records[..first];
+        first - before.iter().rev().take_while(is_row).count()
+    }
+
+    /// Whether these pieces of the `n`th record are a name for each column, quotes aside.
+    fn names_all(&self, n: usize, pieces: &[&[u8]], dialect: &Dialect) -> bool {
+        let is_quote = |byte: &u8| Some(*byte) == dialect.quote;
+        let unquoted = |piece: &&'_ [u8]| -> std::ops::Range<usize> {
+            let end = piece.iter().rposition(|byte| !is_quote(byte)).map_or(0, |last| last + 1);
+            piece.iter().take(end).take_while(|byte| is_quote(byte)).count()..end
+        };
+        let names: Vec<&[u8]> = pieces.iter().map(|piece| &piece[unquoted(piece)]).collect();
+        names.len() == self.columns && are_names(&names) && self.evidence_of(n, &names) >= 0.0
     }
 
     /// `#id,name` before rows of two cells.
@@ -289,6 +384,36 @@ impl Table<'_> {
         }
         rows
     }
+}
+
+/// Whether a delimiter that is not that of the table separates values in a line.
+fn has_values(line: &[u8]) -> bool {
+    [&b","[..], b";", b"\t", b"|"].iter().any(|delimiter| {
+        let pieces = pieces(line, delimiter);
+        pieces.len() > 1 && pieces.iter().any(|piece| cell::kind(piece).is_value())
+    })
+}
+
+fn pieces<'t>(line: &'t [u8], delimiter: &[u8]) -> Vec<&'t [u8]> {
+    let mut pieces = Vec::new();
+    let mut from = 0;
+    if delimiter.is_empty() {
+        return vec![line];
+    }
+    for at in memchr::memmem::find_iter(line, delimiter) {
+        pieces.push(&line[from..at]);
+        from = at + delimiter.len();
+    }
+    pieces.push(&line[from..]);
+    pieces
+}
+
+/// Whether cells are different texts that may be names. After a comma that is one of a sentence there is a blank.
+fn are_names(cells: &[&[u8]]) -> bool {
+    let is_name = |cell: &&[u8]| cell.len() <= LONGEST_NAME && cell[0] != b' ' && cell::kind(cell) == Kind::Text;
+    let mut sorted = cells.to_vec();
+    sorted.sort_unstable();
+    cells.iter().all(|cell| !cell.is_empty() && is_name(cell)) && sorted.windows(2).all(|pair| pair[0] != pair[1])
 }
 
 /// Whether a cell may be a part of a name, such as a unit, rather than stand for a value that is missing.

@@ -28,6 +28,8 @@ pub(crate) const SAMPLE: usize = 64 << 10;
 #[derive(Clone, Debug)]
 pub(crate) struct Sniffed {
     pub(crate) dialect: Dialect,
+    /// What separates the names of the header, where that is not what separates fields.
+    pub(crate) header_delimiter: Option<Vec<u8>>,
     /// Fields that a record has.
     pub(crate) columns: usize,
     /// From 0 to 1.
@@ -118,7 +120,7 @@ pub(crate) fn dialect(sample: &[u8], whole: bool, overrides: &DialectOverrides) 
     let mut dialect = best.dialect.clone();
     let mut records = Records::default();
     records.split(sniffer.text, whole, &dialect);
-    let layout = header::layout(sniffer.text, &records, best.columns, &known);
+    let layout = header::layout(sniffer.text, &records, best.columns, &dialect, &known);
     dialect.header_rows = known.header_rows.unwrap_or(layout.header_rows);
     dialect.skip_lines = known.skip_lines.unwrap_or_else(|| lines(&sniffer.text[..layout.start], dialect.terminator));
     if let Some(given) = known.comment.given() {
@@ -130,7 +132,8 @@ pub(crate) fn dialect(sample: &[u8], whole: bool, overrides: &DialectOverrides) 
     if best.columns == 1 && known.delimiter.is_none() && memchr::memchr(b',', sniffer.text).is_none() {
         dialect.delimiter = Dialect::csv().delimiter;
     }
-    Ok(Sniffed { dialect, columns: best.columns, certainty, tried })
+    let header_delimiter = layout.header_delimiter.filter(|_| dialect.header_rows > 0);
+    Ok(Sniffed { dialect, header_delimiter, columns: best.columns, certainty, tried })
 }
 
 /// At most [`SAMPLE`] bytes, unless the first line is longer.
@@ -414,7 +417,8 @@ impl Sniffer<'_> {
                 Setting::Is(escape) => vec![(escape, 0)],
                 Setting::Detect => {
                     let mut escapings = vec![(None, 0)];
-                    if quote.is_some_and(|quote| escapes(&[quote])) || escapes(&dialect.delimiter) {
+                    let special = [&dialect.delimiter[..], b"\n", b"\r"];
+                    if quote.is_some_and(|quote| escapes(&[quote])) || special.into_iter().any(escapes) {
                         escapings.push((Some(b'\\'), 20));
                     }
                     escapings

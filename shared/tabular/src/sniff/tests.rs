@@ -120,6 +120,62 @@ fn quotes_and_escapes_are_found() {
 }
 
 #[test]
+fn escapes_are_found_where_there_are_no_quotes() {
+    let text = "id|note|at\n1|ring twice\\\nthen wait|12:30\n2|no|13:00\n3|call\\\nthem|14:15\n4|yes|9:00\n";
+    let sniffed = sniff(text);
+    assert_eq!((sniffed.dialect.escape, sniffed.columns, sniffed.dialect.header_rows), (Some(b'\\'), 3, 1));
+    // A folder at the end of a line escapes nothing.
+    let text = "id|at|folder\n1|12:30|C:\\new\\\n2|13:00|D:\\old\\\n3|14:15|E:\\\n4|9:00|none\n";
+    assert_eq!(sniff(text).dialect.escape, None);
+}
+
+const BODY: &str = "1,Ada,2026-11-20,0.5\n2,Grace,2025-01-31,1.25\n3,Alan,2024-12-24,20.75\n4,Jo,2023-02-28,3.0\n";
+
+/// Lines to skip, header rows, delimiter of the header, columns.
+fn header_of(header: &str) -> (u64, u32, Option<String>, usize) {
+    let Sniffed { dialect, header_delimiter, columns, .. } = sniff(&format!("{header}\n{BODY}"));
+    let delimiter = header_delimiter.map(|delimiter| String::from_utf8(delimiter).unwrap());
+    (dialect.skip_lines, dialect.header_rows, delimiter, columns)
+}
+
+#[test]
+fn a_polluted_header_is_one() {
+    for other in [";", "\t", "|", ":", " ", ", "] {
+        let header = ["id", "name", "at", "share"].join(other);
+        // After a comma a blank is none of a name.
+        let delimiter = Some(other.to_owned()).filter(|other| other != ", ");
+        assert_eq!(header_of(&header).1, 1, "{header}");
+        assert_eq!(header_of(&header).0, 0, "{header}");
+        assert_eq!(header_of(&header).2, delimiter, "{header}");
+    }
+    for broken in [
+        "\"id,name,at,share",
+        "id,\"name,at,share",
+        "id,name,at,\"share",
+        "id,name\",at,share",
+        "\"id\"\",name,at,share",
+        "id,na\"me,at,share",
+    ] {
+        assert_eq!(header_of(broken), (0, 1, None, 4), "{broken}");
+    }
+    for misshapen in ["id", "id,name", "id,name,at", "idname,at,share", "id,,name,at,share"] {
+        assert_eq!(header_of(misshapen), (0, 1, None, 4), "{misshapen}");
+    }
+}
+
+#[test]
+fn what_precedes_a_table_without_header_names_nothing() {
+    for preamble in ["List of all", "List of all, and of more", "Page: 1", "List of all; not checked"] {
+        assert_eq!(header_of(preamble), (1, 0, None, 4), "{preamble}");
+    }
+    assert_eq!(header_of("List\nof,all"), (2, 0, None, 4));
+    // A row is not what precedes rows, however broken.
+    for row in ["0;Eve;2026-01-01;1.5", "0,\"Eve,2026-01-01,1.5", "0,Eve", "0,Eve,2026-01-01,1.5,7"] {
+        assert_eq!(header_of(row), (0, 0, None, 4), "{row}");
+    }
+}
+
+#[test]
 fn line_ends_are_found() {
     let terminator = |text| sniff(text).dialect.terminator;
     assert_eq!(terminator("a,b\n1,2\n"), Terminator::Lf);
