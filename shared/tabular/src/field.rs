@@ -66,7 +66,7 @@ fn unescape_bare<'a>(raw: &'a [u8], escape: u8, grammar: &Grammar) -> Cow<'a, [u
             && let Some(next) = tail.first()
             && (*next == escape
                 || Some(*next) == grammar.quote
-                || grammar.delimiter.first() == Some(next)
+                || grammar.delimiter.contains(next)
                 || matches!(next, b'\n' | b'\r'))
         {
             out.push(*next);
@@ -87,6 +87,7 @@ mod tests {
     fn quotes_and_escapes_come_off() {
         let rfc = Grammar::new(&Dialect::csv());
         let backslash = Grammar::new(&Dialect { escape: Some(b'\\'), ..Dialect::csv() });
+        let long = Grammar::new(&Dialect { delimiter: b", ".to_vec(), escape: Some(b'\\'), ..Dialect::csv() });
         for (grammar, raw, text, quoted) in [
             (&rfc, "abc", "abc", false),
             (&rfc, "\"abc\"", "abc", true),
@@ -99,6 +100,7 @@ mod tests {
             (&rfc, "a\\,b", "a\\,b", false),
             (&backslash, "a\\,b\\\\c", "a,b\\c", false),
             (&backslash, "\\N", "\\N", false),
+            (&long, "a\\, b\\,\\ c", "a, b, c", false),
             (&backslash, "\"a\\\"b\\n\"", "a\"b\\n", true),
         ] {
             let (found, q) = content(raw.as_bytes(), grammar);

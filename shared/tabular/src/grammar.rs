@@ -397,39 +397,52 @@ impl Grammar {
         Step::Record { end: line_end, next: line_next, flaw: Some(Flaw::UnterminatedQuote) }
     }
 
-    /// Whether all from `at` on are well-formed records.
+    /// Whether a text from `at` on is rather records than a part of a cell: most are well-formed, the last one is, too.
     fn are_records(&self, text: &[u8], mut at: usize, expected: Option<usize>) -> bool {
         let Some(expected) = expected.filter(|n| *n > 1) else { return false };
-        let begin = at;
+        let (mut records, mut others, mut last) = (0, 0, false);
+        // However quotes are placed, the work is linear: what is read in vain is limited.
+        let mut vain = 4 * (text.len() - at);
         while at < text.len() {
             match self.well_formed(text, at, expected) {
-                Some(next) => at = next,
-                None => return false,
+                Ok(next) => (at, records, last) = (next, records + 1, true),
+                Err(reached) => {
+                    vain = vain.saturating_sub(reached - at);
+                    if vain == 0 {
+                        return false;
+                    }
+                    at = self.line_end(text, at, true).map_or(text.len(), |(_, next)| next);
+                    (others, last) = (others + 1, false);
+                }
             }
         }
-        at > begin
+        last && records > others
     }
 
-    /// Where the next record begins, if a well-formed one of so many fields begins at `start`. A quote at the end of a
-    /// field that does not begin with one is not well-formed here.
-    fn well_formed(&self, text: &[u8], start: usize, expected: usize) -> Option<usize> {
+    /// Where the next record begins, if a well-formed one of so many fields begins at `start`; otherwise how far it had
+    /// to be read. A quote at the end of a field that does not begin with one is not well-formed here.
+    fn well_formed(&self, text: &[u8], start: usize, expected: usize) -> Result<usize, usize> {
         let mut at = start;
         let mut fields = 1;
         loop {
             if self.quote.is_some() && text.get(at) == self.quote.as_ref() {
-                let Close::At(after) = self.close(text, at, true, None) else { return None };
-                at = after;
+                match self.close(text, at, true, None) {
+                    Close::At(after) => at = after,
+                    Close::Stray(stray) => return Err(stray),
+                    Close::Never | Close::More => return Err(text.len()),
+                }
             } else {
                 let end = self.bare(text, at, true);
                 if self.quote.is_some() && text[at..self.strip(text, at, end)].last() == self.quote.as_ref() {
-                    return None;
+                    return Err(end);
                 }
                 at = end;
             }
             match self.boundary(text, at, true) {
                 Boundary::Delimiter => (at, fields) = (at + self.delimiter.len(), fields + 1),
-                Boundary::End { next } => return (fields == expected).then_some(next),
-                Boundary::None | Boundary::More => return None,
+                Boundary::End { next } if fields == expected => return Ok(next),
+                Boundary::End { next } => return Err(next),
+                Boundary::None | Boundary::More => return Err(at),
             }
         }
     }
@@ -576,6 +589,10 @@ mod tests {
             ("x,\"abc\ny,\"def\"\nz,e", &["[unterminated quote] x¦\"abc", "y¦\"def\"", "z¦e"]),
             // What follows are records, not a part of the cell.
             ("x,\"a, b\ny,c\nz,\"d, e\"\nv,w", &["[unterminated quote] x¦\"a¦ b", "y¦c", "z¦\"d, e\"", "v¦w"]),
+            (
+                "x,\"a\nb\ny,c\nz,\"d, e\"\nv,w",
+                &["[unterminated quote] x¦\"a", "[too few fields] b", "y¦c", "z¦\"d, e\"", "v¦w"],
+            ),
             ("x,\"a, b\nc\nz \"d\"\nv,w", &["[stray quote] x¦\"a, b\nc\nz \"d\"", "v¦w"]),
             ("\"a\n\"b\" c\",d\ne,f", &["[stray quote] \"a\n\"b\" c\"¦d", "e¦f"]),
         ] {

@@ -283,6 +283,67 @@ fn another_delimiter_in_any_row_spoils_one_record() {
 }
 
 #[test]
+fn a_polluted_header_names_the_columns_all_the_same() {
+    let table = table(9);
+    for style in STYLES {
+        let read_header = |header: String, what: &str| {
+            let mut lines = style.lines(&table);
+            lines[0] = header + style.line_end;
+            let (rows, report) = read_rows(lines.concat().as_bytes(), BadRows::Quarantine).unwrap();
+            assert_eq!(rows.rows, table.iter().map(expected).collect::<Vec<_>>(), "{style:?}: {what}");
+            report.columns.into_iter().map(|column| column.source_name).collect::<Vec<_>>()
+        };
+        for other in [",", ";", "\t", "|", " "].into_iter().filter(|other| *other != style.delimiter) {
+            assert_eq!(read_header(style.cells(&HEADER).join(other), other), HEADER, "{style:?}: {other:?}");
+        }
+        for column in 0..COLUMNS {
+            let mut cells = HEADER.map(str::to_owned);
+            cells[column].insert(0, '"');
+            let names = read_header(cells.join(style.delimiter), "an open quote");
+            assert_eq!(names, cells, "{style:?}: an open quote in column {column}");
+        }
+        for names in 1..COLUMNS {
+            let found = read_header(style.cells(&HEADER[..names]).join(style.delimiter), "few names");
+            assert_eq!(found[..names], HEADER[..names], "{style:?}: {names} names");
+            assert!(found[names..].iter().all(String::is_empty), "{style:?}: {names} names");
+        }
+    }
+}
+
+#[test]
+fn a_broken_first_record_without_header_spoils_nothing_else() {
+    let table = table(12);
+    for style in STYLES {
+        let lines = style.lines(&table);
+        let cells = style.cells(&table[0]);
+        let mut broken = vec![(style.delimiter.to_owned() + &cells.join(style.delimiter), "a delimiter too many")];
+        for column in 0..COLUMNS {
+            let mut cells = cells.clone();
+            cells[column].insert(0, '"');
+            broken.push((cells.join(style.delimiter), "an open quote"));
+        }
+        for fields in 1..COLUMNS {
+            broken.push((cells[..fields].join(style.delimiter), "few fields"));
+        }
+        for other in [",", ";", "\t", "|", " "].into_iter().filter(|other| *other != style.delimiter) {
+            broken.push((cells.join(other), "another delimiter"));
+        }
+        for (first, what) in broken {
+            let text = first.clone() + style.line_end + &lines[2..].concat();
+            let (rows, report) = read_rows(text.as_bytes(), BadRows::Quarantine).unwrap();
+            let whole: Vec<_> = table[1..].iter().map(expected).collect();
+            assert!(rows.rows.ends_with(&whole), "{style:?}: {what}\n{text}\n{:?}", rows.rows);
+            assert!(report.columns.iter().all(|column| column.source_name.starts_with("column_")), "{what}");
+            // The first one is there, in whatever form.
+            let kept =
+                rows.rows[..rows.rows.len() - whole.len()].iter().flatten().flatten().cloned().collect::<String>()
+                    + &rows.rejected.iter().map(|raw| String::from_utf8_lossy(raw)).collect::<String>();
+            assert!(tokens(&first).iter().all(|token| kept.contains(token)), "{style:?}: {what}\n{text}\n{kept}");
+        }
+    }
+}
+
+#[test]
 fn preambles_and_footers_spoil_nothing() {
     let table = table(12);
     let nothing = HashSet::new();

@@ -259,7 +259,7 @@ impl Table<'_> {
             return Some(at);
         }
         // A title is one cell, too, but has more than one word; and so is a row in another delimiter.
-        let is_title = cells.len() == 1 && (cells[0].contains(&b' ') || has_values(cells[0]));
+        let is_title = cells.len() == 1 && cells[0].iter().any(|byte| b" ,;\t|".contains(byte));
         let opens = self.records.records[..at].iter().all(|record| record.form == Form::Blank);
         (self.columns > 1 && opens && !is_title && are_names(&cells) && self.evidence_of(at, &cells) > 0.0)
             .then_some(at)
@@ -302,31 +302,32 @@ impl Table<'_> {
     }
 
     /// Where the rows begin of which the `first` one of the right width is one, if no header is among them: a row may be
-    /// broken, but has values in it, unlike what precedes a table.
+    /// broken, but has values where others have them, unlike what precedes a table.
     fn after_preamble(&self, first: usize, dialect: &Dialect) -> usize {
-        let is_row = |record: &&Record| {
+        let kinds: Vec<_> = (0..self.columns).map(|column| self.column(first, column).kind).collect();
+        // A piece may be off by one where a delimiter is missing or too many.
+        let fits = |(at, piece): (usize, &&[u8])| {
+            let near = kinds.iter().enumerate().filter(|(column, _)| column.abs_diff(at) <= 1);
+            let kind = cell::kind(unquoted(piece, dialect));
+            kind.is_typed() && near.into_iter().any(|(_, of_column)| *of_column == Some(kind))
+        };
+        let is_row = |record: &Record| {
             let line = &self.text[record.start..record.end];
-            let pieces = pieces(line, &dialect.delimiter);
-            match record.form {
-                Form::Blank | Form::Comment => false,
-                Form::Cells | Form::Broken if pieces.len() > 1 => {
-                    pieces.len() * 2 >= self.columns && pieces.iter().any(|piece| cell::kind(piece).is_value())
-                }
-                Form::Cells | Form::Broken => self.columns > 1 && has_values(line),
-            }
+            let has_values = |delimiter: &[u8], least: usize| {
+                let pieces = pieces(line, delimiter);
+                pieces.len() >= least && pieces.iter().enumerate().any(fits)
+            };
+            matches!(record.form, Form::Cells | Form::Broken)
+                && (has_values(&dialect.delimiter, 1)
+                    || [&b","[..], b";", b"\t", b"|", b":", b" "].iter().any(|other| has_values(other, self.columns)))
         };
         let before = &self.records.records[..first];
-        first - before.iter().rev().take_while(is_row).count()
+        if self.columns > 1 { before.iter().position(is_row).unwrap_or(first) } else { first }
     }
 
     /// Whether these pieces of the `n`th record are a name for each column, quotes aside.
     fn names_all(&self, n: usize, pieces: &[&[u8]], dialect: &Dialect) -> bool {
-        let is_quote = |byte: &u8| Some(*byte) == dialect.quote;
-        let unquoted = |piece: &&'_ [u8]| -> std::ops::Range<usize> {
-            let end = piece.iter().rposition(|byte| !is_quote(byte)).map_or(0, |last| last + 1);
-            piece.iter().take(end).take_while(|byte| is_quote(byte)).count()..end
-        };
-        let names: Vec<&[u8]> = pieces.iter().map(|piece| &piece[unquoted(piece)]).collect();
+        let names: Vec<_> = pieces.iter().map(|piece| unquoted(piece, dialect)).collect();
         names.len() == self.columns && are_names(&names) && self.evidence_of(n, &names) >= 0.0
     }
 
@@ -386,14 +387,6 @@ impl Table<'_> {
     }
 }
 
-/// Whether a delimiter that is not that of the table separates values in a line.
-fn has_values(line: &[u8]) -> bool {
-    [&b","[..], b";", b"\t", b"|"].iter().any(|delimiter| {
-        let pieces = pieces(line, delimiter);
-        pieces.len() > 1 && pieces.iter().any(|piece| cell::kind(piece).is_value())
-    })
-}
-
 fn pieces<'t>(line: &'t [u8], delimiter: &[u8]) -> Vec<&'t [u8]> {
     let mut pieces = Vec::new();
     let mut from = 0;
@@ -406,6 +399,15 @@ fn pieces<'t>(line: &'t [u8], delimiter: &[u8]) -> Vec<&'t [u8]> {
     }
     pieces.push(&line[from..]);
     pieces
+}
+
+/// Without all quotes at its ends.
+fn unquoted<'t>(piece: &'t [u8], dialect: &Dialect) -> &'t [u8] {
+    let is_text = |byte: &u8| Some(*byte) != dialect.quote;
+    match (piece.iter().position(is_text), piece.iter().rposition(is_text)) {
+        (Some(first), Some(last)) => &piece[first..=last],
+        _ => &[],
+    }
 }
 
 /// Whether cells are different texts that may be names. After a comma that is one of a sentence there is a blank.

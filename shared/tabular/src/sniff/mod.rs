@@ -295,6 +295,12 @@ fn short_rows(savings: &[(usize, i64, usize)], records: &Records, dialect: &Dial
     if frequent || first < 2 || savings.len() < 2 || savings.iter().any(|(width, ..)| *width > first) {
         return None;
     }
+    // A width that only the first record has is no shape where all others agree on another one.
+    if let [(a, _, of_a), (b, _, of_b)] = *savings
+        && (a == first && of_a == 1 && of_b > 1 || b == first && of_b == 1 && of_a > 1)
+    {
+        return None;
+    }
     let mut saved = 0;
     let mut whole = 0;
     for &(width, sum, count) in savings {

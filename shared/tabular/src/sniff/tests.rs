@@ -170,7 +170,17 @@ fn what_precedes_a_table_without_header_names_nothing() {
     }
     assert_eq!(header_of("List\nof,all"), (2, 0, None, 4));
     // A row is not what precedes rows, however broken.
-    for row in ["0;Eve;2026-01-01;1.5", "0,\"Eve,2026-01-01,1.5", "0,Eve", "0,Eve,2026-01-01,1.5,7"] {
+    for row in [
+        "0;Eve;2026-01-01;1.5",
+        "0 Eve 2026-01-01 1.5",
+        "0,\"Eve,2026-01-01,1.5",
+        "0,\"Eve\nLee,2026-01-01,1.5",
+        "0,Eve",
+        "0",
+        "0,Eve2026-01-01,1.5",
+        "0,Eve,2026-01-01,1.5,7",
+        ",0,Eve,2026-01-01,1.5",
+    ] {
         assert_eq!(header_of(row), (0, 0, None, 4), "{row}");
     }
 }
