@@ -12,6 +12,7 @@ import terminal
 
 from harness import buckets, files, people
 from harness.many import many
+from harness.pollution import pollution
 from harness.process import FailedError
 from harness.tools import GB, MB, ROOT, WORK, Programs, install_peers, lineitem, packed
 from harness.zones import open_zones
@@ -142,6 +143,10 @@ def _tokenize(programs: Programs, settings: Settings) -> dict:
     return figures
 
 
+def _pollution(programs: Programs, _: Settings) -> dict:
+    return pollution(programs, shards=os.cpu_count() or 1)
+
+
 PARTS = {
     "size": _size,
     "files": _files,
@@ -151,6 +156,7 @@ PARTS = {
     "many": _many,
     "partitions": _partitions,
     "tokenize": _tokenize,
+    "pollution": _pollution,
 }
 
 

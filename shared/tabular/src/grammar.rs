@@ -397,7 +397,8 @@ impl Grammar {
         Step::Record { end: line_end, next: line_next, flaw: Some(Flaw::UnterminatedQuote) }
     }
 
-    /// Whether a text from `at` on is rather records than a part of a cell: most are well-formed, the last one is, too.
+    /// Whether a text from `at` on is rather records than a part of a cell: at least half are well-formed, among them the
+    /// last one, in which the cell would have ended.
     fn are_records(&self, text: &[u8], mut at: usize, expected: Option<usize>) -> bool {
         let Some(expected) = expected.filter(|n| *n > 1) else { return false };
         let (mut records, mut others, mut last) = (0, 0, false);
@@ -416,7 +417,7 @@ impl Grammar {
                 }
             }
         }
-        last && records > others
+        last && records >= others
     }
 
     /// Where the next record begins, if a well-formed one of so many fields begins at `start`; otherwise how far it had
@@ -589,6 +590,7 @@ mod tests {
             ("x,\"abc\ny,\"def\"\nz,e", &["[unterminated quote] x¦\"abc", "y¦\"def\"", "z¦e"]),
             // What follows are records, not a part of the cell.
             ("x,\"a, b\ny,c\nz,\"d, e\"\nv,w", &["[unterminated quote] x¦\"a¦ b", "y¦c", "z¦\"d, e\"", "v¦w"]),
+            ("x,\"a\nb\nz,\"d, e\"\nv,w", &["[unterminated quote] x¦\"a", "[too few fields] b", "z¦\"d, e\"", "v¦w"]),
             (
                 "x,\"a\nb\ny,c\nz,\"d, e\"\nv,w",
                 &["[unterminated quote] x¦\"a", "[too few fields] b", "y¦c", "z¦\"d, e\"", "v¦w"],

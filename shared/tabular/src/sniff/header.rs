@@ -317,9 +317,11 @@ impl Table<'_> {
                 let pieces = pieces(line, delimiter);
                 pieces.len() >= least && pieces.iter().enumerate().any(fits)
             };
+            let half = self.columns.div_ceil(2);
+            let least = |other: &[u8]| if matches!(other, b":" | b" ") { self.columns } else { half };
             matches!(record.form, Form::Cells | Form::Broken)
                 && (has_values(&dialect.delimiter, 1)
-                    || [&b","[..], b";", b"\t", b"|", b":", b" "].iter().any(|other| has_values(other, self.columns)))
+                    || [&b","[..], b";", b"\t", b"|", b":", b" "].iter().any(|other| has_values(other, least(other))))
         };
         let before = &self.records.records[..first];
         if self.columns > 1 { before.iter().position(is_row).unwrap_or(first) } else { first }
