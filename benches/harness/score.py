@@ -83,10 +83,12 @@ def lost(file: File, read: Read) -> list[str]:
     for row in broken:
         if not _broken(File("", "", b"", file.dialect, [], [row]), spare, rejected):
             missing.append(row.text)
-    names = bare(read.names)
-    said = [file.header.text] if isinstance(file.header, Broken) else []
-    if said and not any(bare(said) in text for text in [names, rejected, *(t for _, t in spare)]):
-        missing.append(said[0])
+    # The header, or every column's name, is among the names or somewhere else.
+    places = [bare(read.names), rejected, *(text for _, text in spare)]
+    header = [{file.header.text}] if isinstance(file.header, Broken) else file.header
+    for known in header:
+        if not any(bare([name]) in place for name in known for place in places):
+            missing.append(" / ".join(sorted(known)))
     return missing
 
 
