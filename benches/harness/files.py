@@ -3,6 +3,7 @@
 import shutil
 import statistics
 import subprocess
+import time
 from pathlib import Path
 
 import terminal
@@ -51,6 +52,34 @@ def compare(programs: Programs, name: str, source: Path, runs: int, text_bytes: 
     shutil.rmtree(out)
     _show(figures, text_bytes or size)
     return {"bytes": size, "text_bytes": text_bytes or size, "tools": figures}
+
+
+ONE_ROW = "id,name,at,share\n1,Ada,2026-11-20,0.5\n"
+
+
+def one_row(programs: Programs, runs: int) -> dict:
+    """What a file of one row takes beyond the start of a process, in ms: medians of programs that take turns."""
+    source, target = WORK / "one.csv", WORK / "one.parquet"
+    source.write_text(ONE_ROW)
+    commands = {
+        "start": [programs.cleanzone, "--version"],
+        "inspect": [programs.cleanzone, "inspect", source],
+        "convert": programs.convert(source, target),
+    }
+    times: dict[str, list[float]] = {name: [] for name in commands}
+    with terminal.Step("One row") as step:
+        for _ in range(runs):
+            for name, command in commands.items():
+                begin = time.perf_counter()
+                subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+                times[name].append((time.perf_counter() - begin) * 1000)
+        start, inspect, convert = (statistics.median(of) for of in times.values())
+        step.text = (
+            f"one row: inspect {inspect - start:.2f} ms, convert {convert - start:.2f} ms, process {start:.2f} ms"
+        )
+    source.unlink()
+    target.unlink()
+    return {"start_ms": start, "inspect_ms": inspect - start, "convert_ms": convert - start}
 
 
 def peak(programs: Programs, kind: str, size: int) -> dict:

@@ -86,7 +86,10 @@ def _size(programs: Programs, _: Settings) -> dict:
 
 def _files(programs: Programs, settings: Settings) -> dict:
     name = f"TPC-H lineitem, SF {settings.sf}"
-    return {name: files.compare(programs, name, lineitem(settings.sf), settings.runs)}
+    return {
+        name: files.compare(programs, name, lineitem(settings.sf), settings.runs),
+        "one row": files.one_row(programs, 20 if settings.quick else 200),
+    }
 
 
 def _inputs(programs: Programs, settings: Settings) -> dict:

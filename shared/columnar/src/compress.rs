@@ -25,21 +25,19 @@ pub(crate) enum Content {
 /// Encoders of one format.
 pub(crate) struct Snappy {
     reference: snap::raw::Encoder,
-    /// For long pages of values of any length.
-    bytes: snappy::Encoder,
-    /// For long pages of numbers of eight bytes.
-    words: snappy_words::Encoder,
+    /// For long pages of values of any length; there is none before the first of them.
+    bytes: Option<snappy::Encoder>,
+    /// The same for long pages of numbers of eight bytes.
+    words: Option<snappy_words::Encoder>,
 }
 
 impl Codec {
     pub(crate) fn new(compression: Compression) -> Result<Self, Error> {
         Ok(match compression {
             Compression::None => Self::None,
-            Compression::Snappy => Self::Snappy(Box::new(Snappy {
-                reference: snap::raw::Encoder::new(),
-                bytes: snappy::Encoder::default(),
-                words: snappy_words::Encoder::default(),
-            })),
+            Compression::Snappy => {
+                Self::Snappy(Box::new(Snappy { reference: snap::raw::Encoder::new(), bytes: None, words: None }))
+            }
             Compression::Zstd(level) => {
                 if !(1..=22).contains(&level) {
                     return Err(Error::Level(level));
@@ -60,13 +58,13 @@ impl Codec {
             Self::None => return Ok(page),
             Self::Snappy(snappy) if content == Content::Bytes && page.len() >= snappy::LONG => {
                 room(out, snappy::Encoder::room(page.len()));
-                snappy.bytes.compress(page, out)
+                snappy.bytes.get_or_insert_default().compress(page, out)
             }
             Self::Snappy(snappy) => {
                 let by = if content == Content::Words { By::of(page) } else { None };
                 if let Some(by) = by {
                     room(out, snappy_words::Encoder::room(page.len()));
-                    snappy.words.compress(page, by, out)
+                    snappy.words.get_or_insert_default().compress(page, by, out)
                 } else {
                     room(out, snap::raw::max_compress_len(page.len()));
                     snappy.reference.compress(page, out).map_err(|e| Error::Compress(e.into()))?
