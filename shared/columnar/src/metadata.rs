@@ -100,7 +100,12 @@ impl RowGroup {
                 });
             });
         });
-        self.chunks.push(ChunkEntry { metadata, column_index: column_index(chunk), offset_index });
+        // There are many of them in a large file, and they stay to its end.
+        let mut column_index = column_index(chunk);
+        column_index.iter_mut().for_each(Vec::shrink_to_fit);
+        offset_index.shrink_to_fit();
+        metadata.shrink_to_fit();
+        self.chunks.push(ChunkEntry { metadata, column_index, offset_index });
     }
 }
 
@@ -146,28 +151,38 @@ fn column_index(chunk: &Chunk) -> Option<Vec<u8>> {
     Some(index)
 }
 
-/// Appends page indexes and footer, for a file of which so many bytes are written. Returns where in `out` the
-/// footer's structure lies.
+/// Where the indexes of a chunk lie: that of offsets, that of columns.
+pub(crate) type Indexes = (Option<Place>, Option<Place>);
+
+/// Hands all page indexes to `write`, which says where each comes to lie, and frees them. Returns the places of each
+/// chunk's.
+pub(crate) fn write_indexes<E>(
+    row_groups: &mut [RowGroup],
+    mut write: impl FnMut(&[u8]) -> Result<u64, E>,
+) -> Result<Vec<Indexes>, E> {
+    let mut place = |index: Vec<u8>| -> Result<Place, E> {
+        Ok((signed(write(&index)?), i32::try_from(index.len()).unwrap_or(i32::MAX)))
+    };
+    let mut places = Vec::new();
+    for chunk in row_groups.iter_mut().flat_map(|group| &mut group.chunks) {
+        places.push((None, chunk.column_index.take().map(&mut place).transpose()?));
+    }
+    let chunks = row_groups.iter_mut().flat_map(|group| &mut group.chunks);
+    for (chunk, places) in chunks.zip(&mut places) {
+        places.0 = Some(place(std::mem::take(&mut chunk.offset_index))?);
+    }
+    Ok(places)
+}
+
+/// Appends the footer of a file whose indexes lie at `places`. Returns where in `out` its structure lies.
 pub(crate) fn footer(
     columns: &[ColumnType],
     row_groups: &[RowGroup],
     metadata: &[(String, String)],
-    written: u64,
+    places: Vec<Indexes>,
     out: &mut Vec<u8>,
 ) -> Range<usize> {
-    let begin = out.len();
-    let mut place = |bytes: Option<&Vec<u8>>| {
-        bytes.map(|bytes| {
-            let at = written + (out.len() - begin) as u64;
-            out.extend_from_slice(bytes);
-            (signed(at), i32::try_from(bytes.len()).unwrap_or(i32::MAX))
-        })
-    };
-    let chunks = || row_groups.iter().flat_map(|group| &group.chunks);
-    let column_indexes: Vec<_> = chunks().map(|chunk| place(chunk.column_index.as_ref())).collect();
-    let offset_indexes: Vec<_> = chunks().map(|chunk| place(Some(&chunk.offset_index))).collect();
-    let mut places = offset_indexes.into_iter().zip(column_indexes);
-
+    let mut places = places.into_iter();
     let begin = out.len();
     let rows = row_groups.iter().map(|group| group.rows as u64).sum();
     thrift::structure(out, |s| {
@@ -209,6 +224,7 @@ pub(crate) fn footer(
     structure
 }
 
+/// Offset and length.
 type Place = (i64, i32);
 
 fn write_chunk(s: &mut Struct<'_>, chunk: &ChunkEntry, offset_index: Option<Place>, column_index: Option<Place>) {

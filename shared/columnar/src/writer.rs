@@ -108,12 +108,16 @@ impl<W: Write + Send> Writer<W> {
             if writer.group_rows > 0 {
                 writer.end_group()?;
             }
+            let Self { output, columns, row_groups, settings, .. } = writer;
+            output.write_waiting(usize::MAX)?;
+            let written = output.position();
+            let places = metadata::write_indexes(row_groups, |index| {
+                let at = output.position();
+                output.write(index).map(|()| at)
+            })?;
             let mut tail = Vec::new();
-            let written = writer.output.position();
-            let footer =
-                metadata::footer(&writer.columns, &writer.row_groups, &writer.settings.metadata, written, &mut tail);
+            let footer = metadata::footer(columns, row_groups, &settings.metadata, places, &mut tail);
             prove(&tail[footer], writer.rows, writer.columns.len(), written)?;
-            writer.output.write_waiting(usize::MAX)?;
             writer.output.write(&tail)?;
             writer.output.flush()
         })?;
