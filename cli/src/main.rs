@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod convert;
 mod inspect;
+mod memory;
 mod table;
 
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ use cleanzone_error::{Fault, chain};
 use args::{Arguments, Command};
 
 fn main() -> ExitCode {
+    memory::hand_back_early();
     let result = match Arguments::parse().command {
         Command::Convert(arguments) => convert::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
