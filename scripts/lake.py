@@ -292,7 +292,9 @@ def _is_ministack(pid: int) -> bool:
     """Whether this process lives and is MiniStack: a process id may have passed to another program."""
     with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)  # a child of ours stays a zombie until it is waited for
-    seen = subprocess.run(["ps", "-o", "stat=,command=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    seen = subprocess.run(
+        ["ps", "-ww", "-o", "stat=,command=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
     state, _, command = seen.stdout.strip().partition(" ")
     return "ministack" in command and not state.startswith("Z")
 
