@@ -292,6 +292,7 @@ def _is_ministack(pid: int) -> bool:
     """Whether this process lives and is MiniStack: a process id may have passed to another program."""
     with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)  # a child of ours stays a zombie until it is waited for
+    # Without -ww a long command is cut off where COLUMNS is set, as some libraries do.
     seen = subprocess.run(
         ["ps", "-ww", "-o", "stat=,command=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
