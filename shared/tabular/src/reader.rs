@@ -25,7 +25,7 @@ const MIN_BLOCK: usize = 512 << 10;
 const COLUMN_BLOCK: usize = 8 << 10;
 const MAX_BLOCK: usize = 2 << 20;
 /// Records cannot be longer, whatever the limit: places are 32 bits wide.
-pub(crate) const MAX_RECORD: usize = 1 << 30;
+const MAX_RECORD: usize = 1 << 30;
 
 /// Rejected rows that an error names.
 const FIRST: usize = 3;
@@ -50,8 +50,7 @@ pub fn read(
     let sniffed = sniff::dialect(sample, whole, &options.dialect)?;
     let certainty = sniffed.certainty;
     let dialect = sniffed.dialect.clone();
-    let mut grammar = Grammar::new(&dialect);
-    grammar.limit = options.limits.record_bytes.min(MAX_RECORD);
+    let grammar = grammar(&dialect, options);
     let mut header = header(&mut blocks, &header_grammar(&sniffed, options), &sniffed, options)?;
     fit(&mut header, sniffed.columns);
     let count = header.len();
@@ -96,15 +95,20 @@ pub fn read(
     Ok(pass.tally.report(Some(&plan), dialect, certainty, probe.facts(), passes))
 }
 
+/// The grammar of a dialect, within the limits that are set.
+pub(crate) fn grammar(dialect: &Dialect, options: &Options) -> Grammar {
+    let mut grammar = Grammar::new(dialect);
+    grammar.limit = options.limits.record_bytes.min(MAX_RECORD);
+    grammar
+}
+
 /// How the header is written: it may have another delimiter than the records.
 pub(crate) fn header_grammar(sniffed: &Sniffed, options: &Options) -> Grammar {
     let mut dialect = sniffed.dialect.clone();
     if let Some(delimiter) = &sniffed.header_delimiter {
         dialect.delimiter.clone_from(delimiter);
     }
-    let mut grammar = Grammar::new(&dialect);
-    grammar.limit = options.limits.record_bytes.min(MAX_RECORD);
-    grammar
+    grammar(&dialect, options)
 }
 
 /// Passes over what stands before the first record, and returns the names of the columns; they are as many as the

@@ -49,16 +49,15 @@ impl Scanner {
         let fast = grammar.delimiter.len() == 1 && grammar.escape.is_none();
         let mut at = from;
         (block.plain, block.simple) = (fast, fast);
-        let mut ends = if from == 0 { 0 } else { block.ends.len() };
         loop {
             if fast {
                 at = match grammar.terminator {
-                    Terminator::Lf => vector::fast::<LF>(self, block, ends, at, len),
-                    Terminator::Cr => vector::fast::<CR>(self, block, ends, at, len),
-                    Terminator::Any => vector::fast::<ANY>(self, block, ends, at, len),
+                    Terminator::Lf => vector::fast::<LF>(self, block, at, len),
+                    Terminator::Cr => vector::fast::<CR>(self, block, at, len),
+                    Terminator::Any => vector::fast::<ANY>(self, block, at, len),
                 };
-            } else {
-                block.ends.truncate(ends);
+            } else if at == 0 {
+                block.ends.clear();
             }
             let first = block.ends.len();
             let step = {
@@ -70,21 +69,18 @@ impl Scanner {
                     self.record(block, at, end, first, flaw);
                     at = next;
                 }
-                Step::Skip { next } => {
-                    (block.plain, block.simple) = (false, false);
-                    at = next;
-                }
+                Step::Skip { next } => at = next,
                 Step::More | Step::End => return Reached { at, long: false },
                 Step::Long => return Reached { at, long: true },
             }
-            ends = block.ends.len();
+            // Nobody has looked at all bytes of this one.
+            (block.plain, block.simple) = (false, false);
         }
     }
 
     /// Takes a record whose ends are those from `first` on.
     fn record(&self, block: &mut Block, start: usize, end: usize, first: usize, flaw: Option<Flaw>) {
         block.tricky = true;
-        (block.plain, block.simple) = (false, false);
         let found = block.ends.len() - first;
         let flaw = match flaw {
             Some(Flaw::TooFew { .. }) if self.policy.pad => {
@@ -118,11 +114,11 @@ impl Scanner {
         block.rows.push(start as u32);
     }
 
-    /// Takes well-formed records from `start` on, behind the first ends; returns where the first record begins that is
-    /// not well-formed, or not whole.
+    /// Takes well-formed records from `start` on; returns where the first one begins that is not, or not whole. Ends of
+    /// another text may be there at first, and are written over.
     #[expect(clippy::inline_always, reason = "it has to be compiled once for each set of instructions")]
     #[inline(always)]
-    fn fast<const END: u8, V: Vector>(&self, block: &mut Block, mut first: usize, start: usize, len: usize) -> usize {
+    fn fast<const END: u8, V: Vector>(&self, block: &mut Block, start: usize, len: usize) -> usize {
         let fields = self.fields;
         let delimiter = self.grammar.delimiter[0];
         // Where quotes mean nothing, a byte that never is in UTF-8 stands for them, and a quoteless way is taken.
@@ -133,6 +129,7 @@ impl Scanner {
         let Block { text, rows, ends, tricky, plain, simple, .. } = block;
         // The next record begins here, and its ends at `first`.
         let mut record = start;
+        let mut first = if start == 0 { 0 } else { ends.len() };
         let mut count = first;
         if u16::from(text[record]) == comment {
             ends.truncate(first);
@@ -295,45 +292,33 @@ mod vector {
 
     use super::{Block, Scanner, Vector};
 
-    pub(super) fn fast<const END: u8>(
-        scanner: &Scanner,
-        block: &mut Block,
-        first: usize,
-        start: usize,
-        len: usize,
-    ) -> usize {
+    pub(super) fn fast<const END: u8>(scanner: &Scanner, block: &mut Block, start: usize, len: usize) -> usize {
         if std::is_x86_feature_detected!("avx512bw")
             && std::is_x86_feature_detected!("avx512vbmi2")
             && std::is_x86_feature_detected!("bmi1")
             && std::is_x86_feature_detected!("popcnt")
         {
             // SAFETY: the processor has been asked; AVX-512F is part of AVX-512BW.
-            unsafe { fast_avx512::<END>(scanner, block, first, start, len) }
+            unsafe { fast_avx512::<END>(scanner, block, start, len) }
         } else if std::is_x86_feature_detected!("avx2")
             && std::is_x86_feature_detected!("bmi1")
             && std::is_x86_feature_detected!("popcnt")
         {
             // SAFETY: the processor has been asked.
-            unsafe { fast_avx2::<END>(scanner, block, first, start, len) }
+            unsafe { fast_avx2::<END>(scanner, block, start, len) }
         } else {
-            scanner.fast::<END, Sse2>(block, first, start, len)
+            scanner.fast::<END, Sse2>(block, start, len)
         }
     }
 
     #[target_feature(enable = "avx2,bmi1,popcnt")]
-    fn fast_avx2<const END: u8>(scanner: &Scanner, block: &mut Block, first: usize, start: usize, len: usize) -> usize {
-        scanner.fast::<END, Avx2>(block, first, start, len)
+    fn fast_avx2<const END: u8>(scanner: &Scanner, block: &mut Block, start: usize, len: usize) -> usize {
+        scanner.fast::<END, Avx2>(block, start, len)
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,bmi1,popcnt")]
-    fn fast_avx512<const END: u8>(
-        scanner: &Scanner,
-        block: &mut Block,
-        first: usize,
-        start: usize,
-        len: usize,
-    ) -> usize {
-        scanner.fast::<END, Avx512>(block, first, start, len)
+    fn fast_avx512<const END: u8>(scanner: &Scanner, block: &mut Block, start: usize, len: usize) -> usize {
+        scanner.fast::<END, Avx512>(block, start, len)
     }
 
     pub(super) struct Sse2([__m128i; 4]);
@@ -472,14 +457,8 @@ mod vector {
 
     use super::{Block, Scanner, Vector};
 
-    pub(super) fn fast<const END: u8>(
-        scanner: &Scanner,
-        block: &mut Block,
-        first: usize,
-        start: usize,
-        len: usize,
-    ) -> usize {
-        scanner.fast::<END, Neon>(block, first, start, len)
+    pub(super) fn fast<const END: u8>(scanner: &Scanner, block: &mut Block, start: usize, len: usize) -> usize {
+        scanner.fast::<END, Neon>(block, start, len)
     }
 
     pub(super) struct Neon([uint8x16_t; 4]);
@@ -524,14 +503,8 @@ mod vector {
 mod vector {
     use super::{Block, Portable, Scanner};
 
-    pub(super) fn fast<const END: u8>(
-        scanner: &Scanner,
-        block: &mut Block,
-        first: usize,
-        start: usize,
-        len: usize,
-    ) -> usize {
-        scanner.fast::<END, Portable>(block, first, start, len)
+    pub(super) fn fast<const END: u8>(scanner: &Scanner, block: &mut Block, start: usize, len: usize) -> usize {
+        scanner.fast::<END, Portable>(block, start, len)
     }
 }
 
@@ -591,8 +564,8 @@ mod tests {
             let policy = Policy { rescue: false, pad: false };
             let scanner = Scanner { grammar, fields: 2, policy };
             let (mut one, mut other) = (block(&text), block(&text));
-            let portable = scanner.fast::<LF, Portable>(&mut one, 0, 0, text.len());
-            prop_assert_eq!(vector::fast::<LF>(&scanner, &mut other, 0, 0, text.len()), portable);
+            let portable = scanner.fast::<LF, Portable>(&mut one, 0, text.len());
+            prop_assert_eq!(vector::fast::<LF>(&scanner, &mut other, 0, text.len()), portable);
             prop_assert_eq!((&one.rows, &one.ends), (&other.rows, &other.ends));
             prop_assert_eq!(one.plain, other.plain);
             // And what it finds is what the grammar finds.

@@ -238,8 +238,7 @@ impl Opened {
         let (sample, whole) = blocks.peek(reader::SNIFFED)?;
         let sniffed = sniff::dialect(sample, whole, &options.dialect)?;
         let dialect = sniffed.dialect.clone();
-        let mut grammar = Grammar::new(&dialect);
-        grammar.limit = options.limits.record_bytes.min(reader::MAX_RECORD);
+        let grammar = reader::grammar(&dialect, options);
         let text = blocks.peek(HEADER)?.0.to_vec();
         let header_grammar = reader::header_grammar(&sniffed, options);
         let mut names = reader::header(&mut blocks, &header_grammar, &sniffed, options)?;
