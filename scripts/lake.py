@@ -143,7 +143,7 @@ class Lake:
         scratch.mkdir(parents=True)
         with self.log.open("wb") as log:
             process = subprocess.Popen(
-                [ROOT / ".venv/bin/ministack"],
+                [ROOT / ".venv/bin/python", ROOT / "scripts/run_ministack.py"],
                 cwd=self.folder,
                 env=self._server_environment(scratch),
                 stdin=subprocess.DEVNULL,

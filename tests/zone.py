@@ -19,8 +19,6 @@ from botocore.exceptions import ClientError
 from lake import ARCHITECTURE, ROOT, STACK, Lake
 
 PATIENCE = 45
-# After so long without a report it is worth a look whether it was only kept back.
-LATE = 8
 BUILT = ROOT / ".aws-sam" / ARCHITECTURE
 BUILT_VAULT = ROOT / ".aws-sam" / f"vault-{ARCHITECTURE}"
 BOOTSTRAP = BUILT / "CsvToParquetFunction" / "bootstrap"
@@ -155,10 +153,8 @@ class Stack:
 
     def converted(self, upload: Upload, status: str = "converted") -> dict:
         """Waits for the report on this very version."""
-        looked = time.monotonic()
 
         def report() -> dict | None:
-            nonlocal looked
             lines = [line for line in self.log.about(upload.uri) if line["timestamp"] >= upload.at]
             reports = [line["report"] for line in lines if "report" in line]
             errors = [line for line in lines if line["level"] == "ERROR"]
@@ -167,17 +163,9 @@ class Stack:
                     return report
             if errors and not reports:
                 pytest.fail(f"{upload.uri} was not converted: {errors[-1]['error']}: {errors[-1]['message']}")
-            if time.monotonic() - looked > LATE:
-                looked = time.monotonic()
-                self._hear_the_rest()
             return None
 
         return self.until(f"{upload.uri} is {status}", report)
-
-    def _hear_the_rest(self) -> None:
-        """On a busy machine MiniStack keeps the last lines that a function has written until it is invoked again."""
-        event = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": self.landing}
-        self.functions.invoke(FunctionName=self.function, Qualifier="live", Payload=json.dumps(event).encode())
 
     @staticmethod
     def version_of(report: dict) -> str | None:
