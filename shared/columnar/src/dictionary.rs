@@ -87,29 +87,6 @@ fn next(at: usize, size: usize) -> usize {
     (at + 1) & (size - 1)
 }
 
-/// Values that are looked up together.
-const CHUNK: usize = 64;
-
-/// Appends what `index` says of each of `values`, until that is nothing; returns how many it appended.
-#[inline]
-fn push_while<T: Copy>(values: &[T], indices: &mut Vec<u32>, mut index: impl FnMut(T) -> Option<u32>) -> usize {
-    let begin = indices.len();
-    let mut stopped = None;
-    // An iterator that says how many come spares a look at what room there is for each.
-    indices.extend(values.iter().enumerate().map(|(i, value)| {
-        if stopped.is_some() {
-            return 0;
-        }
-        index(*value).unwrap_or_else(|| {
-            stopped = Some(i);
-            0
-        })
-    }));
-    let taken = stopped.unwrap_or(values.len());
-    indices.truncate(begin + taken);
-    taken
-}
-
 /// Spreads all bits of two numbers over all of one.
 #[inline]
 #[allow(clippy::cast_possible_truncation)]
@@ -152,7 +129,7 @@ impl<T: Value> FixedDictionary<T> {
             done += self.encode_known(&values[done..], indices);
             let values = &values[done..];
             // Among these is a new one.
-            let values = &values[..values.len().min(CHUNK)];
+            let values = &values[..values.len().min(BATCH)];
             let (taken, full) = match self.first {
                 Some(first) => self.encode_by_number(first, values, most, indices),
                 None => self.encode_by_hash(values, most, indices),
@@ -173,9 +150,9 @@ impl<T: Value> FixedDictionary<T> {
             return 0;
         }
         let shift = u64::BITS - slots.len().trailing_zeros();
-        let mut found = [0; CHUNK];
+        let mut found = [0; BATCH];
         let mut taken = 0;
-        for chunk in values.chunks(CHUNK) {
+        for chunk in values.chunks(BATCH) {
             let mut all = true;
             if let Some(first) = self.first {
                 for (value, found) in chunk.iter().zip(&mut found) {
@@ -212,28 +189,23 @@ impl<T: Value> FixedDictionary<T> {
     /// Takes values until slots have to be arranged anew; says how many it took, and whether the dictionary is full.
     #[allow(clippy::cast_possible_truncation)]
     fn encode_by_number(&mut self, first: i64, values: &[T], most: usize, indices: &mut Vec<u32>) -> (usize, bool) {
-        let (slots, known) = (self.slots.0.as_mut_slice(), &mut self.values);
-        let mut is_outside = false;
-        let taken = push_while(values, indices, |value| {
+        for (taken, value) in values.iter().enumerate() {
             let at = usize::try_from(value.number().wrapping_sub(first).cast_unsigned()).unwrap_or(usize::MAX);
-            let Some(slot) = slots.get_mut(at) else {
-                is_outside = true;
-                return None;
+            let Some(slot) = self.slots.0.get_mut(at) else {
+                self.first = None;
+                self.slots.grow(self.values.len(), true, self.values.iter().map(|v| Self::hash(*v)));
+                return (taken, false);
             };
             if *slot == 0 {
-                if known.len() == most {
-                    return None;
+                if self.values.len() == most {
+                    return (taken, true);
                 }
-                known.push(value);
-                *slot = known.len() as u32;
+                self.values.push(*value);
+                *slot = self.values.len() as u32;
             }
-            Some(*slot - 1)
-        });
-        if is_outside {
-            self.first = None;
-            self.slots.grow(self.values.len(), true, self.values.iter().map(|v| Self::hash(*v)));
+            indices.push(*slot - 1);
         }
-        (taken, taken < values.len() && !is_outside)
+        (values.len(), false)
     }
 
     /// The same for values that may be any.
@@ -245,32 +217,28 @@ impl<T: Value> FixedDictionary<T> {
                 return (0, false);
             }
         }
-        let room = self.slots.room().min(most);
+        let room = self.slots.room();
         let (slots, known) = (self.slots.0.as_mut_slice(), &mut self.values);
-        let shift = u64::BITS - slots.len().trailing_zeros();
-        let mut full = false;
-        let taken = push_while(values, indices, |value| {
-            let mut at = (Self::hash(value) >> shift) as usize & (slots.len() - 1);
+        for (taken, value) in values.iter().enumerate() {
+            let mut at = start(Self::hash(*value), slots.len());
             let mut steps = 0;
-            loop {
-                let slot = slots[at];
-                if slot == 0 {
-                    full = known.len() == most || steps > MAX_STEPS;
-                    if full || known.len() == room {
-                        return None;
+            let position = loop {
+                match slots[at].checked_sub(1) {
+                    Some(position) if known[position as usize].same(*value) => break position,
+                    Some(_) => at = next(at, slots.len()),
+                    None if known.len() == most || steps > MAX_STEPS => return (taken, true),
+                    None if known.len() == room => return (taken, false),
+                    None => {
+                        known.push(*value);
+                        slots[at] = known.len() as u32;
+                        break known.len() as u32 - 1;
                     }
-                    known.push(value);
-                    slots[at] = known.len() as u32;
-                    return Some(known.len() as u32 - 1);
-                }
-                if known[slot as usize - 1].same(value) {
-                    return Some(slot - 1);
                 }
                 steps += 1;
-                at = next(at, slots.len());
-            }
-        });
-        (taken, full)
+            };
+            indices.push(position);
+        }
+        (values.len(), false)
     }
 
     /// Gives each number a slot of its own, if the slots there are reach from the least known one to the greatest.

@@ -151,11 +151,14 @@ fn column_index(chunk: &Chunk) -> Option<Vec<u8>> {
     Some(index)
 }
 
-/// Where the indexes of a chunk lie: that of offsets, that of columns.
-pub(crate) type Indexes = (Option<Place>, Option<Place>);
+/// Offset and length.
+type Place = (i64, i32);
 
-/// Hands all page indexes to `write`, which says where each comes to lie, and frees them. Returns the places of each
-/// chunk's.
+/// Where the indexes of a chunk lie: that of offsets, and that of columns.
+pub(crate) type Indexes = (Place, Option<Place>);
+
+/// Hands all page indexes to `write`, which says where each comes to lie, and frees them: first those of columns, then
+/// those of offsets. Returns the places of each chunk's.
 pub(crate) fn write_indexes<E>(
     row_groups: &mut [RowGroup],
     mut write: impl FnMut(&[u8]) -> Result<u64, E>,
@@ -163,15 +166,13 @@ pub(crate) fn write_indexes<E>(
     let mut place = |index: Vec<u8>| -> Result<Place, E> {
         Ok((signed(write(&index)?), i32::try_from(index.len()).unwrap_or(i32::MAX)))
     };
-    let mut places = Vec::new();
-    for chunk in row_groups.iter_mut().flat_map(|group| &mut group.chunks) {
-        places.push((None, chunk.column_index.take().map(&mut place).transpose()?));
-    }
-    let chunks = row_groups.iter_mut().flat_map(|group| &mut group.chunks);
-    for (chunk, places) in chunks.zip(&mut places) {
-        places.0 = Some(place(std::mem::take(&mut chunk.offset_index))?);
-    }
-    Ok(places)
+    let mut chunks: Vec<&mut ChunkEntry> = row_groups.iter_mut().flat_map(|group| &mut group.chunks).collect();
+    let columns = chunks
+        .iter_mut()
+        .map(|chunk| chunk.column_index.take().map(&mut place).transpose())
+        .collect::<Result<Vec<_>, E>>()?;
+    let offsets = chunks.into_iter().map(|chunk| place(std::mem::take(&mut chunk.offset_index)));
+    offsets.zip(columns).map(|(offset, column)| Ok((offset?, column))).collect()
 }
 
 /// Appends the footer of a file whose indexes lie at `places`. Returns where in `out` its structure lies.
@@ -192,8 +193,8 @@ pub(crate) fn footer(
         s.list(4, Type::Struct, row_groups.iter().enumerate(), |out, (i, group)| {
             thrift::structure(out, |s| {
                 s.list(1, Type::Struct, group.chunks.iter(), |out, chunk| {
-                    let (offset_index, column_index) = places.next().unwrap_or_default();
-                    thrift::structure(out, |s| write_chunk(s, chunk, offset_index, column_index));
+                    let indexes = places.next().unwrap_or_default();
+                    thrift::structure(out, |s| write_chunk(s, chunk, indexes));
                 });
                 s.i64(2, signed(group.uncompressed as u64));
                 s.i64(3, signed(group.rows as u64));
@@ -224,17 +225,12 @@ pub(crate) fn footer(
     structure
 }
 
-/// Offset and length.
-type Place = (i64, i32);
-
-fn write_chunk(s: &mut Struct<'_>, chunk: &ChunkEntry, offset_index: Option<Place>, column_index: Option<Place>) {
+fn write_chunk(s: &mut Struct<'_>, chunk: &ChunkEntry, (offset_index, column_index): Indexes) {
     // Where metadata lies a second time, which it does not.
     s.i64(2, 0);
     s.encoded(3, &chunk.metadata);
-    if let Some((at, len)) = offset_index {
-        s.i64(4, at);
-        s.i32(5, len);
-    }
+    s.i64(4, offset_index.0);
+    s.i32(5, offset_index.1);
     if let Some((at, len)) = column_index {
         s.i64(6, at);
         s.i32(7, len);

@@ -32,6 +32,7 @@ fn words(tail: &[u8], len: usize) -> Option<Words> {
     Some(std::array::from_fn(|i| u64::from_le_bytes(words[i]) & mask[i]))
 }
 
+/// A hash, good in its lowest bits.
 #[inline]
 #[allow(clippy::cast_possible_truncation)]
 fn hash([a, b, c, d]: Words, len: u32) -> usize {

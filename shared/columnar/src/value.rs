@@ -83,7 +83,7 @@ macro_rules! integers {
 
 integers!(i32 as u32, i64 as u64);
 
-/// Least and greatest of some numbers.
+/// Least and greatest of some whole numbers.
 #[allow(unsafe_code, reason = "numbers of 64 bits are compared several at a time by newer processors only")]
 fn extremes<T: Copy + Ord>(values: &[T]) -> Option<(T, T)> {
     #[cfg(target_arch = "x86_64")]
@@ -104,18 +104,30 @@ fn extremes_avx2<T: Copy + Ord>(values: &[T]) -> Option<(T, T)> {
 #[inline(always)]
 fn extremes_of<T: Copy + Ord>(values: &[T]) -> Option<(T, T)> {
     let first = *values.first()?;
-    // Sixteen at once, which is as many as a processor can compare while it waits for the first.
-    let (mut min, mut max) = ([first; 16], [first; 16]);
-    let (chunks, rest) = values.as_chunks::<16>();
+    Some(fold::<_, 16>(values, (first, first), T::min, T::max))
+}
+
+/// The least and the greatest of `values` and of two to begin with, in as many `LANES` as a processor can compare while
+/// it waits for the first.
+#[expect(clippy::inline_always, reason = "it has to be compiled once for each set of instructions")]
+#[inline(always)]
+fn fold<T: Copy, const LANES: usize>(
+    values: &[T],
+    (least, greatest): (T, T),
+    less: impl Fn(T, T) -> T,
+    more: impl Fn(T, T) -> T,
+) -> (T, T) {
+    let (mut min, mut max) = ([least; LANES], [greatest; LANES]);
+    let (chunks, rest) = values.as_chunks::<LANES>();
     for chunk in chunks {
-        for (lane, v) in chunk.iter().enumerate() {
-            min[lane] = min[lane].min(*v);
-            max[lane] = max[lane].max(*v);
+        for (lane, value) in chunk.iter().enumerate() {
+            min[lane] = less(min[lane], *value);
+            max[lane] = more(max[lane], *value);
         }
     }
-    let min = min.iter().chain(rest).copied().fold(first, T::min);
-    let max = max.iter().chain(rest).copied().fold(first, T::max);
-    Some((min, max))
+    let min = min.iter().chain(rest).copied().fold(least, &less);
+    let max = max.iter().chain(rest).copied().fold(greatest, &more);
+    (min, max)
 }
 
 macro_rules! floats {
@@ -156,17 +168,7 @@ macro_rules! floats {
             fn bounds(values: &[Self]) -> Option<(Self, Self)> {
                 let less = |a: Self, b: Self| if b < a { b } else { a };
                 let more = |a: Self, b: Self| if b > a { b } else { a };
-                // Eight at once, which is as many as a processor can compare while it waits for the first.
-                let (mut min, mut max) = ([Self::INFINITY; 8], [Self::NEG_INFINITY; 8]);
-                let (chunks, rest) = values.as_chunks::<8>();
-                for chunk in chunks {
-                    for (lane, v) in chunk.iter().enumerate() {
-                        min[lane] = less(min[lane], *v);
-                        max[lane] = more(max[lane], *v);
-                    }
-                }
-                let min = min.iter().chain(rest).copied().fold(Self::INFINITY, less);
-                let max = max.iter().chain(rest).copied().fold(Self::NEG_INFINITY, more);
+                let (min, max) = fold::<_, 8>(values, (Self::INFINITY, Self::NEG_INFINITY), less, more);
                 (min <= max).then_some((min, max))
             }
 
