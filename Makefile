@@ -81,7 +81,7 @@ test: $(VENV) ## Run every test: unit, property, conformance, end to end
 
 lint: $(VENV) ## Check format, lints, the template and the workflows
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+	cargo clippy --workspace --all-targets --all-features --locked --quiet -- -D warnings
 	ruff format --check --quiet . && ruff check --quiet .
 	cfn-lint --include-checks I -- template.yaml vault.yaml
 	.venv/bin/python scripts/lint_workflows.py

@@ -1,7 +1,6 @@
 """Personal data into tokens: with a vault in memory, and with the one that the function has, on a local lake."""
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -27,8 +26,6 @@ full_name.pii = { method = "token", type = "name" }
 # What each person has that becomes a token.
 COLUMNS = 3
 FOLDER = "crm/orders"
-# As in vault.yaml.
-ALLOCATOR = {"MALLOC_ARENA_MAX": "2"}
 
 
 def in_memory(programs: Programs, rows: int, people: int, runs: int) -> dict:
@@ -75,7 +72,7 @@ def on_the_lake(programs: Programs, zones: Zones, rows: int, people: int) -> dic
     title = f"{rows:,} rows, {COLUMNS * people:,} different values into tokens, S3 to S3 with DynamoDB"
     figures = {}
     with terminal.Step(title) as progress, Tap(zones.environment["AWS_ENDPOINT_URL"]) as tap:
-        environment = zones.environment | _vault(zones) | ALLOCATOR | {"AWS_ENDPOINT_URL": tap.endpoint}
+        environment = zones.environment | _vault(zones) | {"AWS_ENDPOINT_URL": tap.endpoint}
         folder = WORK / "tokenize"
         try:
             keys = [_original(programs, folder, rows, people, order) for order in (1, 2)]
@@ -134,8 +131,7 @@ def _original(programs: Programs, folder: Path, rows: int, people: int, order: i
 
 def _run(command: list) -> list[dict]:
     """One process; it tells of each file in a line."""
-    environment = os.environ | ALLOCATOR
-    done = subprocess.run([*map(str, command)], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
     if done.returncode:
         raise FailedError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit {done.returncode}")
     return [json.loads(line) for line in done.stdout.splitlines()]

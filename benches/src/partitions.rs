@@ -5,7 +5,7 @@ use std::{env, process::ExitCode, sync::Arc};
 
 use cleanzone_catalog::GlueCatalog;
 use cleanzone_events::ObjectCreated;
-use cleanzone_lake::{Context, Lake, Layout, Mode, PartitionBy, Report, Settings, Transform};
+use cleanzone_lake::{Lake, Mode, PartitionBy, Report, Settings, Transform};
 use cleanzone_runtime::{aws, settings::Env};
 use cleanzone_storage::{S3Options, S3Store};
 
@@ -46,10 +46,8 @@ async fn convert(bucket: &str, key: &str, columns: &[String]) -> Result<Report, 
     let settings = Settings {
         clean_bucket: env.required("CLEAN_BUCKET", "the bucket that tables are written to")?,
         mode: Mode::Replace,
-        layout: Layout::default(),
-        read: cleanzone_tabular::Options::default(),
         partition_by: by.collect(),
-        context: Context::default(),
+        ..Settings::default()
     };
     let lake = Lake::new(Arc::new(store), Arc::new(catalog), settings);
     let source = ObjectCreated { bucket: bucket.to_owned(), key: key.to_owned(), ..ObjectCreated::default() };

@@ -16,8 +16,13 @@ use tokio::time::Instant;
 /// For the work on one object.
 const LIMIT: Duration = Duration::from_mins(15);
 
+fn main() -> ExitCode {
+    tokenize_pii::limit_memory();
+    measure()
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn measure() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let [folder, latency, keys @ ..] = &arguments[..] else {
         eprintln!("usage: tokenize FOLDER MS KEY...");

@@ -6,6 +6,7 @@ mod settings;
 
 use std::sync::Arc;
 
+use cleanzone_allocator::{Limit, limit};
 use cleanzone_catalog::GlueCatalog;
 use cleanzone_lake::{Lake, Quarantine, Rulebook};
 use cleanzone_runtime::{Error, PerObject, aws, run, settings::Env};
@@ -13,8 +14,16 @@ use cleanzone_storage::{S3Options, S3Store};
 
 use handler::CsvToParquet;
 
+/// One heap is enough: a single thread converts, and those that wait for S3 seldom ask for memory at the same time.
+const LIMITS: [(Limit, i32); 3] = [(Limit::Heaps, 1), (Limit::Kept, 4 << 20), (Limit::Unmapped, 1 << 20)];
+
+fn main() -> Result<(), Error> {
+    limit(&LIMITS);
+    serve()
+}
+
 #[tokio::main]
-async fn main() -> Result<(), Error> {
+async fn serve() -> Result<(), Error> {
     run(async || {
         let env = Env::process();
         let settings = settings::from(&env)?;

@@ -6,10 +6,15 @@ use cleanzone_lake::{Rulebook, Settings};
 use cleanzone_runtime::{Error, PerObject, aws, run, settings::Env};
 use cleanzone_storage::{S3Options, S3Store};
 use cleanzone_vault::DynamoVault;
-use tokenize_pii::{TokenizePii, Tokenizer};
+use tokenize_pii::{TokenizePii, Tokenizer, limit_memory};
+
+fn main() -> Result<(), Error> {
+    limit_memory();
+    serve()
+}
 
 #[tokio::main]
-async fn main() -> Result<(), Error> {
+async fn serve() -> Result<(), Error> {
     run(async || {
         let env = Env::process();
         let aws = aws::config(&env)?;
