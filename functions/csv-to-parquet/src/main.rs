@@ -6,7 +6,7 @@ mod settings;
 
 use std::sync::Arc;
 
-use cleanzone_allocator::{Limit, limit};
+use cleanzone_allocator::{limit, of_function};
 use cleanzone_catalog::GlueCatalog;
 use cleanzone_lake::{Lake, Quarantine, Rulebook};
 use cleanzone_runtime::{Error, PerObject, aws, run, settings::Env};
@@ -14,11 +14,9 @@ use cleanzone_storage::{S3Options, S3Store};
 
 use handler::CsvToParquet;
 
-/// One heap is enough: a single thread converts, and those that wait for S3 seldom ask for memory at the same time.
-const LIMITS: [(Limit, i32); 3] = [(Limit::Heaps, 1), (Limit::Kept, 4 << 20), (Limit::Unmapped, 1 << 20)];
-
 fn main() -> Result<(), Error> {
-    limit(&LIMITS);
+    // One heap is enough: a single thread converts, and those that wait for S3 seldom ask for memory at the same time.
+    limit(&of_function(1));
     serve()
 }
 

@@ -9,12 +9,12 @@ mod rejected;
 mod replace;
 mod tokenize;
 
-use cleanzone_allocator::{Limit, limit};
+use cleanzone_allocator::{limit, of_function};
 
 pub use handler::TokenizePii;
 pub use tokenize::Tokenizer;
 
 /// Has the allocator keep little of what many threads have freed. To be called before there is a second one.
 pub fn limit_memory() {
-    limit(&[(Limit::Heaps, 2), (Limit::Kept, 4 << 20), (Limit::Unmapped, 1 << 20)]);
+    limit(&of_function(2));
 }

@@ -4,7 +4,7 @@
 
 use std::{fs::File, hint::black_box, io::Read};
 
-use cleanzone_allocator::{Limit, limit};
+use cleanzone_allocator::{limit, of_function};
 
 const MIB: usize = 1 << 20;
 
@@ -23,7 +23,7 @@ fn pieces(count: usize, bytes: usize) -> Vec<Vec<u8>> {
 
 #[test]
 fn what_is_given_back_goes_back_to_the_system() {
-    limit(&[(Limit::Heaps, 1), (Limit::Kept, 4 << 20), (Limit::Unmapped, 1 << 20)]);
+    limit(&of_function(1));
     // Without limits, this has glibc keep twice as much from now on.
     drop(pieces(1, 24 * MIB));
     let before = resident();
