@@ -14,6 +14,7 @@ use crate::{
     report::{ColumnReport, Content},
     settings::Layout,
     sink::{FileSink, Files, NoEvidence, WrittenFile},
+    warning::Warning,
 };
 
 /// What differs between a conversion into the lake and one into a local file.
@@ -43,6 +44,8 @@ pub(crate) struct Converted {
     pub(crate) bytes: u64,
     /// What the values of the columns are like, where that was asked for and there were rows.
     pub(crate) gathered: Option<Gathered>,
+    /// What a person should know of it.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// A column as the table gets it.
@@ -94,7 +97,14 @@ pub(crate) fn convert<F: Files>(
             }
         }
         let bytes = written.files.iter().map(|file| file.bytes).sum();
-        Ok(Converted { content, columns, files: written.files, bytes, gathered: written.gathered })
+        Ok(Converted {
+            content,
+            columns,
+            files: written.files,
+            bytes,
+            gathered: written.gathered,
+            warnings: Vec::new(),
+        })
     })();
     if result.is_err() {
         files.discard()?;

@@ -32,6 +32,7 @@ use crate::{
     settings::{Mode, Settings, Statistics},
     sink::{FileKind, NoEvidence},
     statistics::{Book, Counts, Entered, Figures, Ledger},
+    warning::Warnings,
 };
 
 /// For how long a table that others write to is tried.
@@ -459,6 +460,7 @@ impl Lake {
             table: begin.table.clone(),
             folders: folders.cloned().collect(),
             settings: self.settings.clone(),
+            warnings: Warnings::default(),
         };
         let options = self.settings.read.clone();
         let target = Target {
@@ -483,7 +485,8 @@ impl Lake {
         let ended = on_thread(deadline, move |bridge| {
             let mut source = ObjectSource::new(bridge.clone(), store.clone(), at, &meta, reader);
             let mut files = StagedFiles::new(bridge, store, keys, metadata);
-            let converted = convert(&mut source, &mut files, &planner, &options, target)?;
+            let mut converted = convert(&mut source, &mut files, &planner, &options, target)?;
+            converted.warnings.extend(planner.warnings.take());
             Ok((converted, files.into_staged()))
         });
         ended.await.map_err(Error::Task)?
@@ -596,6 +599,7 @@ impl Names {
             content: converted.content,
             rejected_path,
             catalog,
+            warnings: converted.warnings,
             bytes_out: converted.bytes,
             ..Report::default()
         }

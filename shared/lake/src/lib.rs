@@ -34,6 +34,7 @@ mod settings;
 mod sink;
 mod spill;
 mod statistics;
+mod warning;
 
 pub use bridge::{BlockingUpload, Bridge, on_thread};
 pub use error::Error;
@@ -48,3 +49,4 @@ pub use rulebook::{Current, Rulebook};
 pub use rules::{DEIDENTIFIED, ORIGIN, is_deidentified};
 pub use settings::{Compression, Context, Evolution, Layout, Mode, PartitionBy, Settings, Statistics, Transform};
 pub use statistics::{Counts, Figures};
+pub use warning::{Warning, WarningKind};

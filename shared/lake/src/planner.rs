@@ -7,7 +7,10 @@ use cleanzone_catalog::{Reading, Table, TableName, Wanted, data_type, expect};
 use cleanzone_rules::Column as Rule;
 use cleanzone_tabular::{ColumnPlan, Header, Misfit, Planner, RESCUED, Role, SinkError};
 
-use crate::{Error, PartitionBy, Settings, Transform, naming::column_names, rules::cleanse, settings::Evolution};
+use crate::{
+    Error, PartitionBy, Settings, Transform, naming::column_names, rules::cleanse, settings::Evolution,
+    warning::Warnings,
+};
 
 /// Names columns as the rules and the table do, and makes the table's types the contract.
 #[derive(Debug)]
@@ -18,6 +21,8 @@ pub(crate) struct TablePlanner {
     /// Partition keys of the object key's folders: a file's column of the same name gets another one.
     pub(crate) folders: Vec<String>,
     pub(crate) settings: Settings,
+    /// What was found on the way.
+    pub(crate) warnings: Warnings,
 }
 
 impl Planner for TablePlanner {
@@ -41,7 +46,13 @@ impl Planner for TablePlanner {
 impl TablePlanner {
     /// For a file that becomes no part of a table.
     pub(crate) fn without_table(settings: Settings) -> Self {
-        Self { name: TableName::new("", "file"), table: None, folders: Vec::new(), settings }
+        Self {
+            name: TableName::new("", "file"),
+            table: None,
+            folders: Vec::new(),
+            settings,
+            warnings: Warnings::default(),
+        }
     }
 
     /// The names of columns in the table, without those that are dropped.

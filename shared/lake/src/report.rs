@@ -2,7 +2,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::statistics::{Counts, Figures};
+use crate::{
+    statistics::{Counts, Figures},
+    warning::Warning,
+};
 
 /// What became of one source object. Holds names and numbers, never a value from the file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -39,6 +42,9 @@ pub struct Report {
     pub rejected_path: Option<String>,
     /// What changed in the catalog, in words; empty where nothing did.
     pub catalog: Vec<String>,
+    /// Findings that did not keep the file from being converted, and that a person should know.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub warnings: Vec<Warning>,
     /// How much the table and the partitions written to hold now, where statistics are kept.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub holds: Option<Figures>,
