@@ -19,19 +19,21 @@ use crate::{
     Cleanse, Misfit,
     block::Block,
     field,
-    format::Format,
     grammar::Grammar,
-    plan::{How, PlannedColumn, Sibling, Tokens},
+    notation::Reading,
+    plan::{Given, How, PlannedColumn, Sibling, Tokens},
     types::{
-        Evidence, Kind, Times, boolean, decimal, float,
+        Evidence, Kind, Times, boolean, contract, decimal, float,
         float::Number,
         integer,
         integer::MAX_SAFE,
         lanes::{self, BATCH, Batch, Lanes},
-        temporal::{self, DAY, Layout, Moment},
+        temporal::{self, DAY, Layout},
         trim,
     },
 };
+
+mod declared;
 
 /// The fields of a block.
 pub(crate) struct Fields<'a> {
@@ -299,7 +301,7 @@ impl<'p> Builder<'p> {
             misfit: self.planned.misfit,
         };
         match &self.planned.how {
-            How::Inferred { kind, open, times } => {
+            How::Inferred { kind, open, times, watch } => {
                 // What is parsed in the kind that is assumed adds nothing to the evidence for it, but for what is said.
                 match (&mut self.values, kind) {
                     (Values::Boolean(out), _) => {
@@ -310,7 +312,7 @@ impl<'p> Builder<'p> {
                         out,
                         None,
                         |_, _| None,
-                        |t| match float::parse(t).or_else(|| style.parse(t))? {
+                        |t| match integer::parse(t).map(Number::Int).or_else(|| style.parse(t))? {
                             // Whether it is large is looked at in the end, as it is for plain ones.
                             Number::Int(value) => Some((value, Evidence::NONE)),
                             Number::Float(_) => None,
@@ -322,7 +324,7 @@ impl<'p> Builder<'p> {
                         };
                         run.inferred(out, lanes::integers(), fast, |t| {
                             let value = integer::parse(t)?;
-                            Some((value, Evidence::of_number(Number::Int(value))))
+                            Some((value, Evidence::of_number(t, Number::Int(value))))
                         });
                     }
                     (Values::Float64(out), Kind::StyledDouble(style)) => run.inferred(
@@ -333,9 +335,11 @@ impl<'p> Builder<'p> {
                             if style.has_decimal_comma() { float::fast_with::<b','>(text, start, len) } else { None }
                         },
                         |t| match float::parse(t) {
-                            // Where the comma is the decimal point, a point is a contradiction.
-                            Some(Number::Float(_)) if style.has_decimal_comma() => None,
-                            Some(number) => Some((number.double()?, Evidence::of_number(number))),
+                            // Where the comma is the decimal point, a point sets thousands apart or is a contradiction.
+                            Some(Number::Float(_)) if style.has_decimal_comma() => {
+                                Some((style.parse(t)?.double()?, Evidence::NONE))
+                            }
+                            Some(number) => Some((number.double()?, Evidence::of_number(t, number))),
                             None => Some((style.parse(t)?.double()?, Evidence::NONE)),
                         },
                     ),
@@ -343,10 +347,15 @@ impl<'p> Builder<'p> {
                         let fast = |start, len| {
                             float::fast(text, start, len).or_else(|| float::parse_double(text.get(start..start + len)?))
                         };
-                        run.inferred(out, lanes::doubles::<b'.'>(), fast, |t| {
+                        let slow = |t: &[u8]| {
                             let number = float::parse(t)?;
-                            Some((number.double()?, Evidence::of_number(number)))
-                        });
+                            Some((number.double()?, Evidence::of_number(t, number)))
+                        };
+                        if *watch {
+                            run.inferred(out, None, |_, _| None, slow);
+                        } else {
+                            run.inferred(out, lanes::doubles::<b'.'>(), fast, slow);
+                        }
                     }
                     (Values::Date(out), Kind::Date(layout)) => {
                         let layout = *layout;
@@ -387,72 +396,7 @@ impl<'p> Builder<'p> {
                     _ => run.nothing(),
                 }
             }
-            How::Declared { format, .. } => {
-                let format = format.as_ref();
-                let narrow = |start, len| integer::fast(text, start, len);
-                match &mut self.values {
-                    Values::Boolean(out) => run.declared(out, None, |s, l| boolean(text.get(s..s + l)?), boolean),
-                    Values::Int8(out) => {
-                        run.declared(
-                            out,
-                            None,
-                            |s, l| narrow(s, l)?.try_into().ok(),
-                            |t| integer::parse(t)?.try_into().ok(),
-                        );
-                    }
-                    Values::Int16(out) => {
-                        run.declared(
-                            out,
-                            None,
-                            |s, l| narrow(s, l)?.try_into().ok(),
-                            |t| integer::parse(t)?.try_into().ok(),
-                        );
-                    }
-                    Values::Int32(out) => {
-                        run.declared(
-                            out,
-                            None,
-                            |s, l| narrow(s, l)?.try_into().ok(),
-                            |t| integer::parse(t)?.try_into().ok(),
-                        );
-                    }
-                    Values::Int64(out) => run.declared(out, lanes::integers(), narrow, integer::parse),
-                    Values::Float32(out) => run.declared(out, None, |_, _| None, float::parse_single),
-                    Values::Float64(out) => {
-                        run.declared(
-                            out,
-                            lanes::doubles::<b'.'>(),
-                            |s, l| float::fast(text, s, l),
-                            float::parse_double,
-                        );
-                    }
-                    Values::Date(out) => run.declared(
-                        out,
-                        lanes::iso_dates().filter(|_| format.is_none()),
-                        |s, l| if format.is_none() && l == 10 { temporal::iso_date(text, s) } else { None },
-                        |t| declared_date(t, format),
-                    ),
-                    Values::Timestamp(out) => run.declared(
-                        out,
-                        None,
-                        |s, l| if format.is_none() { iso_moment(text, s, l) } else { None },
-                        |t| declared_timestamp(t, format),
-                    ),
-                    Values::Decimal(out, precision, scale) => {
-                        let (precision, scale) = (*precision, *scale);
-                        let slow = |t: &[u8]| decimal::parse(t, precision, scale);
-                        run.declared(out, None, |s, l| slow(text.get(s..s + l)?), slow);
-                    }
-                    Values::Text(out) => {
-                        if run.cleanse.is_some() || fields.has_odd_text() {
-                            run.odd_text(out, false);
-                        } else {
-                            run.text(out);
-                        }
-                    }
-                    Values::None => run.nothing(),
-                }
-            }
+            How::Declared { given, reading, .. } => declared::push(&mut self.values, &mut run, given, *reading),
         }
     }
 
@@ -576,27 +520,6 @@ fn iso_utc(text: &[u8], start: usize, len: usize) -> Option<i64> {
     if *text.get(start + last)? == b'Z' { temporal::iso_timestamp(text, start, last) } else { None }
 }
 
-/// A date or a time in one of the layouts that can be no other.
-fn unmistakable(text: &[u8]) -> Option<Moment> {
-    use Layout::{DayNameDash, DayNameSlash, DayNameSpace, Iso, NameDay, YearDot, YearSlash};
-    [Iso, YearSlash, YearDot, DayNameSpace, DayNameDash, DayNameSlash, NameDay]
-        .into_iter()
-        .find_map(|layout| temporal::parse(text, layout))
-}
-
-fn declared_date(text: &[u8], format: Option<&Format>) -> Option<i32> {
-    let micros = declared_timestamp(text, format)?;
-    // Only a midnight is a date without loss.
-    if micros % DAY == 0 { (micros / DAY).try_into().ok() } else { None }
-}
-
-fn declared_timestamp(text: &[u8], format: Option<&Format>) -> Option<i64> {
-    match format {
-        Some(format) => format.parse(text),
-        None => unmistakable(text)?.micros(),
-    }
-}
-
 /// What a value is, for those who may not see it.
 fn class(value: &[u8], quoted: bool) -> &'static str {
     match Evidence::of(value, quoted, |_| false).kind() {
@@ -610,6 +533,9 @@ fn class(value: &[u8], quoted: bool) -> &'static str {
         Kind::Text => "text",
     }
 }
+
+/// What a number or a date is that does not fit: its class alone would not tell why.
+const OTHER: &str = "another notation or size";
 
 /// Fields that are looked at closely after one that was not as it should be, if that was the first.
 const OTHERS: usize = 64;
@@ -655,14 +581,21 @@ impl Run<'_, '_> {
         lanes: Option<Lanes<T>>,
         fast: impl Fn(usize, usize) -> Option<T>,
         slow: impl Fn(&[u8]) -> Option<T>,
+        says: impl Fn(&[u8]) -> Evidence,
     ) {
         self.each(out, lanes, fast, |run, row, value, quoted| {
             let text = trim(value);
             let parsed = slow(text);
             let null = !quoted && (text.is_empty() || run.fields.tokens.contains(text));
+            let evidence = if null { Evidence::NONE } else { says(text) };
+            if evidence != Evidence::NONE && !run.fields.is_odd(row) {
+                run.found.evidence.get_or_insert(Evidence::NONE).join(evidence);
+            }
             if parsed.is_none() && !null {
                 if run.misfit == Misfit::Reject || run.fields.is_odd(row) {
-                    run.found.misfits.push((row, class(value, quoted)));
+                    run.found
+                        .misfits
+                        .push((row, if evidence == Evidence::NONE { class(value, quoted) } else { OTHER }));
                 } else {
                     run.found.diverted.push(row);
                 }

@@ -65,6 +65,8 @@ pub(crate) struct Reject {
 
 /// Converts the rows of a block. Those that turn out not to fit are taken out of it.
 pub(crate) fn convert(block: &mut Block, scanner: &Scanner, plan: &Plan) -> Result<Output, Error> {
+    // Rows that are rejected because their notation is another one have a say in which it is.
+    let mut notations = None;
     loop {
         let columns = plan.columns.len();
         let fields = Fields::new(block, columns, &scanner.grammar, &plan.tokens);
@@ -91,6 +93,7 @@ pub(crate) fn convert(block: &mut Block, scanner: &Scanner, plan: &Plan) -> Resu
         if invalid && take_out_invalid(block, columns, plan.rescue) {
             continue;
         }
+        let notations = &*notations.get_or_insert_with(|| plan.notations(&read.found));
         if !plan.rescue {
             let flaws = misfits(&read.found, plan);
             if !flaws.is_empty() {
@@ -98,7 +101,9 @@ pub(crate) fn convert(block: &mut Block, scanner: &Scanner, plan: &Plan) -> Resu
                 continue;
             }
         }
-        return finish(block, scanner, plan, read);
+        let mut output = finish(block, scanner, plan, read)?;
+        output.evidence.iter_mut().zip(notations).for_each(|(evidence, notation)| evidence.join(*notation));
+        return Ok(output);
     }
 }
 

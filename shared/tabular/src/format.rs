@@ -21,6 +21,8 @@ pub(crate) enum Format {
 pub(crate) enum Item {
     Literal(u8),
     Year,
+    /// Its last two digits: 69 to 99 are of the last century, 00 to 68 of this one, as POSIX has it.
+    ShortYear,
     Month,
     MonthName,
     Day,
@@ -34,7 +36,8 @@ pub(crate) enum Item {
 }
 
 impl Format {
-    /// A format by its name (`epoch`, `epoch_ms`, `epoch_us`) or by a pattern of `%Y %m %b %d %H %I %M %S %f %p %z`
+    /// A format by its name (`epoch`, `epoch_ms`, `epoch_us`) or by a pattern of `%Y %y %m %b %d %H %I %M %S %f %p
+    /// %z`
     /// and `%%`, as in POSIX `strptime`; `%b` takes long names as well, `%f` a fraction of a second without its point.
     pub(crate) fn new(text: &str, data_type: &DataType) -> Result<Self, String> {
         if !matches!(data_type, DataType::Date32 | DataType::Timestamp(TimeUnit::Microsecond, None)) {
@@ -52,6 +55,7 @@ impl Format {
             items.push(match byte {
                 b'%' => match bytes.next() {
                     Some(b'Y') => Item::Year,
+                    Some(b'y') => Item::ShortYear,
                     Some(b'm') => Item::Month,
                     Some(b'b' | b'B') => Item::MonthName,
                     Some(b'd') => Item::Day,
@@ -65,7 +69,7 @@ impl Format {
                     Some(b'%') => Item::Literal(b'%'),
                     _ => {
                         return Err(format!(
-                            "the format {text:?} has an unknown %; there are %Y %m %b %d %H %I %M %S %f %p %z"
+                            "the format {text:?} has an unknown %; there are %Y %y %m %b %d %H %I %M %S %f %p %z"
                         ));
                     }
                 },
@@ -73,8 +77,8 @@ impl Format {
             });
         }
         let has = |wanted: Item| items.contains(&wanted);
-        if !has(Item::Year) || !has(Item::Day) || !(has(Item::Month) || has(Item::MonthName)) {
-            return Err(format!("the format {text:?} gives no date: it needs %Y, %m or %b, and %d"));
+        if has(Item::Year) == has(Item::ShortYear) || !has(Item::Day) || !(has(Item::Month) || has(Item::MonthName)) {
+            return Err(format!("the format {text:?} gives no date: it needs one of %Y and %y, %m or %b, and %d"));
         }
         if has(Item::Hour12) != has(Item::Half) {
             return Err(format!("the format {text:?} has only one of %I and %p"));
@@ -100,6 +104,7 @@ impl Format {
             match item {
                 Item::Literal(byte) => cursor.eat(*byte)?,
                 Item::Year => year = cursor.digits(4, 4)?,
+                Item::ShortYear => year = full_year(cursor.digits(2, 2)?),
                 Item::Month => month = cursor.digits(least, 2)?,
                 Item::MonthName => month = cursor.month()?,
                 Item::Day => day = cursor.digits(least, 2)?,
@@ -123,6 +128,11 @@ impl Format {
     }
 }
 
+/// The year that two digits stand for: those of `%y` in POSIX `strptime`.
+fn full_year(digits: u32) -> u32 {
+    if digits >= 69 { 1900 + digits } else { 2000 + digits }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,10 +153,14 @@ mod tests {
             ("%Y-%m-%dT%H:%M:%S.%f%z", "1970-01-01T01:00:00.5+01:00", Some(500_000)),
             ("%Y-%m-%d", "1970-01-01 ", None),
             ("%Y-%m-%d", "1970-02-30", None),
+            ("%d.%m.%y", "02.01.70", Some(DAY)),
+            ("%d%m%y", "020170", Some(DAY)),
+            ("%d.%m.%y", "01.01.68", Some(35_794 * DAY)),
+            ("%d.%m.%y", "2.1.1970", None),
         ] {
             assert_eq!(Format::new(format, &TIMESTAMP).unwrap().parse(text.as_bytes()), micros, "{format} {text}");
         }
-        for format in ["%Y", "%Y-%m-%d %I", "%Q", "%"] {
+        for format in ["%Y", "%y %Y %m %d", "%Y-%m-%d %I", "%Q", "%"] {
             assert!(Format::new(format, &TIMESTAMP).is_err(), "{format}");
         }
         assert!(Format::new("epoch", &DataType::Int64).is_err());

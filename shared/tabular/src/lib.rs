@@ -67,6 +67,7 @@ mod format;
 mod grammar;
 mod input;
 mod inspect;
+mod notation;
 mod options;
 mod pipeline;
 mod plan;
@@ -83,6 +84,7 @@ pub use dialect::{Dialect, DialectOverrides, Setting, Terminator};
 pub use error::Error;
 pub use input::{Compression, FileFormat, HEAD_LENGTH, InputError, InputFacts, InputOptions, ZipEntries};
 pub use inspect::{Hint, InspectedColumn, InspectedDialect, Inspection, inspect};
+pub use notation::{Notation, NumberFormat, UnknownNotation};
 pub use options::{BadRows, DuplicateAction, Duplicates, Limits, Options, UnknownBadRows};
 pub use reader::read;
 pub use recognise::{Recognised, recognise};
@@ -168,9 +170,19 @@ pub struct ColumnPlan {
     /// `Timestamp(Microsecond, None)` and `Decimal128` can be declared.
     pub declared: Option<DataType>,
     /// How the values of a declared date or timestamp are written: `epoch`, `epoch_ms`, `epoch_us` (whole numbers since
-    /// 1970-01-01T00:00:00 UTC), or a pattern of `%Y %m %b %d %H %I %M %S %f %p %z` as in POSIX `strptime`. `None`:
-    /// ISO 8601, or any layout in which day and month cannot be mistaken for each other.
-    pub format: Option<String>,
+    /// 1970-01-01T00:00:00 UTC), or a pattern of `%Y %y %m %b %d %H %I %M %S %f %p %z` as in POSIX `strptime`. Of
+    /// several, those that read a value have to agree. Empty: ISO 8601, any layout in which day and month cannot be
+    /// mistaken for each other, and those in which they can, as the values of the file and `known` prove their order.
+    pub formats: Vec<String>,
+    /// Digits of a second beyond the sixth are cut off. Otherwise they have to be zeros.
+    pub truncate: bool,
+    /// A person has declared the type. Numbers of a declared type may have a plus and leading zeros, and whole numbers
+    /// that a float does not hold are rounded; where earlier files alone give the type, such values do not fit.
+    pub lenient: bool,
+    /// Notations that earlier files of the column proved: they decide where the values of this file leave several.
+    pub known: Vec<Notation>,
+    /// How numbers are written. `None`: as the values of the file and `known` prove.
+    pub numbers: Option<NumberFormat>,
     /// Where its values go.
     pub role: Role,
     /// What is done to each value first.
@@ -222,6 +234,10 @@ pub struct Column {
     pub nulls: u64,
     /// Rows in which it is null because its type does not take the value: see [`Misfit::Null`].
     pub nulled: u64,
+    /// The notation that its values prove, where that is none of [`ColumnPlan::known`].
+    pub notation: Option<Notation>,
+    /// Some of its values can be read in several ways, and nothing decides: it is text, or does not take them.
+    pub ambiguous: bool,
 }
 
 /// Where a column comes from.

@@ -1,15 +1,17 @@
 //! How the columns of a file are read.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::{
-    BadRows, Cleanse, Column, ColumnPlan, DuplicateAction, Duplicates, Error, Header, Misfit, Options, Origin, RESCUED,
-    Role,
+    BadRows, Cleanse, Column, ColumnPlan, DuplicateAction, Duplicates, Error, Header, Misfit, Notation, NumberFormat,
+    Options, Origin, RESCUED, Role,
+    column::Found,
     duplicates::Key,
     format::Format,
-    types::{Evidence, Kind, Times, sql_name},
+    notation::{Reading, Subject, Together},
+    types::{Evidence, Kind, Times, locale::Styles, sql_name, temporal::Layouts},
 };
 
 /// How the columns of a file are read, in one pass.
@@ -40,6 +42,10 @@ pub(crate) struct PlannedColumn {
     pub(crate) role: Role,
     pub(crate) cleanse: Option<Arc<Cleanse>>,
     pub(crate) misfit: Misfit,
+    /// Notations that earlier files of the column proved.
+    pub(crate) known: Vec<Notation>,
+    /// Styles of numbers that a rule allows.
+    pub(crate) allowed: Option<Styles>,
 }
 
 /// A column of the values that a declared column does not take.
@@ -62,14 +68,53 @@ impl Sibling {
 pub(crate) enum How {
     Declared {
         data_type: DataType,
-        format: Option<Format>,
+        given: Given,
+        reading: Reading,
     },
     Inferred {
         kind: Kind,
         /// Whether values may be text for now, but the column is not certain to be.
         open: bool,
         times: Times,
+        /// Whether each number is looked at, as other columns need to know how this one is written.
+        watch: bool,
     },
+}
+
+/// What is said of the values of a column beside its type.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Given {
+    /// How dates or timestamps are written; none: any layout that is no other.
+    pub(crate) formats: Vec<Format>,
+    /// Whether a person has declared the type.
+    pub(crate) lenient: bool,
+    /// Whether digits of a second beyond the sixth are cut off.
+    pub(crate) truncate: bool,
+}
+
+impl Given {
+    /// Microseconds since 1970-01-01T00:00:00 of a text in one of the formats, or in these layouts where there are none.
+    /// Formats that read it as different moments do not read it.
+    pub(crate) fn moment(&self, text: &[u8], layouts: Layouts) -> Option<i64> {
+        let text = if self.truncate { to_micros(text) } else { Cow::Borrowed(text) };
+        if self.formats.is_empty() {
+            return layouts.parse(&text)?.micros();
+        }
+        let mut read = self.formats.iter().filter_map(|format| format.parse(&text));
+        let first = read.next()?;
+        read.all(|other| other == first).then_some(first)
+    }
+}
+
+/// A text without the digits of a second beyond the sixth.
+fn to_micros(text: &[u8]) -> Cow<'_, [u8]> {
+    let digits = |from: usize| text[from..].iter().take_while(|b| b.is_ascii_digit()).count();
+    let Some(point) = text.iter().rposition(|b| *b == b'.').map(|point| point + 1) else { return Cow::Borrowed(text) };
+    let count = digits(point);
+    if count <= 6 {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned([&text[..point + 6], &text[point + count..]].concat())
 }
 
 /// Texts that are null without quotes.
@@ -96,8 +141,15 @@ impl Tokens {
 }
 
 impl How {
-    fn inferred(evidence: Evidence) -> Self {
-        Self::Inferred { kind: evidence.kind(), open: !evidence.is_settled_text(), times: evidence.times() }
+    fn inferred(evidence: Evidence, allowed: Option<Styles>, together: Together) -> Self {
+        let kind = evidence.kind_in(allowed.unwrap_or(Styles::USUAL), together.file);
+        let watch = together.watch && kind == Kind::Double && evidence.spans_decimal_points();
+        Self::Inferred { kind, open: !evidence.is_settled_text(), times: evidence.times(), watch }
+    }
+
+    /// How a column is read of which nothing is known but this.
+    fn open(evidence: Evidence) -> Self {
+        Self::inferred(evidence, None, Together::NOTHING)
     }
 
     /// The type of the column; `Null` where nothing gives evidence of one.
@@ -145,8 +197,8 @@ impl Plan {
         plan.free_names()?;
         let siblings = plan.columns.iter().enumerate().filter(|(_, c)| c.has_sibling());
         let siblings = siblings.map(|(of, column)| {
-            let how = How::inferred(Evidence::NONE);
-            Sibling { of, column: PlannedColumn { how, ..column.clone() } }
+            let how = How::open(Evidence::NONE);
+            Sibling { of, column: PlannedColumn { how, known: Vec::new(), allowed: None, ..column.clone() } }
         });
         plan.siblings = siblings.collect();
         plan.set_schema();
@@ -176,24 +228,62 @@ impl Plan {
 
     /// Whether the evidence wants columns to be read otherwise.
     pub(crate) fn contradicts(&self, evidence: &[Evidence]) -> bool {
-        let differs = |(column, evidence): (&PlannedColumn, &Evidence)| match &column.how {
-            How::Declared { .. } => false,
-            How::Inferred { kind, .. } => *kind != evidence.kind(),
-        };
-        self.readings().zip(evidence).any(differs)
+        let together = self.together(evidence);
+        self.readings().zip(evidence).any(|(column, evidence)| match (&column.how, column.under(*evidence, together)) {
+            (How::Declared { reading: now, .. }, How::Declared { reading: wanted, .. }) => now.contradicts(wanted),
+            (How::Inferred { kind: now, watch, .. }, How::Inferred { kind, watch: wanted, .. }) => {
+                *now != kind || wanted && !watch
+            }
+            _ => true,
+        })
     }
 
     /// The plan that the evidence wants.
     pub(crate) fn with(&self, evidence: &[Evidence], emit: bool) -> Self {
         let mut plan = Self { emit, ..self.clone() };
+        let together = self.together(evidence);
         let siblings = plan.siblings.iter_mut().map(|sibling| &mut sibling.column);
         for (column, evidence) in plan.columns.iter_mut().chain(siblings).zip(evidence) {
-            if let How::Inferred { .. } = column.how {
-                column.how = How::inferred(*evidence);
-            }
+            column.how = column.under(*evidence, together);
         }
         plan.set_schema();
         plan
+    }
+
+    /// What values say of how the columns are written whose type is given; nothing of all others.
+    pub(crate) fn notations(&self, found: &[Found]) -> Vec<Evidence> {
+        let of = |(column, found): (&PlannedColumn, &Found)| match column.how {
+            How::Declared { .. } => found.evidence.unwrap_or(Evidence::NONE),
+            How::Inferred { .. } => Evidence::NONE,
+        };
+        self.columns.iter().zip(found).map(of).collect()
+    }
+
+    /// Whether columns whose type is given are read as under another plan.
+    pub(crate) fn reads_as(&self, other: &Self) -> bool {
+        self.columns.iter().zip(&other.columns).all(|(column, other)| match (&column.how, &other.how) {
+            (How::Declared { reading: one, .. }, How::Declared { reading: other, .. }) => !one.contradicts(*other),
+            _ => true,
+        })
+    }
+
+    /// What was known of siblings before their columns were read otherwise is void: other values are in them.
+    pub(crate) fn forget_siblings(&self, before: &Self, evidence: &mut [Evidence]) {
+        let moved = |of: usize| match (&self.columns[of].how, &before.columns[of].how) {
+            (How::Declared { reading: now, .. }, How::Declared { reading: before, .. }) => now.contradicts(*before),
+            _ => false,
+        };
+        let known = evidence.iter_mut().skip(self.columns.len());
+        for (sibling, evidence) in self.siblings.iter().zip(known).filter(|(sibling, _)| moved(sibling.of)) {
+            debug_assert!(sibling.of < self.columns.len(), "a sibling has a column");
+            *evidence = Evidence::NONE;
+        }
+    }
+
+    /// What the columns of the file say together.
+    fn together(&self, evidence: &[Evidence]) -> Together {
+        let kept = self.columns.iter().zip(evidence).filter(|(column, _)| column.role == Role::Keep);
+        Together::of(&kept.map(|(column, evidence)| column.subject(*evidence)))
     }
 
     /// The same, but nobody looks for duplicates.
@@ -221,6 +311,8 @@ impl Plan {
             data_type,
             nulls: 0,
             nulled: 0,
+            notation: None,
+            ambiguous: false,
         };
         let file = self.kept().map(|(_, c)| of(&c.name, &c.source_name, Origin::File, c.how.data_type()));
         let siblings = self.siblings.iter().filter(|sibling| sibling.exists()).map(|sibling| {
@@ -296,9 +388,20 @@ impl Plan {
         name
     }
 
-    /// The columns as they are reported: `nulls` are those of the batches' columns, `nulled` those of the file's.
-    pub(crate) fn report(&self, nulls: &[u64], nulled: &[u64]) -> Vec<Column> {
+    /// The columns as they are reported: `nulls` are those of the batches' columns, `nulled` those of the file's, and
+    /// `evidence` is what their values say.
+    pub(crate) fn report(&self, nulls: &[u64], nulled: &[u64], evidence: &[Evidence]) -> Vec<Column> {
         let mut columns = self.output();
+        let together = self.together(evidence);
+        for (column, (place, planned)) in columns.iter_mut().zip(self.kept()) {
+            let subject = planned.subject(evidence.get(place).copied().unwrap_or(Evidence::NONE));
+            let kind = match planned.how {
+                How::Inferred { kind, .. } => Some(kind),
+                How::Declared { .. } => None,
+            };
+            column.notation = subject.news(kind);
+            column.ambiguous = subject.is_ambiguous(together);
+        }
         for (column, nulls) in columns.iter_mut().zip(nulls) {
             column.nulls = *nulls;
         }
@@ -316,6 +419,26 @@ impl Plan {
 }
 
 impl PlannedColumn {
+    fn subject(&self, evidence: Evidence) -> Subject<'_> {
+        let declared = match &self.how {
+            How::Declared { data_type, .. } => Some(data_type),
+            How::Inferred { .. } => None,
+        };
+        Subject { evidence, declared, allowed: self.allowed, known: &self.known }
+    }
+
+    /// How it is read under this evidence.
+    fn under(&self, evidence: Evidence, together: Together) -> How {
+        match &self.how {
+            How::Inferred { .. } => How::inferred(evidence, self.allowed, together),
+            How::Declared { data_type, given, .. } => How::Declared {
+                data_type: data_type.clone(),
+                given: given.clone(),
+                reading: together.reading(&self.subject(evidence)),
+            },
+        }
+    }
+
     fn new(source_name: String, plan: ColumnPlan, all_strings: bool) -> Result<Self, Error> {
         let how = match plan.declared.filter(|_| plan.role == Role::Keep) {
             Some(data_type) => {
@@ -324,14 +447,17 @@ impl PlannedColumn {
                 if !can_declare(&data_type) {
                     return Err(refuse("no text becomes that".to_owned()));
                 }
-                let format = plan.format.as_deref().map(|f| Format::new(f, &data_type)).transpose();
-                How::Declared { format: format.map_err(refuse)?, data_type }
+                let formats = plan.formats.iter().map(|f| Format::new(f, &data_type)).collect::<Result<_, _>>();
+                let formats = formats.map_err(refuse)?;
+                let given = Given { formats, lenient: plan.lenient, truncate: plan.truncate };
+                How::Declared { given, data_type, reading: Reading::UNKNOWN }
             }
-            None if all_strings => How::inferred(Evidence::TEXT),
-            None => How::inferred(Evidence::NONE),
+            None if all_strings => How::open(Evidence::TEXT),
+            None => How::open(Evidence::NONE),
         };
-        let ColumnPlan { name, role, cleanse, misfit, .. } = plan;
-        Ok(Self { name, source_name, how, role, cleanse, misfit })
+        let ColumnPlan { name, role, cleanse, misfit, known, numbers, .. } = plan;
+        let allowed = numbers.and_then(NumberFormat::styles);
+        Ok(Self { name, source_name, how, role, cleanse, misfit, known, allowed })
     }
 
     fn has_sibling(&self) -> bool {

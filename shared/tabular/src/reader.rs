@@ -27,6 +27,9 @@ const MAX_BLOCK: usize = 2 << 20;
 /// Records cannot be longer, whatever the limit: places are 32 bits wide.
 const MAX_RECORD: usize = 1 << 30;
 
+/// Readings of a source, at most: each but the first follows a contradiction, which leaves fewer notations and types.
+const MAX_PASSES: u32 = 8;
+
 /// Rejected rows that an error names.
 const FIRST: usize = 3;
 
@@ -74,10 +77,15 @@ pub fn read(
     pipeline::run(begun, &mut blocks, &scanner, &pass.current.clone(), options.threads, |output| pass.take(output))?;
     drop(blocks);
     let mut passes = 1;
-    if pass.contradicted {
-        pass.tally.check(options)?;
-        let evidence = pass.evidence;
-        let plan = pass.current.get().with(&evidence, true);
+    while pass.contradicted {
+        if passes == MAX_PASSES {
+            return Err(Error::SourceChanged);
+        }
+        let (plan, evidence) = pass.next();
+        // Rows that were rejected under a notation that does not hold have no say.
+        if plan.reads_as(&pass.begun) {
+            pass.tally.check(options)?;
+        }
         let input = input::open(source.open()?, &options.input)?;
         probe = input.probe();
         let mut blocks = Blocks::new(Box::new(input));
@@ -85,14 +93,12 @@ pub fn read(
         self::header(&mut blocks, &header_grammar(&sniffed, options), &sniffed, options)?;
         pass = Pass::new(sink, &scanner, plan, evidence, options)?;
         pipeline::run(Vec::new(), &mut blocks, &scanner, &pass.current.clone(), options.threads, |o| pass.take(o))?;
-        passes = 2;
-        if pass.contradicted {
-            return Err(Error::SourceChanged);
-        }
+        passes += 1;
     }
     pass.tally.check(options)?;
     let plan = pass.current.get();
-    Ok(pass.tally.report(Some(&plan), dialect, certainty, probe.facts(), passes))
+    let Pass { tally, evidence, .. } = pass;
+    Ok(tally.report(Some((&plan, &evidence)), dialect, certainty, probe.facts(), passes))
 }
 
 /// The grammar of a dialect, within the limits that are set.
@@ -245,6 +251,7 @@ fn sample_types(
         loop {
             let assumed = plan.with(&evidence, false);
             assumed.join(&mut evidence, &convert(part, scanner, &assumed)?.evidence);
+            plan.with(&evidence, false).forget_siblings(&assumed, &mut evidence);
             if !assumed.contradicts(&evidence) {
                 if whole {
                     break;
@@ -263,6 +270,8 @@ struct Pass<'s> {
     sink: &'s mut dyn Sink,
     scanner: &'s Scanner,
     current: std::sync::Arc<Current>,
+    /// The plan that it began with.
+    begun: Plan,
     evidence: Vec<Evidence>,
     /// Whether the types that were assumed do not hold: batches are not wanted any more.
     contradicted: bool,
@@ -279,17 +288,26 @@ impl<'s> Pass<'s> {
         evidence: Vec<Evidence>,
         options: &Options,
     ) -> Result<Self, Error> {
-        sink.begin(&plan.schema, &plan.report(&[], &[])).map_err(Error::Sink)?;
+        sink.begin(&plan.schema, &plan.report(&[], &[], &[])).map_err(Error::Sink)?;
         Ok(Self {
             sink,
             scanner,
-            current: Current::new(plan).into(),
+            current: Current::new(plan.clone()).into(),
+            begun: plan,
             evidence,
             contradicted: false,
             seen: Seen::new(options.limits.distinct_rows),
             tally: Tally::default(),
             fail: options.bad_rows == BadRows::Fail,
         })
+    }
+
+    /// What a further reading begins with.
+    fn next(&self) -> (Plan, Vec<Evidence>) {
+        let mut evidence = self.evidence.clone();
+        let plan = self.begun.with(&evidence, true);
+        plan.forget_siblings(&self.begun, &mut evidence);
+        (plan.with(&evidence, true), evidence)
     }
 
     fn take(&mut self, mut output: Output) -> Result<(), Error> {
@@ -410,7 +428,7 @@ impl Tally {
 
     pub(crate) fn report(
         self,
-        plan: Option<&Plan>,
+        plan: Option<(&Plan, &[Evidence])>,
         dialect: Dialect,
         certainty: f64,
         input: InputFacts,
@@ -425,8 +443,8 @@ impl Tally {
             padded: self.padded,
             nulled: self.nulled.iter().sum(),
             duplicates: self.duplicates,
-            columns: plan.map(|plan| plan.report(&self.nulls, &self.nulled)).unwrap_or_default(),
-            dropped: plan.map(Plan::dropped).unwrap_or_default(),
+            columns: plan.map(|(plan, known)| plan.report(&self.nulls, &self.nulled, known)).unwrap_or_default(),
+            dropped: plan.map(|(plan, _)| plan.dropped()).unwrap_or_default(),
             dialect,
             certainty,
             bytes_in: input.bytes,

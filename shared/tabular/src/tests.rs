@@ -76,7 +76,7 @@ impl Planner for Plans {
             ColumnPlan {
                 name: name.clone(),
                 declared: declared.map(|(_, t, _)| t.clone()),
-                format: declared.and_then(|(.., format)| format.map(str::to_owned)),
+                formats: declared.and_then(|(.., format)| format.map(str::to_owned)).into_iter().collect(),
                 ..ColumnPlan::default()
             }
         };

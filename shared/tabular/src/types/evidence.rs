@@ -7,8 +7,8 @@ use super::{
     boolean, float,
     float::Number,
     integer::MAX_SAFE,
-    locale::{self, Style},
-    temporal::{self, Layout, Moment},
+    locale::{Style, Styles},
+    temporal::{self, Layout, Layouts, Moment},
     trim,
 };
 
@@ -17,10 +17,10 @@ use super::{
 pub(crate) struct Evidence {
     /// What was seen, joined by OR.
     seen: u32,
-    /// [`Style`]s in which every number that is not plain can be written, joined by AND.
-    styles: u8,
+    /// [`Style`]s in which every number can be written, joined by AND.
+    styles: Styles,
     /// [`Layout`]s in which every date can be written, joined by AND.
-    layouts: u16,
+    layouts: Layouts,
 }
 
 /// A value of no narrower type, or a contradiction that nothing can heal.
@@ -45,12 +45,11 @@ const ZONED: u32 = 1 << 9;
 /// A time on twelve hours, and one on twenty-four.
 const HALF: u32 = 1 << 10;
 const FULL: u32 = 1 << 11;
-/// In style `i`, a number with a fraction (bit `i`), one beyond [`MAX_SAFE`] (bit `i + 4`).
+/// A date in one of pair `i` of layouts (bit `i`), in a column that is to hold dates.
+const PAIR: u32 = 1 << 12;
+/// In style `i`, a number with a fraction (bit `i`), one beyond [`MAX_SAFE`] (bit `i + 8`).
 const STYLED_FLOAT: u32 = 1 << 16;
-const STYLED_BIG: u32 = 1 << 20;
-
-const STYLES: u8 = (1 << Style::ALL.len()) - 1;
-const LAYOUTS: u16 = (1 << Layout::ALL.len()) - 1;
+const STYLED_BIG: u32 = 1 << 24;
 
 const NUMBER: u32 = INT | FLOAT | STYLED;
 const TEMPORAL: u32 = DATE | NAIVE | ZONED;
@@ -89,9 +88,34 @@ pub(crate) enum Times {
     HalfDay,
 }
 
+/// Notations of a file that decide where the values of a column leave several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileNotation {
+    /// Columns prove a decimal comma, and none proves a decimal point.
+    pub(crate) decimal_comma: bool,
+    /// Orders of day and month that columns prove, but for those whose opposite is proved as well.
+    pub(crate) orders: Layouts,
+}
+
+impl FileNotation {
+    /// No column proves any.
+    pub(crate) const UNKNOWN: Self = Self { decimal_comma: false, orders: Layouts::NONE };
+
+    /// The layouts among some that only differ in the order of day and month which the file says they have: that of
+    /// other columns, or else the one of all places that write a decimal comma, where the day comes first
+    /// (CLDR 48, `decimal` and `yMd` of all locales).
+    pub(crate) fn order(self, layouts: Layouts) -> Layouts {
+        let proved = layouts.and(self.orders);
+        if proved.only().is_some() {
+            return proved;
+        }
+        if self.decimal_comma && proved.is_empty() { layouts.and(Layouts::DAY_FIRST) } else { Layouts::NONE }
+    }
+}
+
 impl Evidence {
     /// What no value says.
-    pub(crate) const NONE: Self = Self { seen: 0, styles: u8::MAX, layouts: u16::MAX };
+    pub(crate) const NONE: Self = Self { seen: 0, styles: Styles::ANY, layouts: Layouts::ANY };
     /// What a value says that can be nothing but text.
     pub(crate) const TEXT: Self = Self { seen: TEXT, ..Self::NONE };
     /// What a null token says.
@@ -100,11 +124,11 @@ impl Evidence {
     pub(crate) const BIG: Self = Self { seen: INT | BIG, ..Self::NONE };
 
     /// What a plain number says.
-    pub(crate) fn of_number(number: Number) -> Self {
+    pub(crate) fn of_number(text: &[u8], number: Number) -> Self {
         match number {
             Number::Int(value) if value.unsigned_abs() > MAX_SAFE => Self::BIG,
             Number::Int(_) => Self { seen: INT, ..Self::NONE },
-            Number::Float(_) => Self { seen: FLOAT, ..Self::NONE },
+            Number::Float(_) => Self { seen: FLOAT, styles: Styles::reading(text), ..Self::NONE },
         }
     }
 
@@ -115,14 +139,40 @@ impl Evidence {
             None => DATE,
             Some(time) => (if time.zone.is_some() { ZONED } else { NAIVE }) | (if time.half_day { HALF } else { FULL }),
         };
-        Self { seen, layouts: 1 << layout as u16, ..Self::NONE }
+        Self { seen, layouts: Layouts::of(&[layout]), ..Self::NONE }
+    }
+
+    /// What a value says of how the numbers of a column are written that is to hold numbers: whether its decimal point
+    /// is a point or a comma. What is no number says nothing.
+    pub(crate) fn of_decimal_point(text: &[u8]) -> Self {
+        let styles = Styles::reading(text).and(Styles::USUAL);
+        if styles.is_empty() || styles == Styles::USUAL {
+            return Self::NONE;
+        }
+        let family = |family: Styles| if styles.meets(family) { family } else { Styles::NONE };
+        Self { seen: STYLED, styles: family(Styles::POINT).or(family(Styles::COMMA)), ..Self::NONE }
+    }
+
+    /// What a value says of how the dates of a column are written that is to hold dates: whether the day or the month
+    /// comes first, where it is written with numbers and the year last. What is no such date says nothing.
+    pub(crate) fn of_order(text: &[u8]) -> Self {
+        let Some((i, pair)) = temporal::pair(text) else { return Self::NONE };
+        let used = Self { seen: PAIR << i, ..Self::NONE };
+        let moments = pair.map(|layout| temporal::parse(text, layout));
+        let excluded = match moments {
+            [Some(_), None] => pair[1],
+            [None, Some(_)] => pair[0],
+            [Some(one), Some(other)] if one != other => return used,
+            _ => return Self::NONE,
+        };
+        Self { layouts: Layouts::ANY.without(excluded), ..used }
     }
 
     /// Adds what other values say.
     pub(crate) fn join(&mut self, other: Self) {
         self.seen |= other.seen;
-        self.styles &= other.styles;
-        self.layouts &= other.layouts;
+        self.styles = self.styles.and(other.styles);
+        self.layouts = self.layouts.and(other.layouts);
     }
 
     /// What one value says. `quoted`: it stood in quotes, which have been taken off.
@@ -147,26 +197,24 @@ impl Evidence {
             _ => return Self::TEXT,
         }
         match float::parse(text) {
-            Some(number) => Self::of_number(number),
+            Some(number) => Self::of_number(text, number),
             None => Self::of_temporal(text).or_else(|| Self::of_styled(text)).unwrap_or(Self::TEXT),
         }
     }
 
     fn of_styled(text: &[u8]) -> Option<Self> {
-        if !locale::plausible(text) {
-            return None;
-        }
-        let mut evidence = Self { seen: STYLED, styles: 0, layouts: u16::MAX };
-        for (i, style) in Style::ALL.into_iter().enumerate() {
+        let mut evidence = Self { seen: STYLED, styles: Styles::NONE, layouts: Layouts::ANY };
+        for style in Styles::reading(text).grouped() {
             let Some(number) = style.parse(text) else { continue };
-            evidence.styles |= 1 << i;
+            let i = style as u32;
+            evidence.styles = evidence.styles.or(Styles::of(&[style]));
             match number {
                 Number::Float(_) => evidence.seen |= STYLED_FLOAT << i,
                 Number::Int(value) if value.unsigned_abs() > MAX_SAFE => evidence.seen |= STYLED_BIG << i,
                 Number::Int(_) => {}
             }
         }
-        (evidence.styles != 0).then_some(evidence)
+        (!evidence.styles.is_empty()).then_some(evidence)
     }
 
     fn of_temporal(text: &[u8]) -> Option<Self> {
@@ -174,88 +222,121 @@ impl Evidence {
         if !(8..=48).contains(&text.len()) {
             return None;
         }
-        let mut evidence = Self { seen: 0, styles: u8::MAX, layouts: 0 };
+        let mut evidence = Self { seen: 0, styles: Styles::ANY, layouts: Layouts::NONE };
         for layout in Layout::ALL {
             if let Some(moment) = temporal::parse(text, layout) {
                 let one = Self::of_moment(moment, layout);
                 evidence.seen |= one.seen;
-                evidence.layouts |= one.layouts;
+                evidence.layouts = evidence.layouts.or(one.layouts);
             }
         }
-        (evidence.layouts != 0).then_some(evidence)
+        (!evidence.layouts.is_empty()).then_some(evidence)
+    }
+
+    fn has(self, bits: u32) -> bool {
+        self.seen & bits != 0
     }
 
     /// Whether the column is text whatever else it holds.
     pub(crate) fn is_settled_text(self) -> bool {
-        let has = |bits: u32| self.seen & bits != 0;
-        let families = u32::from(has(BOOLEAN)) + u32::from(has(NUMBER)) + u32::from(has(TEMPORAL));
-        has(TEXT)
+        let families = u32::from(self.has(BOOLEAN)) + u32::from(self.has(NUMBER)) + u32::from(self.has(TEMPORAL));
+        self.has(TEXT)
             || families > 1
-            || has(STYLED) && self.styles & STYLES == 0
-            || has(BIG) && has(FLOAT)
-            || has(TEMPORAL) && self.layouts & LAYOUTS == 0
-            || has(ZONED) && has(NAIVE | DATE)
-            || has(HALF) && has(FULL)
+            || self.has(NUMBER) && self.styles.is_empty()
+            || self.has(BIG) && self.has(FLOAT) && !self.styles.meets(Styles::COMMA)
+            || self.has(TEMPORAL) && self.layouts.is_empty()
+            || self.has(ZONED) && self.has(NAIVE | DATE)
+            || self.has(HALF) && self.has(FULL)
     }
 
-    /// How the column is read if there are no other values.
+    /// How the column is read if there are no other values, and no other columns.
     pub(crate) fn kind(self) -> Kind {
-        let has = |bits: u32| self.seen & bits != 0;
+        self.kind_in(Styles::USUAL, FileNotation::UNKNOWN)
+    }
+
+    /// How the column is read if there are no other values, its numbers are in one of these styles, and the file is
+    /// written like this.
+    pub(crate) fn kind_in(self, allowed: Styles, file: FileNotation) -> Kind {
         if self.is_settled_text() {
             Kind::Text
-        } else if has(STYLED) {
-            let Some((i, style)) = self.style() else { return Kind::Text };
-            let fraction = has(FLOAT | STYLED_FLOAT << i);
-            let big = has(BIG | STYLED_BIG << i);
-            match (fraction, big) {
-                _ if style.has_decimal_comma() && has(FLOAT) => Kind::Text,
-                (true, true) => Kind::Text,
-                (true, false) => Kind::StyledDouble(style),
-                (false, _) => Kind::StyledInt(style),
-            }
-        } else if has(FLOAT) {
-            Kind::Double
-        } else if has(INT) {
+        } else if self.has(STYLED | FLOAT) {
+            self.number(allowed, file)
+        } else if self.has(INT) {
             Kind::Int
-        } else if has(BOOLEAN) {
+        } else if self.has(BOOLEAN) {
             Kind::Boolean
-        } else if has(TEMPORAL) {
-            let candidates = self.layouts & LAYOUTS;
-            if !candidates.is_power_of_two() {
-                return Kind::Text;
+        } else if self.has(TEMPORAL) {
+            let layout = self.layouts.only().or_else(|| file.order(self.layouts).only());
+            match layout {
+                None => Kind::Text,
+                Some(layout) if self.has(NAIVE | ZONED) => Kind::Timestamp(layout),
+                Some(layout) => Kind::Date(layout),
             }
-            let layout = Layout::ALL[candidates.trailing_zeros() as usize];
-            if has(NAIVE | ZONED) { Kind::Timestamp(layout) } else { Kind::Date(layout) }
-        } else if has(TOKEN) {
+        } else if self.has(TOKEN) {
             Kind::Text
         } else {
             Kind::Null
         }
     }
 
-    /// How its times are written.
-    pub(crate) fn times(self) -> Times {
-        if self.seen & HALF != 0 {
-            Times::HalfDay
-        } else if self.seen & ZONED != 0 {
-            Times::Zoned
-        } else {
-            Times::Plain
+    fn number(self, allowed: Styles, file: FileNotation) -> Kind {
+        let styles = self.styles.and(allowed);
+        let (point, comma) = (styles.and(Styles::POINT), styles.and(Styles::COMMA));
+        let family = match (point.is_empty(), comma.is_empty()) {
+            (false, false) if file.decimal_comma => comma,
+            // Programs write numbers so, and people who do not would set thousands apart in some other value.
+            (false, false) if point.meets(Styles::PLAIN) => point,
+            (false, false) | (true, true) => return Kind::Text,
+            (false, true) => point,
+            (true, false) => comma,
+        };
+        let Some(style) = family.common() else { return Kind::Text };
+        let i = if style == Style::Comma { Style::PointComma } else { style } as u32;
+        let fraction = self.has(STYLED_FLOAT << i) || self.has(FLOAT) && !style.has_decimal_comma();
+        let big = self.has(BIG | STYLED_BIG << i);
+        match (fraction, big) {
+            (true, true) => Kind::Text,
+            (true, false) if style == Style::Plain => Kind::Double,
+            (false, _) if style == Style::Plain => Kind::Int,
+            (true, false) => Kind::StyledDouble(style),
+            (false, _) => Kind::StyledInt(style),
         }
     }
 
-    /// How its numbers are written, and the bit of a style that reads them so.
-    fn style(self) -> Option<(usize, Style)> {
-        let candidates = self.styles & STYLES;
-        let i = candidates.trailing_zeros() as usize;
-        let all_left = || (0..Style::ALL.len()).filter(|i| candidates & 1 << i != 0).map(|i| Style::ALL[i]);
-        if candidates.is_power_of_two() {
-            Some((i, Style::ALL[i]))
-        } else if all_left().all(Style::has_decimal_comma) {
-            // They differ in how thousands are set apart, which no value does.
-            Some((i, Style::Comma))
+    /// Whether its numbers leave both decimal points open, or could: values that were only parsed have no say.
+    pub(crate) fn spans_decimal_points(self) -> bool {
+        let styles = self.styles.and(Styles::USUAL);
+        styles.meets(Styles::POINT) && styles.meets(Styles::COMMA)
+    }
+
+    /// The decimal points that its numbers leave open; `None` where none of them says anything.
+    pub(crate) fn decimal_points(self) -> Option<Styles> {
+        self.has(FLOAT | STYLED).then(|| self.styles.and(Styles::USUAL))
+    }
+
+    /// The orders of day and month that its dates leave open.
+    pub(crate) fn layouts(self) -> Layouts {
+        self.layouts
+    }
+
+    /// Whether there are dates in one of the layouts of a pair, in a column that is to hold dates.
+    pub(crate) fn uses_pair(self, i: usize) -> bool {
+        self.has(PAIR << i)
+    }
+
+    /// Whether it is text for now, but only because its values can be read in several ways.
+    pub(crate) fn is_ambiguous(self) -> bool {
+        self.kind() == Kind::Text && !self.is_settled_text() && self.has(NUMBER | TEMPORAL)
+    }
+
+    /// How its times are written.
+    pub(crate) fn times(self) -> Times {
+        if self.has(HALF) {
+            Times::HalfDay
+        } else if self.has(ZONED) {
+            Times::Zoned
         } else {
-            None
+            Times::Plain
         }
     }
 }
@@ -319,6 +400,8 @@ mod tests {
             (&["1,234", "1,234,567", "5"], StyledInt(Style::CommaPoint)),
             (&["1.234,5", "7"], StyledDouble(Style::PointComma)),
             (&["1.234,5", "1.5"], Text),
+            (&["1.234,5", "1.234"], StyledDouble(Style::PointComma)),
+            (&["1.234", "1.500"], Double),
             (&["1,5", "2.000,5"], StyledDouble(Style::PointComma)),
             (&["1,234.5", "1.234,5"], Text),
             (&["5", "2026-01-01"], Text),

@@ -36,13 +36,6 @@ pub(crate) fn parse_double(text: &[u8]) -> Option<f64> {
     parse(text)?.double()
 }
 
-/// A number as a single-precision double, if that prints back as it stands too.
-pub(crate) fn parse_single(text: &[u8]) -> Option<f32> {
-    let value = parse_double(text)?;
-    let single = value as f32;
-    (single.is_finite() && single.to_string().parse() == Ok(value)).then_some(single)
-}
-
 /// A number as digits and an exponent: `mantissa · 10^exponent`, without zeros that end the mantissa.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Parts {

@@ -4,9 +4,11 @@
 //! which [`Style`]s it can be written in, and a column has a style when all its values leave exactly one, or only such
 //! as read all of them alike.
 
+use std::borrow::Cow;
+
 use super::float;
 
-/// A way to write numbers other than `1234.5`.
+/// A way to write numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
     /// `1,234.5`
@@ -17,18 +19,154 @@ pub(crate) enum Style {
     SpaceComma,
     /// `1'234.5`
     ApostrophePoint,
-    /// `1234,5`: what [`PointComma`](Self::PointComma) and [`SpaceComma`](Self::SpaceComma) have in common.
+    /// `1 234.5`, also with a no-break space; only by rule
+    SpacePoint,
+    /// `1'234,5`; only by rule
+    ApostropheComma,
+    /// `1234.5`
+    Plain,
+    /// `1234,5`: the common part of [`PointComma`](Self::PointComma) and [`SpaceComma`](Self::SpaceComma).
     Comma,
 }
 
+/// A set of [`Style`]s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Styles(u8);
+
+impl Styles {
+    pub(crate) const NONE: Self = Self(0);
+    pub(crate) const ANY: Self = Self(u8::MAX);
+    /// Styles that values can prove.
+    pub(crate) const USUAL: Self =
+        Self::of(&[Style::CommaPoint, Style::PointComma, Style::SpaceComma, Style::ApostrophePoint, Style::Plain]);
+    /// Styles with a decimal point.
+    pub(crate) const POINT: Self =
+        Self::of(&[Style::CommaPoint, Style::ApostrophePoint, Style::SpacePoint, Style::Plain]);
+    /// Styles with a decimal comma.
+    pub(crate) const COMMA: Self =
+        Self::of(&[Style::PointComma, Style::SpaceComma, Style::ApostropheComma, Style::Comma]);
+    /// The style of programs alone.
+    pub(crate) const PLAIN: Self = Self::of(&[Style::Plain]);
+
+    pub(crate) const fn of(styles: &[Style]) -> Self {
+        let mut all = 0;
+        let mut i = 0;
+        while i < styles.len() {
+            all |= 1 << styles[i] as u8;
+            i += 1;
+        }
+        Self(all)
+    }
+
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    pub(crate) const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub(crate) const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(crate) const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// The style that reads all that these styles have in common: each of them reads those numbers alike, as their
+    /// decimal points are the same.
+    pub(crate) fn common(self) -> Option<Style> {
+        if self.is_empty() || self.meets(Self::POINT) && self.meets(Self::COMMA) {
+            return None;
+        }
+        if self.meets(Self::PLAIN) {
+            return Some(Style::Plain);
+        }
+        let mut styles = Style::GROUPED.into_iter().filter(|style| self.meets(Self::of(&[*style])));
+        match (styles.next(), styles.next()) {
+            (Some(only), None) => Some(only),
+            _ if self.meets(Self::COMMA) => Some(Style::Comma),
+            _ => Some(Style::Plain),
+        }
+    }
+
+    /// The styles in which a text is a number.
+    pub(crate) fn reading(text: &[u8]) -> Self {
+        if is_plain(text) {
+            let all = if text.iter().all(|b| b.is_ascii_digit() || *b == b'-') { Self::ANY } else { Self::POINT };
+            return if is_grouped_by_point(text) { all.or(Self::of(&[Style::PointComma])) } else { all };
+        }
+        if !plausible(text) {
+            return Self::NONE;
+        }
+        let reads = Style::ALL.into_iter().filter(|style| style.plain(text).is_some());
+        reads.fold(Self::NONE, |all, style| all.or(Self::of(&[style])))
+    }
+
+    /// Those among them that are not plain.
+    pub(crate) fn grouped(self) -> impl Iterator<Item = Style> {
+        Style::ALL.into_iter().filter(move |style| self.meets(Self::of(&[*style])))
+    }
+
+    /// The number in plain writing, if these styles read the text as one number: as no number in some of them is fine,
+    /// as two different ones is not.
+    pub(crate) fn plain(self, text: &[u8]) -> Option<Cow<'_, [u8]>> {
+        match (self.family(Self::POINT, text), self.family(Self::COMMA, text)) {
+            (Some(one), Some(other)) if one != other => None,
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// The number in plain writing, if one of these styles that is in `family` reads it. Those of a family agree.
+    fn family(self, family: Self, text: &[u8]) -> Option<Cow<'_, [u8]>> {
+        let styles = self.and(family);
+        if styles.meets(Self::PLAIN) && is_plain(text) {
+            return Some(Cow::Borrowed(text));
+        }
+        styles.grouped().find_map(|style| style.plain(text)).map(Cow::Owned)
+    }
+}
+
 impl Style {
-    /// Those that a value can be written in; each has a separator of its own.
-    pub(crate) const ALL: [Style; 4] =
-        [Style::CommaPoint, Style::PointComma, Style::SpaceComma, Style::ApostrophePoint];
+    /// Those that set thousands apart, each by a separator of its own.
+    pub(crate) const GROUPED: [Style; 6] = [
+        Style::CommaPoint,
+        Style::PointComma,
+        Style::SpaceComma,
+        Style::ApostrophePoint,
+        Style::SpacePoint,
+        Style::ApostropheComma,
+    ];
+    /// All but the plain one.
+    const ALL: [Style; 7] = [
+        Style::CommaPoint,
+        Style::PointComma,
+        Style::SpaceComma,
+        Style::ApostrophePoint,
+        Style::SpacePoint,
+        Style::ApostropheComma,
+        Style::Comma,
+    ];
+
+    /// The one with this decimal point and this separator of thousands, if there is one.
+    pub(crate) fn with(decimal: u8, thousands: Option<u8>) -> Option<Self> {
+        Some(match (decimal, thousands) {
+            (b'.', None) => Self::Plain,
+            (b'.', Some(b',')) => Self::CommaPoint,
+            (b'.', Some(b'\'')) => Self::ApostrophePoint,
+            (b'.', Some(b' ')) => Self::SpacePoint,
+            (b',', None) => Self::Comma,
+            (b',', Some(b'.')) => Self::PointComma,
+            (b',', Some(b' ')) => Self::SpaceComma,
+            (b',', Some(b'\'')) => Self::ApostropheComma,
+            _ => return None,
+        })
+    }
 
     /// Whether a point cannot be a decimal point.
     pub(crate) fn has_decimal_comma(self) -> bool {
-        matches!(self, Self::PointComma | Self::SpaceComma | Self::Comma)
+        Styles::of(&[self]).meets(Styles::COMMA)
     }
 
     /// The number in plain writing, if it is well written in this style: groups of three all through, or none.
@@ -36,9 +174,12 @@ impl Style {
         let (group, decimal): (&[&[u8]], u8) = match self {
             Self::CommaPoint => (&[b","], b'.'),
             Self::PointComma => (&[b"."], b','),
-            Self::SpaceComma => (&[b" ", "\u{a0}".as_bytes(), "\u{202f}".as_bytes()], b','),
-            Self::ApostrophePoint => (&[b"'", "\u{2019}".as_bytes()], b'.'),
+            Self::SpaceComma => (SPACES, b','),
+            Self::SpacePoint => (SPACES, b'.'),
+            Self::ApostrophePoint => (APOSTROPHES, b'.'),
+            Self::ApostropheComma => (APOSTROPHES, b','),
             Self::Comma => (&[], b','),
+            Self::Plain => (&[], b'.'),
         };
         let mut plain = Vec::with_capacity(text.len());
         let mut rest = text;
@@ -82,6 +223,37 @@ impl Style {
     }
 }
 
+const SPACES: &[&[u8]] = &[b" ", "\u{a0}".as_bytes(), "\u{202f}".as_bytes()];
+const APOSTROPHES: &[&[u8]] = &[b"'", "\u{2019}".as_bytes()];
+
+/// Whether a text is a number as programs write it: `-?digits[.digits][e[+-]digits]`, one side of the point may be empty.
+pub(crate) fn is_plain(text: &[u8]) -> bool {
+    let run = |text: &[u8]| text.iter().position(|b| !b.is_ascii_digit()).unwrap_or(text.len());
+    let unsigned = text.strip_prefix(b"-").unwrap_or(text);
+    let whole = run(unsigned);
+    let (fraction, rest) = match &unsigned[whole..] {
+        [b'.', rest @ ..] => (run(rest), &rest[run(rest)..]),
+        rest => (0, rest),
+    };
+    let exponent = match rest {
+        [] => true,
+        [b'e' | b'E', b'+' | b'-', digits @ ..] | [b'e' | b'E', digits @ ..] => {
+            !digits.is_empty() && run(digits) == digits.len()
+        }
+        _ => false,
+    };
+    whole + fraction > 0 && exponent
+}
+
+/// Whether a plain number with a point could be a whole one whose thousands a point sets apart: `1.234`, not `0.234`.
+pub(crate) fn is_grouped_by_point(text: &[u8]) -> bool {
+    let unsigned = text.strip_prefix(b"-").unwrap_or(text);
+    matches!(unsigned.len(), 5..=7)
+        && unsigned[0] != b'0'
+        && unsigned.iter().rev().position(|b| *b == b'.') == Some(3)
+        && unsigned.iter().filter(|b| !b.is_ascii_digit()).count() == 1
+}
+
 /// Whether a value that is no plain number can be a number in any style: digits, and one of the separators.
 pub(crate) fn plausible(text: &[u8]) -> bool {
     text.len() <= 64
@@ -94,13 +266,17 @@ pub(crate) fn plausible(text: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    use Style::{ApostrophePoint, Comma, CommaPoint, PointComma, SpaceComma};
+
     fn styles(text: &str) -> Vec<Style> {
-        Style::ALL.into_iter().filter(|s| plausible(text.as_bytes()) && s.parse(text.as_bytes()).is_some()).collect()
+        [CommaPoint, PointComma, SpaceComma, ApostrophePoint]
+            .into_iter()
+            .filter(|s| plausible(text.as_bytes()) && s.parse(text.as_bytes()).is_some())
+            .collect()
     }
 
     #[test]
     fn a_value_tells_what_it_can_be() {
-        use Style::{ApostrophePoint, Comma, CommaPoint, PointComma, SpaceComma};
         assert_eq!(styles("1,234"), [CommaPoint, PointComma, SpaceComma]);
         assert_eq!(styles("1,234.50"), [CommaPoint]);
         assert_eq!(styles("1,234,567"), [CommaPoint]);

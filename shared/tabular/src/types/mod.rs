@@ -10,6 +10,7 @@
     reason = "digits are counted and dates bounded before they are cast"
 )]
 
+pub(crate) mod contract;
 pub(crate) mod decimal;
 pub(crate) mod evidence;
 pub(crate) mod float;

@@ -53,6 +53,97 @@ impl Layout {
     ];
 }
 
+/// A set of [`Layout`]s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layouts(u16);
+
+impl Layouts {
+    pub(crate) const NONE: Self = Self(0);
+    pub(crate) const ANY: Self = Self((1 << Layout::ALL.len()) - 1);
+    /// Layouts that another one, with day and month in the other order, can be mistaken for.
+    pub(crate) const MISTAKABLE: Self = Self::of(&[
+        Layout::DaySlash,
+        Layout::MonthSlash,
+        Layout::DayDash,
+        Layout::MonthDash,
+        Layout::DayDot,
+        Layout::MonthDot,
+    ]);
+    /// Those among them in which the day comes first.
+    pub(crate) const DAY_FIRST: Self = Self::of(&[Layout::DaySlash, Layout::DayDash, Layout::DayDot]);
+
+    pub(crate) const fn of(layouts: &[Layout]) -> Self {
+        let mut all = 0;
+        let mut i = 0;
+        while i < layouts.len() {
+            all |= 1 << layouts[i] as u16;
+            i += 1;
+        }
+        Self(all)
+    }
+
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    pub(crate) const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub(crate) const fn without(self, layout: Layout) -> Self {
+        Self(self.0 & !(1 << layout as u16))
+    }
+
+    pub(crate) const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(crate) const fn has(self, layout: Layout) -> bool {
+        self.0 & 1 << layout as u16 != 0
+    }
+
+    /// The only one in it.
+    pub(crate) fn only(self) -> Option<Layout> {
+        self.0.is_power_of_two().then(|| Layout::ALL[self.0.trailing_zeros() as usize])
+    }
+
+    /// The moment that a text gives in these layouts, if all that read it agree.
+    pub(crate) fn parse(self, text: &[u8]) -> Option<Moment> {
+        let Some((_, pair)) = pair(text) else { return unmistakable(text) };
+        let moments = pair.map(|layout| parse(text, layout).filter(|_| self.has(layout)));
+        match moments {
+            [Some(one), Some(other)] if one != other => None,
+            [None, None] => unmistakable(text),
+            [one, other] => one.or(other),
+        }
+    }
+}
+
+/// The pair among [`PAIRS`] that a text could be written in, from how it begins, and its place.
+pub(crate) fn pair(text: &[u8]) -> Option<(usize, [Layout; 2])> {
+    let digits = text.iter().position(|b| !b.is_ascii_digit())?;
+    if !(1..=2).contains(&digits) {
+        return None;
+    }
+    let found = PAIRS.into_iter().enumerate().find(|(_, (separator, _))| *separator == text[digits]);
+    found.map(|(i, (_, pair))| (i, pair))
+}
+
+/// The layouts that only differ in the order of day and month, by what separates them.
+pub(crate) const PAIRS: [(u8, [Layout; 2]); 3] = [
+    (b'/', [Layout::DaySlash, Layout::MonthSlash]),
+    (b'-', [Layout::DayDash, Layout::MonthDash]),
+    (b'.', [Layout::DayDot, Layout::MonthDot]),
+];
+
+/// A date or a time in one of the layouts that can be no other.
+pub(crate) fn unmistakable(text: &[u8]) -> Option<Moment> {
+    use Layout::{DayNameDash, DayNameSlash, DayNameSpace, Iso, NameDay, YearDot, YearSlash};
+    [Iso, YearSlash, YearDot, DayNameSpace, DayNameDash, DayNameSlash, NameDay]
+        .into_iter()
+        .find_map(|layout| parse(text, layout))
+}
+
 /// A point in time as it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Moment {

@@ -1,0 +1,346 @@
+//! Notations of numbers and dates: what a file proves, what earlier files proved, and what follows for each column.
+//!
+//! The type of a column that exists is a contract; how a file writes it is not. A file proves its notation as its first
+//! one would: by all values of a column. Where those leave both decimal points, or both orders of day and month, what
+//! earlier files of the column proved decides ([`ColumnPlan::known`](crate::ColumnPlan::known)), unless other columns
+//! show that this file is written otherwise than earlier ones. Where nothing decides, only what all readings agree on is
+//! taken.
+
+use std::{fmt, str::FromStr};
+
+use arrow::datatypes::DataType;
+
+use crate::types::{
+    Evidence, Kind,
+    evidence::FileNotation,
+    locale::{Style, Styles},
+    temporal::{Layout, Layouts, PAIRS},
+};
+
+/// A way to write numbers, or an order of day and month: `1.234,5`, `%d/%m/%Y`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Notation(Inner);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Inner {
+    Numbers(Style),
+    Dates(Layout),
+}
+
+impl Notation {
+    /// Numbers as programs write them.
+    pub const PLAIN: Self = Self(Inner::Numbers(Style::Plain));
+
+    /// All that are proved by values and remembered: the written form of each, and itself.
+    const NAMED: [(&'static str, Inner); 12] = [
+        ("1234.5", Inner::Numbers(Style::Plain)),
+        ("1,234.5", Inner::Numbers(Style::CommaPoint)),
+        ("1'234.5", Inner::Numbers(Style::ApostrophePoint)),
+        ("1234,5", Inner::Numbers(Style::Comma)),
+        ("1.234,5", Inner::Numbers(Style::PointComma)),
+        ("1 234,5", Inner::Numbers(Style::SpaceComma)),
+        ("%d/%m/%Y", Inner::Dates(Layout::DaySlash)),
+        ("%m/%d/%Y", Inner::Dates(Layout::MonthSlash)),
+        ("%d-%m-%Y", Inner::Dates(Layout::DayDash)),
+        ("%m-%d-%Y", Inner::Dates(Layout::MonthDash)),
+        ("%d.%m.%Y", Inner::Dates(Layout::DayDot)),
+        ("%m.%d.%Y", Inner::Dates(Layout::MonthDot)),
+    ];
+
+    fn of_kind(kind: Kind) -> Option<Self> {
+        match kind {
+            Kind::StyledInt(style) | Kind::StyledDouble(style) => Some(Self(Inner::Numbers(style))),
+            Kind::Date(layout) | Kind::Timestamp(layout) if Layouts::MISTAKABLE.has(layout) => {
+                Some(Self(Inner::Dates(layout)))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Notation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = Self::NAMED.iter().find(|(_, inner)| *inner == self.0);
+        f.write_str(named.map_or("1234.5", |(name, _)| name))
+    }
+}
+
+impl FromStr for Notation {
+    type Err = UnknownNotation;
+
+    fn from_str(text: &str) -> Result<Self, UnknownNotation> {
+        let named = Self::NAMED.iter().find(|(name, _)| *name == text);
+        named.map(|(_, inner)| Self(*inner)).ok_or(UnknownNotation)
+    }
+}
+
+/// No [`Notation`] is written so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a notation such as 1.234,5 or %d/%m/%Y")]
+pub struct UnknownNotation;
+
+/// How numbers are written, by rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NumberFormat {
+    /// The decimal point, `.` or `,`. `None`: what `thousands` is not.
+    pub decimal: Option<u8>,
+    /// The separator of thousands, `,`, `.`, a blank or `'`; `Some(None)`: there is none. `None`: any that the decimal
+    /// point is not.
+    pub thousands: Option<Option<u8>>,
+}
+
+impl NumberFormat {
+    /// The styles that it allows; `None` where it says nothing, or contradicts itself.
+    pub(crate) fn styles(self) -> Option<Styles> {
+        let decimal = match (self.decimal, self.thousands) {
+            (Some(decimal), _) => decimal,
+            (None, Some(Some(b'.'))) => b',',
+            (None, Some(Some(_))) => b'.',
+            (None, _) => return None,
+        };
+        let plain = if decimal == b'.' { Styles::PLAIN } else { Styles::of(&[Style::Comma]) };
+        match self.thousands {
+            None if decimal == b'.' => Some(Styles::POINT),
+            None => Some(Styles::COMMA),
+            Some(thousands) => Style::with(decimal, thousands).map(|style| plain.or(Styles::of(&[style]))),
+        }
+    }
+}
+
+/// How the values of a column are read whose type is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reading {
+    /// Styles of numbers. Where they read a value as different numbers, it does not fit.
+    pub(crate) styles: Styles,
+    /// Layouts of dates, likewise.
+    pub(crate) layouts: Layouts,
+    /// Whether each value is looked at, as other columns need to know how this one is written.
+    pub(crate) watch: bool,
+}
+
+impl Reading {
+    /// That of a column of which nothing is known.
+    pub(crate) const UNKNOWN: Self =
+        Self { styles: Styles::POINT.and(Styles::USUAL), layouts: Layouts::MISTAKABLE, watch: false };
+
+    /// Whether another reading is wanted.
+    pub(crate) fn contradicts(self, wanted: Self) -> bool {
+        self.styles != wanted.styles || self.layouts != wanted.layouts || wanted.watch && !self.watch
+    }
+
+    /// The decimal point with which a number can be parsed at once.
+    pub(crate) fn decimal_point(self) -> Option<u8> {
+        match (self.styles.meets(Styles::POINT), self.styles.meets(Styles::COMMA)) {
+            _ if self.watch => None,
+            (true, false) if self.styles.meets(Styles::PLAIN) => Some(b'.'),
+            (false, true) => Some(b','),
+            _ => None,
+        }
+    }
+}
+
+/// A column whose notation is to be found out.
+#[derive(Clone, Debug)]
+pub(crate) struct Subject<'a> {
+    pub(crate) evidence: Evidence,
+    /// The type, where it is given.
+    pub(crate) declared: Option<&'a DataType>,
+    /// Styles that a rule allows.
+    pub(crate) allowed: Option<Styles>,
+    /// What earlier files of the column proved.
+    pub(crate) known: &'a [Notation],
+}
+
+/// What the columns of a file say together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Together {
+    /// For columns whose type is inferred.
+    pub(crate) file: FileNotation,
+    /// The decimal point that columns prove, if none proves the other.
+    decimal_points: Styles,
+    /// Whether a column proves what its earlier files exclude.
+    changed: bool,
+    /// Whether some column depends on how all others are written.
+    pub(crate) watch: bool,
+}
+
+impl Together {
+    /// What nobody says.
+    pub(crate) const NOTHING: Self =
+        Self { file: FileNotation::UNKNOWN, decimal_points: Styles::NONE, changed: false, watch: false };
+
+    /// What these columns say together.
+    pub(crate) fn of<'a>(subjects: &(impl Iterator<Item = Subject<'a>> + Clone)) -> Self {
+        let proofs = || subjects.clone().filter(|subject| subject.allowed.is_none()).map(|subject| subject.proof());
+        let points = proofs().filter_map(|proof| proof.decimal_point);
+        let seen = points.fold(Styles::NONE, Styles::or);
+        let decimal_points = if seen == Styles::POINT || seen == Styles::COMMA { seen } else { Styles::NONE };
+        let orders = proofs().fold(Layouts::NONE, |all, proof| all.or(proof.orders));
+        let orders = PAIRS.iter().fold(orders, |orders, (_, [day, month])| {
+            if orders.has(*day) && orders.has(*month) { orders.without(*day).without(*month) } else { orders }
+        });
+        let file = FileNotation { decimal_comma: decimal_points == Styles::COMMA, orders };
+        let changed = subjects.clone().any(|subject| subject.contradicts_known());
+        let mut together = Self { file, decimal_points, changed, watch: false };
+        together.watch = seen.meets(Styles::COMMA)
+            || subjects.clone().any(|subject| {
+                subject.declared.is_some_and(holds_numbers)
+                    && subject.evidence.decimal_points().is_some()
+                    && together.styles(&subject).common().is_none()
+            });
+        together
+    }
+
+    /// How a column is read whose type is given.
+    pub(crate) fn reading(self, subject: &Subject<'_>) -> Reading {
+        let watch = self.watch && subject.allowed.is_none() && subject.evidence.spans_decimal_points();
+        Reading {
+            styles: subject.allowed.unwrap_or_else(|| self.styles(subject)),
+            layouts: self.layouts(subject),
+            watch: watch && subject.declared.is_some_and(holds_numbers),
+        }
+    }
+
+    fn styles(self, subject: &Subject<'_>) -> Styles {
+        const POINT: Styles = Styles::POINT.and(Styles::USUAL);
+        const COMMA: Styles = Styles::COMMA.and(Styles::USUAL);
+        const EITHER: Styles = POINT.or(COMMA);
+        let usual = |styles: Styles| styles.and(Styles::USUAL);
+        let known = subject.known_styles();
+        let is_one = |styles: Styles| styles == POINT || styles == COMMA;
+        let or_known = |otherwise| if known.is_empty() { otherwise } else { known };
+        match subject.evidence.decimal_points() {
+            None => or_known(POINT),
+            // They contradict each other.
+            Some(found) if found.is_empty() => {
+                if is_one(known) {
+                    known
+                } else {
+                    EITHER
+                }
+            }
+            Some(found) if !found.meets(POINT) => COMMA,
+            Some(found) if !found.meets(COMMA) => POINT,
+            Some(_) if self.decimal_points.is_empty() || is_one(known) && !self.changed => or_known(Styles::PLAIN),
+            Some(_) => usual(self.decimal_points),
+        }
+    }
+
+    fn layouts(self, subject: &Subject<'_>) -> Layouts {
+        let pairs = PAIRS.iter().map(|(_, pair)| Layouts::of(pair)).enumerate();
+        pairs.fold(Layouts::NONE, |all, (i, pair)| all.or(self.order(subject, i, pair)))
+    }
+
+    /// The layouts of a pair in which a column is read.
+    fn order(self, subject: &Subject<'_>, i: usize, pair: Layouts) -> Layouts {
+        let (found, known) = (subject.evidence.layouts().and(pair), subject.known_layouts().and(pair));
+        let known = if known.only().is_some() { known } else { pair };
+        if !subject.evidence.uses_pair(i) || found.is_empty() {
+            return known;
+        }
+        if found.only().is_some() {
+            return found;
+        }
+        let file = self.file.order(pair);
+        let decided = file.only().is_some();
+        if decided && (self.changed || known == pair) { file } else { known }
+    }
+}
+
+/// What a column proves of how the file is written.
+struct Proof {
+    decimal_point: Option<Styles>,
+    orders: Layouts,
+}
+
+impl Subject<'_> {
+    fn proof(&self) -> Proof {
+        let is_text = self.declared.is_none() && self.evidence.is_settled_text();
+        let styles = self.evidence.decimal_points().filter(|_| !is_text);
+        let decimal_point =
+            styles.and_then(|styles| match (styles.meets(Styles::POINT), styles.meets(Styles::COMMA)) {
+                (true, false) => Some(Styles::POINT),
+                (false, true) => Some(Styles::COMMA),
+                _ => None,
+            });
+        let mut orders = Layouts::NONE;
+        match self.declared {
+            None if is_text => {}
+            None => orders = self.evidence.layouts().only().map_or(orders, |layout| Layouts::of(&[layout])),
+            Some(_) => {
+                let used = PAIRS.iter().enumerate().filter(|(i, _)| self.evidence.uses_pair(*i));
+                let found = used.map(|(_, (_, pair))| self.evidence.layouts().and(Layouts::of(pair)));
+                orders = found.filter(|found| found.only().is_some()).fold(orders, Layouts::or);
+            }
+        }
+        Proof { decimal_point, orders: orders.and(Layouts::MISTAKABLE) }
+    }
+
+    /// The decimal points that earlier files proved.
+    fn known_styles(&self) -> Styles {
+        self.known.iter().fold(Styles::NONE, |all, notation| match notation.0 {
+            Inner::Numbers(style) if style.has_decimal_comma() => all.or(Styles::COMMA.and(Styles::USUAL)),
+            Inner::Numbers(_) => all.or(Styles::POINT.and(Styles::USUAL)),
+            Inner::Dates(_) => all,
+        })
+    }
+
+    fn known_layouts(&self) -> Layouts {
+        self.known.iter().fold(Layouts::NONE, |all, notation| match notation.0 {
+            Inner::Dates(layout) => all.or(Layouts::of(&[layout])),
+            Inner::Numbers(_) => all,
+        })
+    }
+
+    fn contradicts_known(&self) -> bool {
+        let proof = self.proof();
+        let (styles, layouts) = (self.known_styles(), self.known_layouts());
+        let numbers = proof.decimal_point.is_some_and(|point| !styles.is_empty() && !styles.meets(point));
+        let dates = PAIRS.iter().map(|(_, pair)| Layouts::of(pair)).any(|pair| {
+            let (proved, known) = (proof.orders.and(pair), layouts.and(pair));
+            !proved.is_empty() && !known.is_empty() && proved.and(known).is_empty()
+        });
+        numbers || dates
+    }
+
+    /// The notation that the values prove, where earlier files did not.
+    pub(crate) fn news(&self, kind: Option<Kind>) -> Option<Notation> {
+        let proof = self.proof();
+        let known = self.known_styles();
+        let inferred = kind.and_then(Notation::of_kind);
+        if let Some(point) = proof.decimal_point.filter(|point| !known.meets(*point)) {
+            let style = if point == Styles::COMMA { Style::Comma } else { Style::Plain };
+            return Some(inferred.unwrap_or(Notation(Inner::Numbers(style))));
+        }
+        let order = proof.orders;
+        let unknown = PAIRS
+            .iter()
+            .flat_map(|(_, pair)| pair)
+            .find(|layout| order.has(**layout) && !self.known_layouts().has(**layout));
+        unknown.map(|layout| Notation(Inner::Dates(*layout))).or_else(|| inferred.filter(|_| self.known.is_empty()))
+    }
+
+    /// Whether values have several readings between which nothing decides.
+    pub(crate) fn is_ambiguous(&self, together: Together) -> bool {
+        match self.declared {
+            None => {
+                let allowed = self.allowed.unwrap_or(Styles::USUAL);
+                self.evidence.is_ambiguous() && self.evidence.kind_in(allowed, together.file) == Kind::Text
+            }
+            Some(_) if self.allowed.is_some() => false,
+            Some(declared) if holds_numbers(declared) => {
+                let found = self.evidence.decimal_points();
+                found.is_some() && together.styles(self).common().is_none()
+            }
+            Some(_) => {
+                let mut pairs = PAIRS.iter().map(|(_, pair)| Layouts::of(pair)).enumerate();
+                pairs.any(|(i, pair)| self.evidence.uses_pair(i) && together.order(self, i, pair).only().is_none())
+            }
+        }
+    }
+}
+
+/// Whether values of a type are numbers.
+pub(crate) fn holds_numbers(data_type: &DataType) -> bool {
+    data_type.is_numeric()
+}
