@@ -101,8 +101,8 @@ fn token(dataset: &Dataset, pii: Option<&ColumnPii>, kind: &str, shape: bool) ->
 
 fn way(dataset: &Dataset, name: &str, kind: &str, rule: Option<&Column>, pii: &ColumnPii) -> Result<Way, Error> {
     let layout = || {
-        let declared = rule.and_then(|rule| rule.date_format.clone());
-        declared.map_or(DateLayout::Usual, DateLayout::Pattern)
+        let declared = rule.map(|rule| rule.date_formats.clone()).filter(|formats| !formats.is_empty());
+        declared.map_or(DateLayout::Usual, DateLayout::Patterns)
     };
     let method = match &pii.method {
         rules::Method::Token { shape } => return Ok(Way::Token(token(dataset, Some(pii), kind, *shape)?)),

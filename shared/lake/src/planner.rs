@@ -113,7 +113,7 @@ impl TablePlanner {
         Ok(ColumnPlan {
             name,
             declared,
-            format: rule.and_then(|rule| rule.date_format.clone()),
+            format: rule.and_then(|rule| rule.date_formats.first().cloned()),
             role: Role::Keep,
             cleanse: cleanse(&self.settings.dataset, rule),
             misfit: match rule.and_then(|rule| rule.on_misfit) {

@@ -186,13 +186,18 @@ pub struct Format {
     pub encoding: Option<String>,
     /// Texts that mean null without quotes, in columns of every type.
     pub null: Option<Vec<String>>,
+    /// What stands before the decimals of a number: a point or a comma.
+    pub decimal: Option<char>,
+    /// What stands between the thousands of a number: a comma, a point, a space, an apostrophe, or nothing. Never the
+    /// same as [`decimal`](Self::decimal). A space stands for those that do not break, an apostrophe for the curved one.
+    pub thousands: Option<Mark>,
     /// The names of the columns, where the file has no header.
     pub columns: Option<Vec<String>>,
     /// Fill rows that have too few fields with nulls.
     pub pad_short_rows: Option<bool>,
 }
 
-/// A character of a dialect, or that there is none.
+/// A character of a dialect or a notation, or that there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mark {
@@ -232,9 +237,16 @@ pub struct Column {
     pub data_type: Option<HiveType>,
     /// Its name in the table, sanitised.
     pub rename: Option<String>,
-    /// How its dates or timestamps are written. There is a `data_type` then: where the rules give none, `timestamp` for
-    /// a format with a time, `date` for any other.
-    pub date_format: Option<String>,
+    /// How its dates or timestamps are written; the first that fits a value holds for it. There is a `data_type` where
+    /// this is not empty: where the rules give none, `timestamp` if a format has a time, and else `date`.
+    pub date_formats: Vec<String>,
+    /// What stands before the decimals of its numbers: its own, or that of [`Format::decimal`]. `None` where its type is
+    /// declared and no number.
+    pub decimal: Option<char>,
+    /// What stands between the thousands of its numbers: its own, or that of [`Format::thousands`], likewise.
+    pub thousands: Option<Mark>,
+    /// Whether digits of a second beyond microseconds are cut off. Its type is `timestamp` then.
+    pub truncate: bool,
     /// The comment in the catalog.
     pub comment: Option<String>,
     /// Whether it is left out.

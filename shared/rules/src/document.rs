@@ -242,6 +242,10 @@ pub(crate) struct FormatEntry {
     pub(crate) encoding: Option<String>,
     /// Texts that mean null without quotes, in columns of every type.
     pub(crate) null: Option<Vec<String>>,
+    /// What stands before the decimals of a number.
+    pub(crate) decimal: Option<DecimalName>,
+    /// What stands between the thousands of a number.
+    pub(crate) thousands: Option<ThousandsName>,
     /// The names of the columns, for a file without a header.
     #[schemars(length(min = 1))]
     pub(crate) columns: Option<Vec<String>>,
@@ -266,10 +270,45 @@ impl FormatEntry {
             skip_lines: self.skip_lines.or(d.skip_lines),
             encoding: self.encoding.or(d.encoding),
             null: self.null.or(d.null),
+            decimal: self.decimal.or(d.decimal),
+            thousands: self.thousands.or(d.thousands),
             columns,
             pad_short_rows: self.pad_short_rows.or(d.pad_short_rows),
         }
     }
+}
+
+/// What stands before the decimals of a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[schemars(rename = "Decimal")]
+pub(crate) enum DecimalName {
+    /// A point: `1.5`.
+    #[serde(rename = ".")]
+    Point,
+    /// A comma: `1,5`.
+    #[serde(rename = ",")]
+    Comma,
+}
+
+/// What stands between the thousands of a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[schemars(rename = "Thousands")]
+pub(crate) enum ThousandsName {
+    /// Nothing: `1234567`.
+    #[serde(rename = "")]
+    None,
+    /// A comma: `1,234,567`.
+    #[serde(rename = ",")]
+    Comma,
+    /// A point: `1.234.567`.
+    #[serde(rename = ".")]
+    Point,
+    /// A space, also one that does not break: `1 234 567`.
+    #[serde(rename = " ")]
+    Space,
+    /// An apostrophe, also a curved one: `1'234'567`.
+    #[serde(rename = "'")]
+    Apostrophe,
 }
 
 /// Whether a file has a header.
@@ -328,9 +367,16 @@ pub(crate) struct ColumnEntry {
     pub(crate) data_type: Option<String>,
     /// Its name in the table.
     pub(crate) rename: Option<String>,
-    /// How dates or timestamps are written: `epoch`, `epoch_ms` or `epoch_us`, or a pattern of `%Y %m %b %d %H %I %M %S
-    /// %f %p %z`.
-    pub(crate) date_format: Option<String>,
+    /// How dates or timestamps are written: `epoch`, `epoch_ms` or `epoch_us`, or a pattern of `%Y %y %m %b %d %H %I %M
+    /// %S %f %p %z`; or a list of them, of which the first that fits a value holds for it.
+    pub(crate) date_format: Option<OneOrMany>,
+    /// What stands before the decimals of a number; the format's if absent.
+    pub(crate) decimal: Option<DecimalName>,
+    /// What stands between the thousands of a number; the format's if absent.
+    pub(crate) thousands: Option<ThousandsName>,
+    /// For timestamps: cut off the digits of a second beyond microseconds. If false or absent, a value with such digits
+    /// fits only where they are zeros.
+    pub(crate) truncate: Option<bool>,
     /// The comment in the catalog.
     #[schemars(length(max = 255))]
     pub(crate) comment: Option<String>,

@@ -66,6 +66,13 @@ const ELSEWHERE: [(&str, &str); 12] = [
     ("datetime", "timestamp"),
 ];
 
+impl HiveType {
+    /// Whether its values are numbers.
+    pub fn is_number(self) -> bool {
+        !matches!(self, Self::Boolean | Self::String | Self::Date | Self::Timestamp)
+    }
+}
+
 impl FromStr for HiveType {
     type Err = String;
 

@@ -32,6 +32,7 @@ mod error;
 mod glob;
 mod hive_type;
 mod name;
+mod notation;
 mod partition;
 mod pii;
 mod projection;

@@ -10,6 +10,7 @@ use crate::{
         FormatEntry, Header, Mapped, Short, Size,
     },
     name::{column_key, is_name, sanitise},
+    notation::{decimal, thousands, type_of_format},
     pii::PiiEntry,
     source::{Place, Problems},
 };
@@ -319,6 +320,8 @@ impl<'t> Resolver<'_, 't> {
             (None, None) => None,
         };
         self.column_list(at.field("columns"), entry.columns.as_deref());
+        let (decimal, thousands) = (entry.decimal.map(decimal), entry.thousands.map(thousands));
+        self.apart(decimal, thousands, entry.decimal.is_some(), at);
         if let Some(name) = entry.encoding.as_deref().filter(|name| !is_encoding(name)) {
             let why = format!("unknown character set `{name}`; see https://encoding.spec.whatwg.org/#names-and-labels");
             self.problems.add(at.field("encoding").value, why);
@@ -332,9 +335,77 @@ impl<'t> Resolver<'_, 't> {
             skip_lines: entry.skip_lines,
             encoding: entry.encoding.clone(),
             null: entry.null.clone(),
+            decimal,
+            thousands,
             columns: entry.columns.clone(),
             pad_short_rows: entry.pad_short_rows,
         }
+    }
+
+    /// The decimal mark and the thousands mark of a column: its own, and otherwise the dataset's.
+    fn notation_of_column(
+        &mut self,
+        entry: &ColumnEntry,
+        data_type: Option<HiveType>,
+        at: Place<'t>,
+    ) -> (Option<char>, Option<Mark>) {
+        if let Some(found) = data_type.filter(|found| !found.is_number()) {
+            for (field, given) in [("decimal", entry.decimal.is_some()), ("thousands", entry.thousands.is_some())] {
+                if given {
+                    let why = format!("only numbers have a `{field}`, and the type is {found}");
+                    self.problems.add(at.field(field).key, why);
+                }
+            }
+            return (None, None);
+        }
+        let format = self.entry.format.as_ref();
+        let found_decimal = entry.decimal.or_else(|| format?.decimal).map(decimal);
+        let found_thousands = entry.thousands.or_else(|| format?.thousands).map(thousands);
+        // What is wrong in the dataset's own is told there.
+        if entry.decimal.is_some() || entry.thousands.is_some() {
+            self.apart(found_decimal, found_thousands, entry.decimal.is_some(), at);
+        }
+        (found_decimal, found_thousands)
+    }
+
+    /// Refuses one mark for decimals and for thousands.
+    fn apart(&mut self, decimal: Option<char>, thousands: Option<Mark>, decimal_is_own: bool, at: Place<'t>) {
+        if let (Some(c), Some(Mark::Is(other))) = (decimal, thousands)
+            && c == other
+        {
+            let (field, other) = if decimal_is_own { ("decimal", "thousands") } else { ("thousands", "decimal") };
+            let why = format!("`{c}` is the `{other}` mark too; set `{other}` beside it to another one");
+            self.problems.add(at.field(field).value, why);
+        }
+    }
+
+    /// The formats of a column's dates; the type that they imply becomes its type where none is declared.
+    fn date_formats(&mut self, entry: &ColumnEntry, data_type: &mut Option<HiveType>, at: Place<'t>) -> Vec<String> {
+        let Some(given) = &entry.date_format else { return Vec::new() };
+        let at = at.field("date_format");
+        let formats = given.as_slice();
+        if formats.is_empty() {
+            self.problems.add(at.value, "it names no format; leave it out to have the format found");
+        }
+        let mut implied = HiveType::Date;
+        for (i, format) in formats.iter().enumerate() {
+            match type_of_format(format) {
+                Err(why) => self.problems.add(at.item(i).value, why),
+                Ok(_) if formats[..i].contains(format) => {
+                    self.problems.add(at.item(i).value, format!("the format `{format}` stands in the list twice"));
+                }
+                Ok(HiveType::Timestamp) => implied = HiveType::Timestamp,
+                Ok(_) => {}
+            }
+        }
+        match *data_type {
+            None if entry.data_type.is_none() => *data_type = Some(implied),
+            Some(HiveType::Date | HiveType::Timestamp) | None => {}
+            Some(other) => {
+                self.problems.add(at.key, format!("only dates and timestamps have a format, and the type is {other}"));
+            }
+        }
+        formats.to_vec()
     }
 
     fn column_list(&mut self, at: Place<'t>, columns: Option<&[String]>) {
@@ -378,18 +449,11 @@ impl<'t> Resolver<'_, 't> {
                 None
             }
         });
-        if let Some(format) = &entry.date_format {
-            match date_format(format) {
-                Err(why) => self.problems.add(at.field("date_format").value, why),
-                Ok(implied) => match data_type {
-                    None if entry.data_type.is_none() => data_type = Some(implied),
-                    Some(HiveType::Date | HiveType::Timestamp) | None => {}
-                    Some(other) => {
-                        let why = format!("only dates and timestamps have a format, and the type is {other}");
-                        self.problems.add(at.field("date_format").key, why);
-                    }
-                },
-            }
+        let date_formats = self.date_formats(entry, &mut data_type, at);
+        let (decimal, thousands) = self.notation_of_column(entry, data_type, at);
+        if entry.truncate == Some(true) && data_type != Some(HiveType::Timestamp) {
+            let why = "only timestamps have digits to cut off; declare `type = \"timestamp\"` beside it";
+            self.problems.add(at.field("truncate").key, why);
         }
         if data_type == Some(HiveType::String) && matches!(entry.on_misfit, Some(Misfit::Null | Misfit::Sibling)) {
             self.problems.add(at.field("on_misfit").key, "every text fits the type string");
@@ -419,7 +483,10 @@ impl<'t> Resolver<'_, 't> {
             name: name.to_owned(),
             data_type,
             rename: entry.rename.as_ref().and_then(|new| self.name(at.field("rename"), new)),
-            date_format: entry.date_format.clone(),
+            date_formats,
+            decimal,
+            thousands,
+            truncate: entry.truncate.unwrap_or(false),
             comment: entry.comment.clone(),
             drop,
             cleanse: cleanse(Some(&own.or(&default))),
@@ -434,6 +501,9 @@ impl<'t> Resolver<'_, 't> {
             ("type", entry.data_type.is_some()),
             ("rename", entry.rename.is_some()),
             ("date_format", entry.date_format.is_some()),
+            ("decimal", entry.decimal.is_some()),
+            ("thousands", entry.thousands.is_some()),
+            ("truncate", entry.truncate.is_some()),
             ("trim", entry.trim.is_some()),
             ("case", entry.case.is_some()),
             ("empty_as_null", entry.empty_as_null.is_some()),
@@ -587,38 +657,6 @@ fn bytes(text: &str) -> Result<u64, String> {
         _ => None,
     }
     .ok_or_else(|| format!("`{text}` is no size; expected a whole number with B, KB, MB, GB, KiB, MiB or GiB"))
-}
-
-/// The type that a format of dates implies.
-fn date_format(text: &str) -> Result<HiveType, String> {
-    if matches!(text, "epoch" | "epoch_ms" | "epoch_us") {
-        return Ok(HiveType::Timestamp);
-    }
-    let mut directives = BTreeSet::new();
-    let mut characters = text.chars();
-    while let Some(c) = characters.next() {
-        if c != '%' {
-            continue;
-        }
-        match characters.next() {
-            Some('B') => directives.insert('b'),
-            Some(c) if "YmbdHIMSfpz%".contains(c) => directives.insert(c),
-            Some(c) => {
-                return Err(format!("unknown `%{c}`; there are %Y %m %b %d %H %I %M %S %f %p %z, and %% for a %"));
-            }
-            None => return Err("a `%` at the end; write `%%` for the character".to_owned()),
-        };
-    }
-    let has = |c: char| directives.contains(&c);
-    if !has('Y') || !has('d') || !(has('m') || has('b')) {
-        return Err(format!(
-            "`{text}` gives no date: it needs %Y, %m or %b, and %d, or is `epoch`, `epoch_ms`, `epoch_us`"
-        ));
-    }
-    if has('I') != has('p') {
-        return Err("%I and %p need each other".to_owned());
-    }
-    Ok(if "HIMSf".chars().any(has) { HiveType::Timestamp } else { HiveType::Date })
 }
 
 /// Whether the reader knows a character set of this name: those of the WHATWG Encoding Standard, and a few beside.

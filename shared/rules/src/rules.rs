@@ -336,6 +336,36 @@ mod tests {
     }
 
     #[test]
+    fn a_column_has_its_own_notation_or_that_of_the_dataset() {
+        let found = rules(
+            r#"
+            [defaults]
+            format = { decimal = ",", thousands = "." }
+
+            [[dataset]]
+            match = "**"
+            format.thousands = " "
+            [dataset.columns]
+            price = { type = "double" }
+            weight = { decimal = ".", thousands = "" }
+            name = { type = "string" }
+            born = { date_format = ["%d.%m.%y", "%Y-%m-%d"] }
+            at = { date_format = ["%d.%m.%Y", "%d.%m.%Y %H:%M"], truncate = true }
+            "#,
+        )
+        .find("b", "k")
+        .dataset;
+        assert_eq!((found.format.decimal, found.format.thousands), (Some(','), Some(Mark::Is(' '))));
+        let column = |name: &str| found.column(name).unwrap();
+        let notation = |name: &str| (column(name).decimal, column(name).thousands);
+        assert_eq!(notation("price"), (Some(','), Some(Mark::Is(' '))));
+        assert_eq!(notation("weight"), (Some('.'), Some(Mark::None)));
+        assert_eq!([notation("name"), notation("born")], [(None, None); 2]);
+        assert_eq!((column("born").data_type, column("born").date_formats.len()), (Some(HiveType::Date), 2));
+        assert_eq!((column("at").data_type, column("at").truncate), (Some(HiveType::Timestamp), true));
+    }
+
+    #[test]
     fn what_a_dataset_does_not_say_the_defaults_do() {
         let rules = rules(
             r#"
@@ -455,6 +485,17 @@ mod tests {
             ("format.encoding = \"utf-9\"", "3:19: unknown character set `utf-9`"),
             ("columns.a.type = \"text\"", "3:18: unknown type `text`, did you mean `string`?"),
             ("columns.a.date_format = \"%Q\"", "3:25: unknown `%Q`"),
+            ("columns.a.date_format = []", "3:25: it names no format"),
+            ("columns.a.date_format = [\"%Y%m%d\", \"%d\"]", "3:36: `%d` gives no date"),
+            ("columns.a.date_format = [\"epoch\", \"epoch\"]", "3:35: the format `epoch` stands in the list twice"),
+            ("format.decimal = \";\"", "3:18: unknown value `;`, expected `.` or `,`"),
+            ("format = { decimal = \",\", thousands = \",\" }", "3:22: `,` is the `thousands` mark too"),
+            ("format.thousands = \".\"\ncolumns.a.decimal = \".\"", "4:21: `.` is the `thousands` mark too"),
+            ("format.decimal = \",\"\ncolumns.a.thousands = \",\"", "4:23: `,` is the `decimal` mark too"),
+            ("columns.a = { type = \"date\", decimal = \",\" }", "3:30: only numbers have a `decimal`"),
+            ("columns.a = { date_format = \"epoch\", thousands = \"\" }", "3:38: only numbers have a `thousands`"),
+            ("columns.a = { type = \"date\", truncate = true }", "3:30: only timestamps have digits"),
+            ("columns.a = { drop = true, truncate = false }", "3:28: the column is dropped, so `truncate`"),
             (
                 "columns.a = { type = \"int\", date_format = \"epoch\" }",
                 "3:29: only dates and timestamps have a format",

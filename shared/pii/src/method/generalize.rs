@@ -22,8 +22,9 @@ pub enum DateLayout {
     /// `2026-11-21`, `2026/11/21`, `2026.11.21`, `20261121` or `21.11.2026`, alone or with a time of day behind a `T` or
     /// a space; for [`Generalization::Year`] also `11/21/2026` and `21/11/2026`.
     Usual,
-    /// A pattern of `%Y %y %m %b %d %H %I %M %S %f %p %z` and text, as in POSIX `strptime`.
-    Pattern(String),
+    /// Patterns of `%Y %y %m %b %d %H %I %M %S %f %p %z` and text, as in POSIX `strptime`; the first that fits a value
+    /// holds for it.
+    Patterns(Vec<String>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -130,7 +131,7 @@ fn bucket(value: &str, width: u64, out: &mut String) -> Option<()> {
 
 fn layouts(layout: &DateLayout, unit: Unit) -> Result<Vec<Vec<Item>>, Error> {
     match layout {
-        DateLayout::Pattern(pattern) => Ok(vec![items(pattern)?]),
+        DateLayout::Patterns(patterns) => patterns.iter().map(|pattern| items(pattern)).collect(),
         DateLayout::Usual => {
             let mut dates = vec!["%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%Y%m%d"];
             if unit == Unit::Year {

@@ -225,7 +225,8 @@ fn a_short_value_is_masked_wholly() {
 #[test]
 fn dates_keep_their_layout() {
     let usual = || DateLayout::Usual;
-    let pattern = |text: &str| DateLayout::Pattern(text.to_owned());
+    let pattern = |text: &str| DateLayout::Patterns(vec![text.to_owned()]);
+    let two = || DateLayout::Patterns(vec!["%d/%m/%Y".to_owned(), "%Y%m%d".to_owned()]);
     for (to, value, expected) in [
         (Generalization::Year(usual()), "1987-05-23", Ok("1987-01-01")),
         (Generalization::Month(usual()), "1987-05-23", Ok("1987-05-01")),
@@ -237,6 +238,9 @@ fn dates_keep_their_layout() {
         (Generalization::Month(pattern("%d/%m/%Y")), "05/06/1987", Ok("01/06/1987")),
         (Generalization::Month(usual()), "1987-05-23T10:11:12.123Z", Ok("1987-05-01T00:00:00.000Z")),
         (Generalization::Year(usual()), "1987-05-23 10:11:12 +01:00", Ok("1987-01-01 00:00:00 +01:00")),
+        (Generalization::Month(two()), "05/06/1987", Ok("01/06/1987")),
+        (Generalization::Month(two()), "19870605", Ok("19870601")),
+        (Generalization::Month(two()), "1987-06-05", Err(Reason::NoDate)),
         (Generalization::Year(pattern("%d %b %Y")), "23 MAY 1987", Ok("01 JAN 1987")),
         (Generalization::Year(pattern("%d %b %Y")), "23 October 1987", Ok("01 January 1987")),
         (Generalization::Month(pattern("%m/%d/%y %I:%M %p")), "5/23/87 3:07 pm", Ok("5/01/87 12:00 am")),
@@ -251,7 +255,7 @@ fn dates_keep_their_layout() {
 #[test]
 fn a_pattern_without_a_year_is_refused() {
     for pattern in ["epoch_ms", "%d.%m.", "%Q %Y", "%Y %"] {
-        let method = Method::Generalize(Generalization::Year(DateLayout::Pattern(pattern.to_owned())));
+        let method = Method::Generalize(Generalization::Year(DateLayout::Patterns(vec![pattern.to_owned()])));
         assert!(matches!(
             method.prepare(&field("crm", "dob"), None, PLACE),
             Err(Error::InvalidMethod { method: "generalize", .. })
@@ -390,7 +394,7 @@ proptest! {
     fn anything_can_be_given_to_any_method(value in "\\PC{0,30}") {
         for method in [
             Method::Fpe(Alphabet::digits()), Method::Generalize(Generalization::Year(DateLayout::Usual)),
-            Method::Generalize(Generalization::Month(DateLayout::Pattern("%d.%b %Y %I%p%z".to_owned()))),
+            Method::Generalize(Generalization::Month(DateLayout::Patterns(vec!["%d.%b %Y %I%p%z".to_owned()]))),
             Method::Generalize(Generalization::Bucket(7)), Method::Generalize(Generalization::Prefix(3)),
         ] {
             let mut out = String::from("x");
