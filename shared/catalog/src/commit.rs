@@ -70,6 +70,8 @@ pub struct Committed {
     pub promoted: Vec<String>,
     /// The columns whose type has become wider, as declared.
     pub widened: Vec<Widened>,
+    /// The columns that were there and are now known in one more notation.
+    pub noted: Vec<String>,
     /// What has changed in the table, in words: one line a change, of names and types only.
     pub changes: Vec<String>,
     /// How many partitions are new.
@@ -251,10 +253,13 @@ impl Committer {
                 }
                 (plan, Some(mut table)) => {
                     let (mut added, mut promoted, mut widened) = (Vec::new(), Vec::new(), Vec::new());
+                    let mut noted = Vec::new();
                     let mut is_new = false;
-                    if let Plan::Update { columns, added: new, promoted: first, widened: wider, .. } = plan {
+                    if let Plan::Update { columns, added: new, promoted: first, widened: wider, noted: more, .. } = plan
+                    {
                         is_new = true;
                         (table.columns, added, promoted, widened) = (columns, new, first, wider);
+                        noted = more;
                     }
                     for (parameter, value) in &commit.parameters {
                         if table.parameters.get(parameter) != Some(value) {
@@ -269,7 +274,7 @@ impl Committer {
                         Written::Done => {
                             // The catalog does not tell the new version.
                             table.version = None;
-                            return Ok(Committed { added, promoted, widened, changes, ..Committed::of(table) });
+                            return Ok(Committed { added, promoted, widened, noted, changes, ..Committed::of(table) });
                         }
                         written => written,
                     }
@@ -404,7 +409,10 @@ impl Committer {
     /// were written: they have no version, so that two writers who add columns could each undo what the other wrote.
     async fn table_has_grown(&self, name: &TableName, done: &mut Committed) -> Result<bool> {
         let Some(table) = self.catalog.table(name).await? else { return Ok(false) };
-        let grown = !table.file_columns().eq(done.table.file_columns());
+        let typed = |table: &Table| -> Vec<_> {
+            table.file_columns().map(|column| (column.name.clone(), column.hive_type.clone())).collect()
+        };
+        let grown = typed(&table) != typed(&done.table);
         done.table = table;
         Ok(grown)
     }
@@ -418,6 +426,7 @@ impl Committed {
             added: Vec::new(),
             promoted: Vec::new(),
             widened: Vec::new(),
+            noted: Vec::new(),
             changes: Vec::new(),
             partitions_created: 0,
             partitions_updated: 0,

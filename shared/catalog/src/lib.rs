@@ -43,7 +43,7 @@ pub use memory::{Call, MemoryCatalog, Trouble};
 pub use merge::{Evolution, FileColumn, FileSchema, PartitionKey, Plan, Widened, merge};
 pub use partition::{Partition, RegisteredPartition};
 pub use statistics::{ColumnStatistics, Kind, Numbers, Statistics};
-pub use table::{Column, Format, Origin, PROVISIONAL, Table, TableName};
+pub use table::{Column, Format, NOTATION, Origin, PLAIN, PROVISIONAL, Table, TableName};
 
 /// What every operation here returns.
 pub type Result<T> = std::result::Result<T, Error>;

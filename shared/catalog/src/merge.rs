@@ -6,7 +6,8 @@ use std::{
 use arrow::datatypes::DataType;
 
 use crate::{
-    Column, Error, Format, Mismatch, PROVISIONAL, Result, Table, TableName, hive_type, partition, widening::widens,
+    Column, Error, Format, Mismatch, NOTATION, PROVISIONAL, Result, Table, TableName, hive_type, partition,
+    table::has_fraction, widening::widens,
 };
 
 /// What becomes of a file's columns that its table lacks. Without a table, they make it.
@@ -39,6 +40,11 @@ pub struct FileColumn {
     /// Whether the table takes it under every [`Evolution`]: `_rescued`, the typed siblings of a column, and what
     /// tells where a row is from.
     pub always: bool,
+    /// The notation that the file proves for its values, where the table does not have it: see
+    /// [`NOTATION`](crate::NOTATION).
+    pub notation: Option<String>,
+    /// No value of the file says how the column is written: the column is empty, or missing.
+    pub unproved: bool,
 }
 
 impl FileColumn {
@@ -122,6 +128,8 @@ pub enum Plan {
         widened: Vec<Widened>,
         /// The names of those that were there and now have a comment.
         described: Vec<String>,
+        /// The names of those that were there and are now known in one more notation.
+        noted: Vec<String>,
     },
     /// The file holds other types or columns than the table: read it again under the table as it is.
     Reread {
@@ -140,7 +148,7 @@ impl Plan {
                 let keys = partition_keys.iter().map(|key| format!("new partition key {} {}", key.name, key.hive_type));
                 columns.iter().map(new_in_words).chain(keys).collect()
             }
-            Self::Update { columns, added, promoted, widened, described } => {
+            Self::Update { columns, added, promoted, widened, described, noted } => {
                 let named = |names: &[String], words: fn(&Column) -> String| -> Vec<String> {
                     let found = |name: &String| columns.iter().find(|column| column.name == *name).map(words);
                     names.iter().filter_map(found).collect()
@@ -155,6 +163,9 @@ impl Plan {
                 lines.extend(named(promoted, settled));
                 lines.extend(widened.iter().map(wider));
                 lines.extend(named(described, |column| format!("column {} has a comment now", column.name)));
+                lines.extend(named(noted, |column| {
+                    format!("column {} is written as {}", column.name, column.notations().join(" or "))
+                }));
                 lines
             }
             Self::Reread { columns } => columns.iter().map(ToString::to_string).collect(),
@@ -196,7 +207,8 @@ pub fn merge(name: &TableName, existing: Option<&Table>, file: &FileSchema, evol
     let places: HashMap<String, usize> =
         table.columns.iter().enumerate().map(|(place, column)| (column.name.to_lowercase(), place)).collect();
     let mut columns = table.columns.clone();
-    let (mut added, mut promoted, mut widened, mut described) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut added, mut promoted, mut widened) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut described, mut noted) = (Vec::new(), Vec::new());
     let (mut mismatches, mut unknown) = (Vec::new(), Vec::new());
     for column in &file.columns {
         let Some(&place) = places.get(&column.name.to_lowercase()) else {
@@ -227,6 +239,7 @@ pub fn merge(name: &TableName, existing: Option<&Table>, file: &FileSchema, evol
                 Settled::Same => {}
                 Settled::First(hive_type) => {
                     held.hive_type = hive_type;
+                    held.parameters.remove(NOTATION);
                     held.parameters.remove(PROVISIONAL);
                     promoted.push(held.name.clone());
                 }
@@ -240,6 +253,9 @@ pub fn merge(name: &TableName, existing: Option<&Table>, file: &FileSchema, evol
                 }
             }
         }
+        if column.notation.as_ref().is_some_and(|notation| held.prove(notation)) {
+            noted.push(held.name.clone());
+        }
         if held.comment.as_deref().is_none_or(str::is_empty) && column.comment.as_ref().is_some_and(|c| !c.is_empty()) {
             held.comment.clone_from(&column.comment);
             described.push(held.name.clone());
@@ -249,10 +265,10 @@ pub fn merge(name: &TableName, existing: Option<&Table>, file: &FileSchema, evol
         return Err(lacking(name, &unknown));
     } else if !mismatches.is_empty() {
         Plan::Reread { columns: mismatches }
-    } else if added.is_empty() && promoted.is_empty() && widened.is_empty() && described.is_empty() {
+    } else if [&added, &promoted, &described, &noted].iter().all(|names| names.is_empty()) && widened.is_empty() {
         Plan::Nothing
     } else {
-        Plan::Update { columns, added, promoted, widened, described }
+        Plan::Update { columns, added, promoted, widened, described, noted }
     })
 }
 
@@ -357,7 +373,13 @@ fn new_column(name: &TableName, column: &FileColumn) -> Result<Column> {
         Some(found) => Column::new(lower, column.hive_type(name, found)?.0),
         None => Column::provisional(lower),
     };
-    Ok(Column { comment: column.comment.clone(), ..new })
+    let mut new = Column { comment: column.comment.clone(), ..new };
+    match &column.notation {
+        Some(notation) => drop(new.prove(notation)),
+        None if column.unproved && new.data_type().is_some_and(|found| has_fraction(&found)) => new.leave_unproved(),
+        None => {}
+    }
+    Ok(new)
 }
 
 fn new_key(name: &TableName, key: &PartitionKey) -> Result<Column> {

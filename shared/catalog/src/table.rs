@@ -8,6 +8,17 @@ use crate::hive_type;
 /// means, with values for such a column, takes the parameter off: from then on the column is a `string`.
 pub const PROVISIONAL: &str = "cleanzone.provisional";
 
+/// The column parameter that holds the notations which files of the column proved, each as a number or a date pattern
+/// with a bar between them: `1.234,5`, `%d/%m/%Y|%m/%d/%Y`. They decide where a later file leaves several open. Without
+/// the parameter, numbers with a fraction were [`PLAIN`].
+pub const NOTATION: &str = "cleanzone.notation";
+
+/// The notation of numbers that programs write.
+pub const PLAIN: &str = "1234.5";
+
+/// The value of [`NOTATION`] of a column that is declared, but has no values yet that prove a notation.
+const UNPROVED: &str = "unproved";
+
 /// The name of a table.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TableName {
@@ -60,6 +71,34 @@ impl Column {
         self.parameters.get(PROVISIONAL).is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }
 
+    /// The notations that files of the column proved: see [`NOTATION`].
+    pub fn notations(&self) -> Vec<&str> {
+        match self.parameters.get(NOTATION) {
+            Some(proved) => proved.split('|').filter(|one| !one.is_empty() && *one != UNPROVED).collect(),
+            None if self.data_type().is_some_and(|found| has_fraction(&found)) => vec![PLAIN],
+            None => Vec::new(),
+        }
+    }
+
+    /// Remembers a notation that a file proved beside those of earlier files; says whether that is a change.
+    pub(crate) fn prove(&mut self, notation: &str) -> bool {
+        let known = self.notations();
+        // Plain numbers need no mention where nothing else was ever found.
+        let is_usual = notation == PLAIN && !self.parameters.contains_key(NOTATION);
+        if is_usual || known.contains(&notation) {
+            return false;
+        }
+        let all: Vec<&str> = known.into_iter().chain([notation]).collect();
+        let all = all.join("|");
+        self.parameters.insert(NOTATION.to_owned(), all);
+        true
+    }
+
+    /// Remembers that no file has proved a notation yet, so that none is taken for granted.
+    pub(crate) fn leave_unproved(&mut self) {
+        self.parameters.insert(NOTATION.to_owned(), UNPROVED.to_owned());
+    }
+
     /// The Arrow type that a file must hold for this column; `None` where the type is still open
     /// ([`is_provisional`](Self::is_provisional)) or is not one of those in [`data_type`](crate::data_type).
     pub fn data_type(&self) -> Option<DataType> {
@@ -70,6 +109,11 @@ impl Column {
     pub fn is_called(&self, name: &str) -> bool {
         self.name == name || self.name.to_lowercase() == name.to_lowercase()
     }
+}
+
+/// Whether the numbers of a type have a fraction.
+pub(crate) fn has_fraction(data_type: &DataType) -> bool {
+    data_type.is_floating() || matches!(data_type, DataType::Decimal128(..))
 }
 
 /// How a table's files are read.
@@ -164,6 +208,24 @@ mod tests {
         let column = Column::provisional("a");
         assert_eq!((column.hive_type.as_str(), column.data_type()), ("string", None));
         assert_eq!(Column::new("a", "string").data_type(), Some(DataType::Utf8));
+    }
+
+    #[test]
+    fn notations_add_up_and_none_is_forgotten() {
+        let mut column = Column::new("a", "double");
+        assert_eq!(column.notations(), [PLAIN]);
+        assert!(!column.prove(PLAIN) && column.parameters.is_empty());
+        assert!(column.prove("1.234,5"));
+        assert_eq!(column.notations(), [PLAIN, "1.234,5"]);
+        assert!(!column.prove("1.234,5") && !column.prove(PLAIN));
+        let mut column = Column::new("a", "decimal(10,2)");
+        column.leave_unproved();
+        assert_eq!(column.notations(), [""; 0]);
+        assert!(column.prove("1.234,5"));
+        assert_eq!(column.parameters[NOTATION], "1.234,5");
+        let mut column = Column::new("a", "date");
+        assert!(column.notations().is_empty() && column.prove("%d/%m/%Y") && column.prove("%m/%d/%Y"));
+        assert_eq!(column.notations(), ["%d/%m/%Y", "%m/%d/%Y"]);
     }
 
     #[test]

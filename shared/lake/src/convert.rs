@@ -14,7 +14,7 @@ use crate::{
     report::{ColumnReport, Content},
     settings::Layout,
     sink::{FileSink, Files, NoEvidence, WrittenFile},
-    warning::Warning,
+    warning::{Warning, WarningKind},
 };
 
 /// What differs between a conversion into the lake and one into a local file.
@@ -56,6 +56,22 @@ pub(crate) struct TableColumn {
     pub(crate) data_type: DataType,
     /// The name as it stands in the file; `None` where it does not come from there as it is.
     pub(crate) in_file: Option<String>,
+    /// The notation that its values prove, where the table does not know it.
+    pub(crate) notation: Option<String>,
+    /// It has no values.
+    pub(crate) is_empty: bool,
+}
+
+impl TableColumn {
+    fn of(column: tabular::Column, rows: u64) -> Self {
+        Self {
+            in_file: Some(column.source_name).filter(|_| column.origin == Origin::File),
+            notation: column.notation.map(|notation| notation.to_string()),
+            is_empty: column.nulls == rows,
+            name: column.name,
+            data_type: column.data_type,
+        }
+    }
 }
 
 /// Converts a source. After an error, nothing that `files` holds is worth anything; it is discarded.
@@ -78,38 +94,38 @@ pub(crate) fn convert<F: Files>(
             column.data_type = DataType::Utf8;
         }
         let mut content = content(&report);
-        let mut columns: Vec<_> = report
-            .columns
-            .into_iter()
-            .map(|column| TableColumn {
-                name: column.name,
-                data_type: column.data_type,
-                in_file: Some(column.source_name).filter(|_| column.origin == Origin::File),
-            })
-            .collect();
+        let warnings: Vec<_> = report.columns.iter().filter(|column| column.ambiguous).map(ambiguous).collect();
+        let mut columns: Vec<_> =
+            report.columns.into_iter().map(|column| TableColumn::of(column, report.rows)).collect();
         if !columns.is_empty() {
             retain(&mut content.columns, &written.parted_by);
             retain(&mut columns, &written.parted_by);
             for (name, data_type) in provenance.columns() {
                 let hive_type = hive_type(&data_type).unwrap_or_default();
                 content.columns.push(ColumnReport { name: name.to_owned(), hive_type, ..ColumnReport::default() });
-                columns.push(TableColumn { name: name.to_owned(), data_type, in_file: None });
+                let name = name.to_owned();
+                columns.push(TableColumn { name, data_type, in_file: None, notation: None, is_empty: false });
             }
         }
         let bytes = written.files.iter().map(|file| file.bytes).sum();
-        Ok(Converted {
-            content,
-            columns,
-            files: written.files,
-            bytes,
-            gathered: written.gathered,
-            warnings: Vec::new(),
-        })
+        Ok(Converted { content, columns, files: written.files, bytes, gathered: written.gathered, warnings })
     })();
     if result.is_err() {
         files.discard()?;
     }
     result
+}
+
+/// A column whose values can be read in several notations.
+fn ambiguous(column: &tabular::Column) -> Warning {
+    let name = hive_type(&column.data_type).unwrap_or_else(|| "string".to_owned());
+    let found = if column.data_type == DataType::Utf8 {
+        "its values are numbers or dates that can be read in two ways, so that it is text".to_owned()
+    } else {
+        format!("some of its values can be read as {name} in two ways, and do not fit")
+    };
+    let advice = "declare decimal, thousands or date_format in lake.toml";
+    Warning::of_column(WarningKind::AmbiguousNotation, &column.name, format!("{found}; {advice}"))
 }
 
 /// Every row that was read has to be in a file. Whatever went wrong otherwise, nothing is published.

@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use arrow::datatypes::DataType;
 use bytes::Bytes;
 use cleanzone_catalog::{
-    Catalog, Commit, Committed, Committer, Error as CatalogError, FileColumn, FileSchema, Numbers, Partition,
+    Catalog, Column, Commit, Committed, Committer, Error as CatalogError, FileColumn, FileSchema, Numbers, Partition,
     PartitionKey, Statistics as CatalogStatistics, Table, TableName, data_type,
 };
 use cleanzone_events::ObjectCreated;
@@ -32,7 +32,7 @@ use crate::{
     settings::{Mode, Settings, Statistics},
     sink::{FileKind, NoEvidence},
     statistics::{Book, Counts, Entered, Figures, Ledger},
-    warning::Warnings,
+    warning::{Warning, WarningKind, Warnings},
 };
 
 /// For how long a table that others write to is tried.
@@ -177,6 +177,7 @@ impl Lake {
         };
         let parts = parts(&converted, &names.keys);
         let columns = converted.gathered.take();
+        converted.warnings.extend(committed.iter().flat_map(changed_notations));
         let report =
             names.report(&begin.source, converted, &staged, committed.as_ref().map(in_words).unwrap_or_default());
         let record = Record {
@@ -548,6 +549,8 @@ impl Lake {
                     declared: rule.and_then(|rule| rule.data_type).map(|declared| declared.to_string()),
                     comment: rule.and_then(|rule| rule.comment.clone()),
                     always: column.in_file.is_none(),
+                    notation: column.notation.clone(),
+                    unproved: column.is_empty,
                     ..FileColumn::new(
                         &column.name,
                         Some(column.data_type.clone()).filter(|found| *found != DataType::Null),
@@ -566,6 +569,7 @@ impl Lake {
                 columns.push(FileColumn {
                     declared: Some(declared.clone()),
                     comment: rule.comment.clone(),
+                    unproved: true,
                     ..FileColumn::new(name, data_type(&declared))
                 });
             }
@@ -716,6 +720,22 @@ fn in_words(committed: &Committed) -> Vec<String> {
         words.push(format!("gave {} partitions the table's new columns", committed.partitions_updated));
     }
     words
+}
+
+/// The columns that files write in several notations since this commit.
+fn changed_notations(committed: &Committed) -> Vec<Warning> {
+    let noted = committed.noted.iter().filter_map(|name| committed.table.column(name));
+    let several = noted.map(|column| (column, column.notations())).filter(|(_, notations)| notations.len() > 1);
+    let warning = |(column, notations): (&Column, Vec<&str>)| {
+        let message = format!(
+            "this file is written as {}, and earlier ones as {}; values that can be read in both ways fit only where the \
+             file proves one of them: declare decimal, thousands or date_format in lake.toml",
+            notations[notations.len() - 1],
+            notations[..notations.len() - 1].join(" and "),
+        );
+        Warning::of_column(WarningKind::NotationChanged, &column.name, message)
+    };
+    several.map(warning).collect()
 }
 
 /// Whether beginning anew at once can help: somebody else was at work on the same output or table.

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use arrow::datatypes::DataType;
-use cleanzone_catalog::{Reading, Table, TableName, Wanted, data_type, expect};
-use cleanzone_rules::Column as Rule;
-use cleanzone_tabular::{ColumnPlan, Header, Misfit, Planner, RESCUED, Role, SinkError};
+use cleanzone_catalog::{Column, Reading, Table, TableName, Wanted, data_type, expect};
+use cleanzone_rules::{Column as Rule, Mark};
+use cleanzone_tabular::{ColumnPlan, Header, Misfit, NumberFormat, Planner, RESCUED, Role, SinkError};
 
 use crate::{
     Error, PartitionBy, Settings, Transform, naming::column_names, rules::cleanse, settings::Evolution,
@@ -113,7 +113,11 @@ impl TablePlanner {
         Ok(ColumnPlan {
             name,
             declared,
-            format: rule.and_then(|rule| rule.date_formats.first().cloned()),
+            formats: rule.map(|rule| rule.date_formats.clone()).unwrap_or_default(),
+            truncate: rule.is_some_and(|rule| rule.truncate),
+            lenient: rule.is_some_and(|rule| rule.data_type.is_some()),
+            numbers: self.numbers(rule),
+            known: Vec::new(),
             role: Role::Keep,
             cleanse: cleanse(&self.settings.dataset, rule),
             misfit: match rule.and_then(|rule| rule.on_misfit) {
@@ -122,6 +126,19 @@ impl TablePlanner {
                 Some(cleanzone_rules::Misfit::Reject) | None => Misfit::Reject,
             },
         })
+    }
+
+    /// How the rules say that numbers are written.
+    fn numbers(&self, rule: Option<&Rule>) -> Option<NumberFormat> {
+        let format = &self.settings.dataset.format;
+        let (decimal, thousands) =
+            rule.map_or((format.decimal, format.thousands), |rule| (rule.decimal, rule.thousands));
+        let byte = |c: char| u8::try_from(c).ok();
+        let thousands = thousands.map(|mark| match mark {
+            Mark::None => None,
+            Mark::Is(separator) => byte(separator),
+        });
+        (decimal.is_some() || thousands.is_some()).then(|| NumberFormat { decimal: decimal.and_then(byte), thousands })
     }
 
     /// What the table says of each column, in addition.
@@ -151,8 +168,12 @@ impl TablePlanner {
         }
         for plan in &mut plans {
             if !matches!(plan.declared, Some(DataType::Date32 | DataType::Timestamp(..))) {
-                plan.format = None;
+                plan.formats.clear();
             }
+            let held = self.table.as_ref().and_then(|table| table.column(&plan.name));
+            // A notation of a later version of this program is none that is known here.
+            let known = held.into_iter().flat_map(Column::notations).filter_map(|text| text.parse().ok());
+            plan.known = known.collect();
         }
         Ok(plans)
     }

@@ -299,6 +299,7 @@ impl<'p> Builder<'p> {
             found: &mut self.found,
             cleanse: self.planned.cleanse.as_deref(),
             misfit: self.planned.misfit,
+            reading: self.planned.how.reading(),
         };
         match &self.planned.how {
             How::Inferred { kind, open, times, watch } => {
@@ -534,8 +535,8 @@ fn class(value: &[u8], quoted: bool) -> &'static str {
     }
 }
 
-/// What a number or a date is that does not fit: its class alone would not tell why.
-const OTHER: &str = "another notation or size";
+/// A number or a date in a notation that the column does not have, or that could be one of two.
+const OTHERWISE: &str = "another notation";
 
 /// Fields that are looked at closely after one that was not as it should be, if that was the first.
 const OTHERS: usize = 64;
@@ -549,6 +550,7 @@ struct Run<'r, 'a> {
     found: &'r mut Found,
     cleanse: Option<&'r Cleanse>,
     misfit: Misfit,
+    reading: Reading,
 }
 
 impl Run<'_, '_> {
@@ -593,9 +595,9 @@ impl Run<'_, '_> {
             }
             if parsed.is_none() && !null {
                 if run.misfit == Misfit::Reject || run.fields.is_odd(row) {
-                    run.found
-                        .misfits
-                        .push((row, if evidence == Evidence::NONE { class(value, quoted) } else { OTHER }));
+                    let is_written_otherwise = evidence != Evidence::NONE && !run.reading.reads(text);
+                    let class = if is_written_otherwise { OTHERWISE } else { class(value, quoted) };
+                    run.found.misfits.push((row, class));
                 } else {
                     run.found.diverted.push(row);
                 }

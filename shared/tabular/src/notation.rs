@@ -128,6 +128,11 @@ impl Reading {
         self.styles != wanted.styles || self.layouts != wanted.layouts || wanted.watch && !self.watch
     }
 
+    /// Whether a text is one number or one date.
+    pub(crate) fn reads(self, text: &[u8]) -> bool {
+        self.styles.plain(text).is_some() || self.layouts.parse(text).is_some()
+    }
+
     /// The decimal point with which a number can be parsed at once.
     pub(crate) fn decimal_point(self) -> Option<u8> {
         match (self.styles.meets(Styles::POINT), self.styles.meets(Styles::COMMA)) {

@@ -152,6 +152,14 @@ impl How {
         Self::inferred(evidence, None, Together::NOTHING)
     }
 
+    /// How values are read whose type is given.
+    pub(crate) fn reading(&self) -> Reading {
+        match self {
+            Self::Declared { reading, .. } => *reading,
+            Self::Inferred { .. } => Reading::UNKNOWN,
+        }
+    }
+
     /// The type of the column; `Null` where nothing gives evidence of one.
     pub(crate) fn data_type(&self) -> DataType {
         match self {
@@ -261,21 +269,15 @@ impl Plan {
 
     /// Whether columns whose type is given are read as under another plan.
     pub(crate) fn reads_as(&self, other: &Self) -> bool {
-        self.columns.iter().zip(&other.columns).all(|(column, other)| match (&column.how, &other.how) {
-            (How::Declared { reading: one, .. }, How::Declared { reading: other, .. }) => !one.contradicts(*other),
-            _ => true,
-        })
+        let pairs = self.columns.iter().zip(&other.columns);
+        pairs.map(|(one, other)| (one.how.reading(), other.how.reading())).all(|(one, other)| !one.contradicts(other))
     }
 
     /// What was known of siblings before their columns were read otherwise is void: other values are in them.
     pub(crate) fn forget_siblings(&self, before: &Self, evidence: &mut [Evidence]) {
-        let moved = |of: usize| match (&self.columns[of].how, &before.columns[of].how) {
-            (How::Declared { reading: now, .. }, How::Declared { reading: before, .. }) => now.contradicts(*before),
-            _ => false,
-        };
+        let moved = |of: usize| self.columns[of].how.reading().contradicts(before.columns[of].how.reading());
         let known = evidence.iter_mut().skip(self.columns.len());
-        for (sibling, evidence) in self.siblings.iter().zip(known).filter(|(sibling, _)| moved(sibling.of)) {
-            debug_assert!(sibling.of < self.columns.len(), "a sibling has a column");
+        for (_, evidence) in self.siblings.iter().zip(known).filter(|(sibling, _)| moved(sibling.of)) {
             *evidence = Evidence::NONE;
         }
     }

@@ -83,7 +83,7 @@ pub fn read(
         }
         let (plan, evidence) = pass.next();
         // Rows that were rejected under a notation that does not hold have no say.
-        if plan.reads_as(&pass.begun) {
+        if plan.reads_as(&pass.begun) && pass.left.iter().all(|left| plan.reads_as(left)) {
             pass.tally.check(options)?;
         }
         let input = input::open(source.open()?, &options.input)?;
@@ -272,6 +272,8 @@ struct Pass<'s> {
     current: std::sync::Arc<Current>,
     /// The plan that it began with.
     begun: Plan,
+    /// Plans that were followed for a while.
+    left: Vec<std::sync::Arc<Plan>>,
     evidence: Vec<Evidence>,
     /// Whether the types that were assumed do not hold: batches are not wanted any more.
     contradicted: bool,
@@ -294,6 +296,7 @@ impl<'s> Pass<'s> {
             scanner,
             current: Current::new(plan.clone()).into(),
             begun: plan,
+            left: Vec::new(),
             evidence,
             contradicted: false,
             seen: Seen::new(options.limits.distinct_rows),
@@ -305,9 +308,10 @@ impl<'s> Pass<'s> {
     /// What a further reading begins with.
     fn next(&self) -> (Plan, Vec<Evidence>) {
         let mut evidence = self.evidence.clone();
-        let plan = self.begun.with(&evidence, true);
-        plan.forget_siblings(&self.begun, &mut evidence);
-        (plan.with(&evidence, true), evidence)
+        for plan in &self.left {
+            self.current.get().forget_siblings(plan, &mut evidence);
+        }
+        (self.begun.with(&evidence, true), evidence)
     }
 
     fn take(&mut self, mut output: Output) -> Result<(), Error> {
@@ -322,6 +326,7 @@ impl<'s> Pass<'s> {
         if plan.contradicts(&self.evidence) {
             self.contradicted = true;
             self.current.set(plan.with(&self.evidence, false));
+            self.left.push(plan.clone());
             // What was seen is seen again, in types that hold.
             self.seen = Seen::default();
         }

@@ -17,6 +17,7 @@ use crate::{
 };
 
 mod asked;
+mod second;
 
 struct Bytes(Vec<u8>);
 
@@ -362,7 +363,7 @@ fn declared_types_are_a_contract() {
             (4, "type mismatch: column \"i\" is tinyint, found integer"),
             (5, "type mismatch: column \"d\" is decimal(5,2), found double"),
             (6, "type mismatch: column \"f\" is float, found integer"),
-            (7, "type mismatch: column \"w\" is date, found text"),
+            (7, "type mismatch: column \"w\" is date, found another notation"),
         ]
     );
     let wrong = Plans(vec![("i", DataType::Binary, None)]);

@@ -1,0 +1,338 @@
+//! The second file of a table: its types are given, and it proves its own notation.
+
+use arrow::datatypes::TimeUnit;
+
+use super::*;
+use crate::{Misfit, Notation, NumberFormat};
+
+const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
+
+/// Plans by the names of columns.
+#[derive(Debug, Default)]
+struct Held(Vec<ColumnPlan>);
+
+impl Planner for Held {
+    fn plan(&self, header: &Header) -> Result<Vec<ColumnPlan>, SinkError> {
+        let plan = |name: &String| {
+            let held = self.0.iter().find(|plan| plan.name == *name);
+            held.cloned().unwrap_or_else(|| ColumnPlan { name: name.clone(), ..ColumnPlan::default() })
+        };
+        Ok(header.names.iter().map(plan).collect())
+    }
+}
+
+fn held(name: &str, data_type: DataType, known: &[&str]) -> ColumnPlan {
+    let known = known.iter().map(|text| text.parse().unwrap()).collect();
+    ColumnPlan { name: name.to_owned(), declared: Some(data_type), known, ..ColumnPlan::default() }
+}
+
+fn detected() -> Options {
+    Options { dialect: DialectOverrides { delimiter: Some(b";".to_vec()), ..options().dialect }, ..options() }
+}
+
+/// The contract that a first file leaves behind.
+fn contract(report: &Report) -> Held {
+    let plan = |column: &Column| ColumnPlan {
+        name: column.name.clone(),
+        declared: Some(column.data_type.clone()).filter(|found| *found != DataType::Null),
+        known: known(column),
+        ..ColumnPlan::default()
+    };
+    Held(report.columns.iter().map(plan).collect())
+}
+
+/// As the catalog remembers it: doubles without a mention are plain.
+fn known(column: &Column) -> Vec<Notation> {
+    match column.notation {
+        Some(notation) => vec![notation],
+        None if column.data_type == DataType::Float64 => vec![Notation::PLAIN],
+        None => Vec::new(),
+    }
+}
+
+fn values(text: &str, plans: &dyn Planner) -> (Report, Vec<String>) {
+    let options = Options { max_rejected_ratio: 1.0, ..detected() };
+    let (report, sink) = run(text, plans, &options).unwrap();
+    let rows = sink.rows().into_iter().map(|row| row.join("|")).collect();
+    (report, rows)
+}
+
+fn one(values_of: &[&str], plan: ColumnPlan) -> (Vec<String>, u64, Column) {
+    let text = format!("a;z\n{};x\n", values_of.join(";x\n"));
+    let options = Options { max_rejected_ratio: 1.0, ..detected() };
+    let mut sink = Collected::default();
+    match read(&mut Bytes(text.into_bytes()), &mut sink, &Held(vec![plan]), &options) {
+        Ok(report) => {
+            let rows = sink.rows().into_iter().map(|mut row| row.swap_remove(0)).collect();
+            (rows, report.rejected, report.columns[0].clone())
+        }
+        Err(Error::TooManyRejectedRows { rejected, .. }) => {
+            let nothing = Column {
+                name: String::new(),
+                source_name: String::new(),
+                origin: crate::Origin::File,
+                data_type: DataType::Null,
+                nulls: 0,
+                nulled: 0,
+                notation: None,
+                ambiguous: false,
+            };
+            (Vec::new(), rejected, nothing)
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn a_second_file_is_read_in_the_notation_that_it_proves() {
+    for (values_of, data_type, expected) in [
+        (&["1,5", "2,25"][..], DataType::Float64, &["1.5", "2.25"][..]),
+        (&["1.234,56", "7"], DataType::Float64, &["1234.56", "7.0"]),
+        (&["1 234,56"], DataType::Float64, &["1234.56"]),
+        (&["1,234.56"], DataType::Float64, &["1234.56"]),
+        (&["1'234.56"], DataType::Float64, &["1234.56"]),
+        (&["1.234,56", "1.234"], DataType::Float64, &["1234.56", "1234.0"]),
+        (&["1.234", "1.234,56"], DataType::Float64, &["1234.0", "1234.56"]),
+        (&["1.234.567"], DataType::Int64, &["1234567"]),
+        (&["1,234,567", "1,234"], DataType::Int64, &["1234567", "1234"]),
+        (&["5.0", "6"], DataType::Int64, &["5", "6"]),
+        (&["1.234,5"], DataType::Decimal128(10, 2), &["1234.50"]),
+        (&["31.01.2026", "01.02.2026"], DataType::Date32, &["2026-01-31", "2026-02-01"]),
+        (&["01/02/2026", "31/01/2026"], DataType::Date32, &["2026-02-01", "2026-01-31"]),
+        (&["01/02/2026", "01/31/2026"], DataType::Date32, &["2026-01-02", "2026-01-31"]),
+        (&["31-01-2026"], DataType::Date32, &["2026-01-31"]),
+        (&["31.01.2026 14:30"], TIMESTAMP, &["2026-01-31T14:30:00"]),
+        (&["01/31/2026 2:30 PM"], TIMESTAMP, &["2026-01-31T14:30:00"]),
+        (&["2026-01-31", "31.01.2026"], DataType::Date32, &["2026-01-31", "2026-01-31"]),
+    ] {
+        let (rows, rejected, column) = one(values_of, held("a", data_type.clone(), &[]));
+        assert_eq!(
+            (rows.iter().map(String::as_str).collect::<Vec<_>>(), rejected),
+            (expected.to_vec(), 0),
+            "{values_of:?}"
+        );
+        assert!(!column.ambiguous, "{values_of:?}");
+    }
+}
+
+#[test]
+fn earlier_files_decide_where_a_file_leaves_several_notations() {
+    for (value, data_type, known, expected) in [
+        ("1.234", DataType::Float64, &["1.234,5"][..], Some("1234.0")),
+        ("1.234", DataType::Float64, &["1234,5"], Some("1234.0")),
+        ("1.234", DataType::Float64, &["1234.5"], Some("1.234")),
+        ("1,234", DataType::Float64, &["1234.5"], Some("1234.0")),
+        ("1,234", DataType::Float64, &["1.234,5"], Some("1.234")),
+        ("1,234", DataType::Float64, &[], None),
+        ("1.234", DataType::Float64, &[], Some("1.234")),
+        ("1.234", DataType::Float64, &["1234.5", "1.234,5"], None),
+        ("1.234", DataType::Int64, &[], None),
+        ("1.234", DataType::Int64, &["1.234,5"], Some("1234")),
+        ("01/02/2026", DataType::Date32, &["%d/%m/%Y"], Some("2026-02-01")),
+        ("01/02/2026", DataType::Date32, &["%m/%d/%Y"], Some("2026-01-02")),
+        ("01/02/2026", DataType::Date32, &["%d-%m-%Y"], None),
+        ("01/02/2026", DataType::Date32, &["%d/%m/%Y", "%m/%d/%Y"], None),
+        ("05/05/2026", DataType::Date32, &[], Some("2026-05-05")),
+    ] {
+        let (rows, rejected, _) = one(&[value], held("a", data_type, known));
+        assert_eq!(rows.first().map(String::as_str), expected, "{value} {known:?}");
+        assert_eq!(rejected, u64::from(expected.is_none()), "{value} {known:?}");
+    }
+}
+
+#[test]
+fn a_contradiction_within_a_column_is_settled_by_earlier_files_or_not_at_all() {
+    let (rows, rejected, _) = one(&["1,5", "2,5", "3.5"], held("a", DataType::Float64, &["1.234,5"]));
+    assert_eq!((rows, rejected), (vec!["1.5".to_owned(), "2.5".to_owned()], 1));
+    // Only what can be read in one way alone is taken.
+    let (rows, rejected, column) = one(&["1,5", "3.5", "1.234"], held("a", DataType::Float64, &[]));
+    assert_eq!((rows, rejected), (vec!["1.5".to_owned(), "3.5".to_owned()], 1));
+    assert!(column.ambiguous);
+    let (rows, rejected, _) = one(&["31/01/2026", "01/31/2026", "01/02/2026"], held("a", DataType::Date32, &[]));
+    assert_eq!((rows, rejected), (vec!["2026-01-31".to_owned(), "2026-01-31".to_owned()], 1));
+}
+
+#[test]
+fn a_file_that_is_written_otherwise_is_told_of() {
+    for (value, data_type, known, expected) in [
+        ("1,5", DataType::Float64, &["1234.5"][..], Some("1234,5")),
+        ("1,5", DataType::Float64, &["1.234,5"], None),
+        ("1.234,50", DataType::Float64, &["1234,5"], None),
+        ("31/01/2026", DataType::Date32, &["%m/%d/%Y"], Some("%d/%m/%Y")),
+        ("31/01/2026", DataType::Date32, &["%d/%m/%Y"], None),
+        ("2026-01-31", DataType::Date32, &["%d/%m/%Y"], None),
+    ] {
+        let (_, rejected, column) = one(&[value], held("a", data_type, known));
+        assert_eq!(rejected, 0, "{value}");
+        assert_eq!(column.notation.map(|notation| notation.to_string()).as_deref(), expected, "{value} {known:?}");
+    }
+}
+
+#[test]
+fn columns_of_a_file_speak_for_each_other() {
+    // A first file: the point of `bestand` cannot be a decimal point, as `preis` has a decimal comma.
+    let (report, rows) =
+        values("artikel;preis;bestand\nSchraube;1.299,00;1.500\nMutter;0,05;12.000\n", &Held::default());
+    assert_eq!(rows, ["Schraube|1299.0|1500", "Mutter|0.05|12000"]);
+    assert_eq!(types(&report), [DataType::Utf8, DataType::Float64, DataType::Int64]);
+    // Wherever people write a decimal comma, the day comes first.
+    let (_, rows) = values("d;x\n01.02.2026;1,5\n", &Held::default());
+    assert_eq!(rows, ["2026-02-01|1.5"]);
+    let (report, rows) = values("d;e\n01/02/2026;31/01/2026\n", &Held::default());
+    assert_eq!((rows, types(&report)), (vec!["2026-02-01|2026-01-31".to_owned()], vec![DataType::Date32; 2]));
+    // Without a proof it is text, and said to be so.
+    let (report, rows) = values("d;x\n01/02/2026;1.5\n", &Held::default());
+    assert_eq!((rows, report.columns[0].ambiguous), (vec!["01/02/2026|1.5".to_owned()], true));
+    // A column that is written otherwise than before speaks for the others of the file, one that is not does not.
+    let plans = || vec![held("a", DataType::Float64, &["1234.5"]), held("b", DataType::Float64, &["1234.5"])];
+    let (_, rows) = values("a;b\n1,5;1.234\n", &Held(plans()));
+    assert_eq!(rows, ["1.5|1234.0"]);
+    let mixed = vec![held("a", DataType::Float64, &["1.234,5"]), held("b", DataType::Float64, &["1234.5"])];
+    let (_, rows) = values("a;b\n1,5;1.234\n", &Held(mixed));
+    assert_eq!(rows, ["1.5|1.234"]);
+}
+
+#[test]
+fn rules_say_how_numbers_are_written() {
+    let format = |decimal: Option<char>, thousands: Option<Option<char>>| NumberFormat {
+        decimal: decimal.map(|c| c as u8),
+        thousands: thousands.map(|mark| mark.map(|c| c as u8)),
+    };
+    for (value, numbers, expected) in [
+        ("1,234", format(Some(','), None), Some("1.234")),
+        ("1.234", format(Some(','), None), Some("1234.0")),
+        ("1,234", format(Some('.'), None), Some("1234.0")),
+        ("1.234", format(None, Some(Some('.'))), Some("1234.0")),
+        ("1 234.5", format(Some('.'), Some(Some(' '))), Some("1234.5")),
+        ("1'234,5", format(Some(','), Some(Some('\''))), Some("1234.5")),
+        ("1.234,5", format(Some(','), Some(None)), None),
+        ("1234,5", format(Some(','), Some(None)), Some("1234.5")),
+        ("1.5", format(Some(','), None), None),
+    ] {
+        let plan = ColumnPlan { numbers: Some(numbers), ..held("a", DataType::Float64, &[]) };
+        let (rows, ..) = one(&[value], plan);
+        assert_eq!(rows.first().map(String::as_str), expected, "{value} {numbers:?}");
+        let plan = ColumnPlan { declared: None, numbers: Some(numbers), ..held("a", DataType::Null, &[]) };
+        let (rows, ..) = one(&[value, "7"], plan);
+        let inferred = rows[0].parse::<f64>().ok().filter(|_| !rows[0].contains(','));
+        let is_read = expected.is_some_and(|expected| inferred == expected.parse().ok());
+        assert!(is_read || expected.is_none() && rows[0] == value, "{value} {numbers:?}: {}", rows[0]);
+    }
+}
+
+#[test]
+fn several_formats_have_to_agree_and_seconds_can_be_cut() {
+    let dates = |formats: &[&str]| ColumnPlan {
+        formats: formats.iter().map(|format| (*format).to_owned()).collect(),
+        ..held("a", DataType::Date32, &[])
+    };
+    let (rows, rejected, _) = one(&["31.12.26", "2026-12-31"], dates(&["%d.%m.%y", "%Y-%m-%d"]));
+    assert_eq!((rows, rejected), (vec!["2026-12-31".to_owned(); 2], 0));
+    let (rows, rejected, _) = one(&["01/02/2026", "31/01/2026"], dates(&["%d/%m/%Y", "%m/%d/%Y"]));
+    assert_eq!((rows, rejected), (vec!["2026-01-31".to_owned()], 1));
+    let nanos = ["2026-01-31 10:00:00.123456789", "2026-01-31T10:00:00.1234560"];
+    let (rows, rejected, _) = one(&nanos, held("a", TIMESTAMP, &[]));
+    assert_eq!((rows, rejected), (vec!["2026-01-31T10:00:00.123456".to_owned()], 1));
+    let cut = ColumnPlan { truncate: true, ..held("a", TIMESTAMP, &[]) };
+    let (rows, rejected, _) = one(&nanos, cut);
+    assert_eq!((rows, rejected), (vec!["2026-01-31T10:00:00.123456".to_owned(); 2], 0));
+}
+
+/// Notations that a first file may have: the values of one row, from a number.
+const COUNTRIES: [fn(u32) -> String; 10] = [
+    |n| format!("{};{}.{:02};2026-{:02}-{:02}", n, n % 977, n % 100, n % 12 + 1, n % 28 + 1),
+    |n| format!("{};{};{:02}.{:02}.2026", n, grouped(n, ".", ","), n % 28 + 1, n % 12 + 1),
+    |n| format!("{};{};{:02}/{:02}/2026", n, grouped(n, "\u{202f}", ","), n % 28 + 1, n % 12 + 1),
+    |n| format!("{};{};{:02}/{:02}/2026", n, grouped(n, ",", "."), n % 12 + 1, n % 28 + 1),
+    |n| format!("{};{};{:02}/{:02}/2026 {}:30", n, grouped(n, ",", "."), n % 28 + 1, n % 12 + 1, n % 24),
+    |n| format!("{};{};{:02}.{:02}.2026 {:02}:00:00", n, grouped(n, "'", "."), n % 28 + 1, n % 12 + 1, n % 24),
+    |n| format!("{};{},{:02};{:02}-{:02}-2026", n, n % 3977, n % 100, n % 28 + 1, n % 12 + 1),
+    |n| format!("{};{};{:02}/{:02}/2026 {}:15 PM", n, grouped(n, ",", "."), n % 12 + 1, n % 28 + 1, n % 12 + 1),
+    |n| format!("{};{};{}", n, grouped(n, " ", ","), ["2026/01/31", "2026/12/01"][n as usize % 2]),
+    |n| {
+        format!(
+            "{};{};{:02}.{:02}.2026",
+            n,
+            grouped(n * 1000, ".", ",").trim_end_matches(",00"),
+            n % 28 + 1,
+            n % 12 + 1
+        )
+    },
+];
+
+/// A number in a notation, with two decimals.
+fn grouped(n: u32, thousands: &str, decimal: &str) -> String {
+    let whole = n.wrapping_mul(7919) % 3_000_000;
+    let (millions, thousand, rest) = (whole / 1_000_000, whole / 1000 % 1000, whole % 1000);
+    let whole = match (millions, thousand) {
+        (0, 0) => rest.to_string(),
+        (0, _) => format!("{thousand}{thousands}{rest:03}"),
+        _ => format!("{millions}{thousands}{thousand:03}{thousands}{rest:03}"),
+    };
+    format!("{whole}{decimal}{:02}", n % 100)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    /// For every notation that a first file may have, any split into two gives the rows and types of the whole, once
+    /// the first part has the types of the whole.
+    #[test]
+    fn two_files_hold_what_one_would(
+        country in 0usize..COUNTRIES.len(),
+        numbers in vec(0u32..400_000, 2..40),
+        at in any::<prop::sample::Index>(),
+        block_bytes in prop::sample::select(vec![1usize, 64, 0]),
+        threads in 1usize..4,
+    ) {
+        let rows: Vec<String> = numbers.iter().map(|n| COUNTRIES[country](*n)).collect();
+        let file = |rows: &[String]| format!("id;amount;day\n{}\n", rows.join("\n"));
+        let (whole, all) = values(&file(&rows), &Held::default());
+        let at = at.index(rows.len() - 1) + 1;
+        let (first, mut parts) = values(&file(&rows[..at]), &Held::default());
+        prop_assume!(types(&first) == types(&whole));
+        let options = Options { block_bytes, threads, sample_bytes: 16, max_rejected_ratio: 1.0, ..detected() };
+        let (second, sink) = run(file(&rows[at..]), &contract(&first), &options).unwrap();
+        parts.extend(sink.rows().into_iter().map(|row| row.join("|")));
+        prop_assert_eq!(second.rejected, 0, "{:?}", rows);
+        prop_assert_eq!(types(&second), types(&whole));
+        prop_assert_eq!(parts, all);
+    }
+
+    /// What a column is read as depends on all its values, not on their order, or on how they are cut.
+    #[test]
+    fn the_order_of_values_does_not_matter(
+        cells in vec((
+            prop::sample::select(vec!["1,5", "1.5", "1.234", "1,234", "1.234,5", "7", "", "x", "1.234.567", "1 234"]),
+            prop::sample::select(vec!["01/02/2026", "31/01/2026", "01/31/2026", "2026-01-01", "05.06.2026", "", "y"]),
+            prop::sample::select(vec!["1,5", "1.234", "9", "1.250", "2,125"]),
+        ), 1..12),
+        known in prop::sample::subsequence(vec!["1234.5", "1.234,5"], 0..=2),
+        orders in prop::sample::subsequence(vec!["%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y"], 0..=3),
+        turn in any::<prop::sample::Index>(),
+        misfit in prop::sample::select(vec![Misfit::Null, Misfit::Sibling]),
+        block_bytes in prop::sample::select(vec![1usize, 40, 0]),
+        threads in 1usize..4,
+    ) {
+        let plans = Held(vec![
+            ColumnPlan { misfit, ..held("a", DataType::Float64, &known) },
+            ColumnPlan { misfit, ..held("b", DataType::Date32, &orders) },
+        ]);
+        let read = |cells: &[(&str, &str, &str)], options: &Options| {
+            let lines: Vec<_> = cells.iter().enumerate().map(|(i, (a, b, c))| format!("{a};{b};{c};{i}")).collect();
+            let (report, sink) = run(format!("a;b;c;i\n{}\n", lines.join("\n")), &plans, options).unwrap();
+            let place = report.columns.iter().position(|column| column.name == "i").unwrap();
+            let mut rows = sink.rows();
+            for row in &mut rows {
+                row.remove(place);
+            }
+            rows.sort_unstable();
+            (types(&report), rows)
+        };
+        let expected = read(&cells, &detected());
+        let mut turned = cells.clone();
+        turned.rotate_left(turn.index(cells.len()));
+        let small = Options { block_bytes, threads, sample_bytes: 1, ..detected() };
+        prop_assert_eq!(read(&turned, &small), expected);
+    }
+}
