@@ -6,8 +6,7 @@ use std::{
 use arrow::datatypes::DataType;
 
 use crate::{
-    Column, Error, Format, Mismatch, NOTATION, PROVISIONAL, Result, Table, TableName, hive_type, partition,
-    table::has_fraction, widening::widens,
+    Column, Error, Format, Mismatch, PROVISIONAL, Result, Table, TableName, hive_type, partition, widening::widens,
 };
 
 /// What becomes of a file's columns that its table lacks. Without a table, they make it.
@@ -239,8 +238,8 @@ pub fn merge(name: &TableName, existing: Option<&Table>, file: &FileSchema, evol
                 Settled::Same => {}
                 Settled::First(hive_type) => {
                     held.hive_type = hive_type;
-                    held.parameters.remove(NOTATION);
                     held.parameters.remove(PROVISIONAL);
+                    held.begin_notations(column.notation.as_deref(), column.unproved);
                     promoted.push(held.name.clone());
                 }
                 Settled::Wider(to) => {
@@ -374,11 +373,7 @@ fn new_column(name: &TableName, column: &FileColumn) -> Result<Column> {
         None => Column::provisional(lower),
     };
     let mut new = Column { comment: column.comment.clone(), ..new };
-    match &column.notation {
-        Some(notation) => drop(new.prove(notation)),
-        None if column.unproved && new.data_type().is_some_and(|found| has_fraction(&found)) => new.leave_unproved(),
-        None => {}
-    }
+    new.begin_notations(column.notation.as_deref(), column.unproved);
     Ok(new)
 }
 

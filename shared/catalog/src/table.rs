@@ -94,9 +94,18 @@ impl Column {
         true
     }
 
-    /// Remembers that no file has proved a notation yet, so that none is taken for granted.
-    pub(crate) fn leave_unproved(&mut self) {
-        self.parameters.insert(NOTATION.to_owned(), UNPROVED.to_owned());
+    /// Remembers what the first file with the column proves; of one without values, that nothing is proved.
+    pub(crate) fn begin_notations(&mut self, proved: Option<&str>, unproved: bool) {
+        let value = match proved {
+            Some(PLAIN) => None,
+            Some(notation) => Some(notation),
+            None if unproved && self.data_type().is_some_and(|found| has_fraction(&found)) => Some(UNPROVED),
+            None => None,
+        };
+        match value {
+            Some(value) => self.parameters.insert(NOTATION.to_owned(), value.to_owned()),
+            None => self.parameters.remove(NOTATION),
+        };
     }
 
     /// The Arrow type that a file must hold for this column; `None` where the type is still open
@@ -219,10 +228,14 @@ mod tests {
         assert_eq!(column.notations(), [PLAIN, "1.234,5"]);
         assert!(!column.prove("1.234,5") && !column.prove(PLAIN));
         let mut column = Column::new("a", "decimal(10,2)");
-        column.leave_unproved();
+        column.begin_notations(None, true);
         assert_eq!(column.notations(), [""; 0]);
         assert!(column.prove("1.234,5"));
         assert_eq!(column.parameters[NOTATION], "1.234,5");
+        column.begin_notations(Some("1 234,5"), false);
+        assert_eq!(column.notations(), ["1 234,5"]);
+        column.begin_notations(Some(PLAIN), false);
+        assert!(column.parameters.is_empty());
         let mut column = Column::new("a", "date");
         assert!(column.notations().is_empty() && column.prove("%d/%m/%Y") && column.prove("%m/%d/%Y"));
         assert_eq!(column.notations(), ["%d/%m/%Y", "%m/%d/%Y"]);

@@ -164,6 +164,7 @@ proptest! {
         let type_of = |name: &str| columns.get(name).map(String::as_str);
         prop_assert_eq!(type_of("amount"), Some("double"));
         prop_assert_eq!(type_of("amount_string"), Some("string"));
-        prop_assert_eq!(type_of("day_date"), Some("date"));
+        // Another notation of the declared type is no misfit.
+        prop_assert_eq!(type_of("day_date"), None);
     }
 }
