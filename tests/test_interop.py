@@ -193,6 +193,27 @@ def evolved() -> Dataset:
     return Dataset(files, columns, rows, in_turn=True)
 
 
+def second_day() -> Dataset:
+    """Files in the notations of several countries, one after the other."""
+    files = {
+        "1.csv": lines("id;amount;day;moment", "1;1.234,50;31.01.2026;31.01.2026 14:30", "2;0,05;01.02.2026;"),
+        "2.csv": lines("id;amount;day;moment", "3;2.500;03.04.2026;05.06.2026 00:00:01"),
+        "3.csv": lines("id|amount|day|moment", "4|-7,654,321.5|13/02/2026|02/13/2026 1:05 PM"),
+        "4.csv": lines("id,amount,day,moment", "5,52.5200065999999987,2026-02-14,2026-02-14T10:00:00.1234560"),
+        "5.csv": lines("id;amount;day;moment", "6.0;1 000,25;15-02-2026;"),
+    }
+    columns = {"id": "bigint", "amount": "double", "day": "date", "moment": "timestamp"}
+    values = [
+        (1, 1234.5, date(2026, 1, 31), datetime(2026, 1, 31, 14, 30)),
+        (2, 0.05, date(2026, 2, 1), None),
+        (3, 2500.0, date(2026, 4, 3), datetime(2026, 6, 5, 0, 0, 1)),
+        (4, -7654321.5, date(2026, 2, 13), datetime(2026, 2, 13, 13, 5)),
+        (5, 52.5200066, date(2026, 2, 14), datetime(2026, 2, 14, 10, 0, 0, 123456)),
+        (6, 1000.25, date(2026, 2, 15), None),
+    ]
+    return Dataset(files, columns, [dict(zip(columns, row, strict=True)) for row in values], in_turn=True)
+
+
 def partitioned() -> Dataset:
     """Values that a path cannot hold as they are, none, and such as look like numbers and dates."""
     places = {
@@ -291,6 +312,7 @@ DATASETS = {
         every_type,
         many,
         evolved,
+        second_day,
         partitioned,
         compressed,
         rescued,

@@ -25,6 +25,10 @@
 //!   a zone become UTC; beside times without one they are text. Digits of a second beyond the sixth have to be zeros.
 //! - Booleans: the case of `true` and `false`.
 //!
+//! A given type ([`ColumnPlan::declared`]) is a contract; the notation of its values is proved by the file, by rules and by
+//! earlier files: see [`Notation`]. A value of a given type need not print back: fractions round to nearest, and `5.0` is a
+//! whole number.
+//!
 //! Nothing between two delimiters is null, `""` is an empty text. `NULL`, `NA`, `N/A`, `NaN` and `\N`, without quotes,
 //! are null beside values of a narrower type than text, and text otherwise.
 //!
