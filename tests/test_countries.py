@@ -1,4 +1,4 @@
-"""Files of ten countries land at once, in any order, each in its own notation: each row is in the table as it was meant."""
+"""Files of ten countries land at once, in any order, each in its own notation: every row is as it was meant."""
 
 import random
 from concurrent.futures import ThreadPoolExecutor

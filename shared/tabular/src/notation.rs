@@ -177,7 +177,7 @@ impl Together {
     /// What these columns say together.
     pub(crate) fn of<'a>(subjects: &(impl Iterator<Item = Subject<'a>> + Clone)) -> Self {
         let proofs = || subjects.clone().filter(|subject| subject.allowed.is_none()).map(|subject| subject.proof());
-        let points = proofs().filter_map(|proof| proof.decimal_point);
+        let points = proofs().filter(|proof| !proof.is_only_grouped).filter_map(|proof| proof.decimal_point);
         let seen = points.fold(Styles::NONE, Styles::or);
         let decimal_points = if seen == Styles::POINT || seen == Styles::COMMA { seen } else { Styles::NONE };
         let orders = proofs().fold(Layouts::NONE, |all, proof| all.or(proof.orders));
@@ -198,12 +198,12 @@ impl Together {
 
     /// How a column is read whose type is given.
     pub(crate) fn reading(self, subject: &Subject<'_>) -> Reading {
-        let watch = self.watch && subject.allowed.is_none() && subject.evidence.spans_decimal_points();
-        Reading {
-            styles: subject.allowed.unwrap_or_else(|| self.styles(subject)),
-            layouts: self.layouts(subject),
-            watch: watch && subject.declared.is_some_and(holds_numbers),
-        }
+        let styles = subject.allowed.unwrap_or_else(|| self.styles(subject));
+        // What is parsed at once says nothing, and a decimal comma speaks for other columns.
+        let speaks = subject.proof().decimal_point == Some(Styles::COMMA) && subject.evidence.has_decimal_comma();
+        let is_open = self.watch && subject.evidence.spans_decimal_points() || styles.meets(Styles::COMMA) && !speaks;
+        let watch = is_open && subject.allowed.is_none() && subject.declared.is_some_and(holds_numbers);
+        Reading { styles, layouts: self.layouts(subject), watch }
     }
 
     fn styles(self, subject: &Subject<'_>) -> Styles {
@@ -255,6 +255,9 @@ impl Together {
 /// What a column proves of how the file is written.
 struct Proof {
     decimal_point: Option<Styles>,
+    /// No number has decimals: points between thousands are found in version numbers and addresses, too, which prove
+    /// nothing of other columns.
+    is_only_grouped: bool,
     orders: Layouts,
 }
 
@@ -278,7 +281,8 @@ impl Subject<'_> {
                 orders = found.filter(|found| found.only().is_some()).fold(orders, Layouts::or);
             }
         }
-        Proof { decimal_point, orders: orders.and(Layouts::MISTAKABLE) }
+        let is_only_grouped = decimal_point == Some(Styles::COMMA) && !self.evidence.has_decimal_comma();
+        Proof { decimal_point, is_only_grouped, orders: orders.and(Layouts::MISTAKABLE) }
     }
 
     /// The decimal points that earlier files proved.

@@ -28,7 +28,7 @@ const MAX_BLOCK: usize = 2 << 20;
 const MAX_RECORD: usize = 1 << 30;
 
 /// Readings of a source, at most: each but the first follows a contradiction, which leaves fewer notations and types.
-const MAX_PASSES: u32 = 8;
+const MAX_PASSES: u32 = 16;
 
 /// Rejected rows that an error names.
 const FIRST: usize = 3;

@@ -180,6 +180,12 @@ fn columns_of_a_file_speak_for_each_other() {
     assert_eq!(rows, ["2026-02-01|1.5"]);
     let (report, rows) = values("d;e\n01/02/2026;31/01/2026\n", &Held::default());
     assert_eq!((rows, types(&report)), (vec!["2026-02-01|2026-01-31".to_owned()], vec![DataType::Date32; 2]));
+    // Also one in which everything is as it was.
+    let (_, rows) = values("a;b\n1,5;1.500\n", &Held(vec![held("a", DataType::Float64, &["1.234,5"])]));
+    assert_eq!(rows, ["1.5|1500"]);
+    // Points between groups of three are no decimal comma: they are found in addresses and versions, too.
+    let (_, rows) = values("host;load\n192.168.178.101;1.250\n192.168.178.102;2.125\n", &Held::default());
+    assert!(rows[0].ends_with("|1.25") && rows[1].ends_with("|2.125"), "{rows:?}");
     // Without a proof it is text, and said to be so.
     let (report, rows) = values("d;x\n01/02/2026;1.5\n", &Held::default());
     assert_eq!((rows, report.columns[0].ambiguous), (vec!["01/02/2026|1.5".to_owned()], true));

@@ -150,7 +150,9 @@ impl Evidence {
             return Self::NONE;
         }
         let family = |family: Styles| if styles.meets(family) { family } else { Styles::NONE };
-        Self { seen: STYLED, styles: family(Styles::POINT).or(family(Styles::COMMA)), ..Self::NONE }
+        let has_decimals = styles.and(Styles::COMMA).plain(text).is_some_and(|plain| plain.contains(&b'.'));
+        let decimals = if has_decimals { STYLED_FLOAT << Style::Comma as u32 } else { 0 };
+        Self { seen: STYLED | decimals, styles: family(Styles::POINT).or(family(Styles::COMMA)), ..Self::NONE }
     }
 
     /// What a value says of how the dates of a column are written that is to hold dates: whether the day or the month
@@ -312,6 +314,12 @@ impl Evidence {
     /// The decimal points that its numbers leave open; `None` where none of them says anything.
     pub(crate) fn decimal_points(self) -> Option<Styles> {
         self.has(FLOAT | STYLED).then(|| self.styles.and(Styles::USUAL))
+    }
+
+    /// Whether a number has decimals behind a comma.
+    pub(crate) fn has_decimal_comma(self) -> bool {
+        let comma = [Style::PointComma, Style::SpaceComma, Style::ApostropheComma, Style::Comma];
+        comma.into_iter().any(|style| self.has(STYLED_FLOAT << style as u32))
     }
 
     /// The orders of day and month that its dates leave open.
