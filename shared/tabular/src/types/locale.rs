@@ -100,8 +100,23 @@ impl Styles {
         if !plausible(text) {
             return Self::NONE;
         }
+        if let Some(styles) = Self::reading_decimal_comma(text) {
+            return styles;
+        }
         let reads = Style::ALL.into_iter().filter(|style| style.plain(text).is_some());
         reads.fold(Self::NONE, |all, style| all.or(Self::of(&[style])))
+    }
+
+    /// The same of digits with one comma among them, as most numbers with a decimal comma are.
+    fn reading_decimal_comma(text: &[u8]) -> Option<Self> {
+        let unsigned = text.strip_prefix(b"-").unwrap_or(text);
+        let comma = unsigned.iter().position(|b| *b == b',')?;
+        let (whole, decimals) = (&unsigned[..comma], &unsigned[comma + 1..]);
+        if decimals.is_empty() || !whole.iter().chain(decimals).all(u8::is_ascii_digit) {
+            return None;
+        }
+        let may_be_grouped = decimals.len() == 3 && matches!(whole, [b'1'..=b'9', ..]) && whole.len() <= 3;
+        Some(if may_be_grouped { Self::COMMA.or(Self::of(&[Style::CommaPoint])) } else { Self::COMMA })
     }
 
     /// Those among them that are not plain.
@@ -289,6 +304,11 @@ mod tests {
         assert_eq!(styles("0,123"), [PointComma, SpaceComma]);
         for text in ["1,23,456", "12,3456.5", "1,", "1,2,3", "1.2.3", "0,123.5", "01,5", "1,5e3", "--1,5"] {
             assert_eq!(styles(text), [], "{text}");
+        }
+        for text in ["1,5", "-1,234", "0,234", "1234,567", ",5", "1,", "1,2,3", "12,345", "-,123", "1,234.5"] {
+            let each = Style::ALL.into_iter().filter(|style| style.plain(text.as_bytes()).is_some());
+            let expected = each.fold(Styles::NONE, |all, style| all.or(Styles::of(&[style])));
+            assert_eq!(Styles::reading(text.as_bytes()), expected, "{text}");
         }
         assert_eq!(CommaPoint.parse(b"-1,234,567"), Some(float::Number::Int(-1_234_567)));
         assert_eq!(PointComma.parse(b"1.234,50"), Some(float::Number::Float(1234.5)));
