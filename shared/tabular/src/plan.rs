@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::{
     BadRows, Cleanse, Column, ColumnPlan, DuplicateAction, Duplicates, Error, Header, Misfit, Options, Origin, RESCUED,
-    Role,
+    Role, TextLimit,
     duplicates::Key,
     format::Format,
     types::{Evidence, Kind, Times, sql_name},
@@ -14,6 +14,7 @@ use crate::{
 
 /// How the columns of a file are read, in one pass.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 pub(crate) struct Plan {
     /// One a column of the file.
     pub(crate) columns: Vec<PlannedColumn>,
@@ -29,6 +30,8 @@ pub(crate) struct Plan {
     pub(crate) emit: bool,
     /// Whether whatever is inferred is text.
     all_strings: bool,
+    /// Whether the sink may refuse rows, the text of which is needed then.
+    pub(crate) is_choosy: bool,
 }
 
 /// How one column is read.
@@ -40,6 +43,9 @@ pub(crate) struct PlannedColumn {
     pub(crate) role: Role,
     pub(crate) cleanse: Option<Arc<Cleanse>>,
     pub(crate) misfit: Misfit,
+    pub(crate) limit: Option<TextLimit>,
+    /// Whether its values must not be in what is kept of rejected rows.
+    pub(crate) withheld: bool,
 }
 
 /// A column of the values that a declared column does not take.
@@ -140,6 +146,7 @@ impl Plan {
             tokens,
             emit: true,
             all_strings: options.all_strings,
+            is_choosy: false,
             columns,
         };
         plan.free_names()?;
@@ -330,8 +337,15 @@ impl PlannedColumn {
             None if all_strings => How::inferred(Evidence::TEXT),
             None => How::inferred(Evidence::NONE),
         };
-        let ColumnPlan { name, role, cleanse, misfit, .. } = plan;
-        Ok(Self { name, source_name, how, role, cleanse, misfit })
+        let ColumnPlan { name, role, cleanse, misfit, limit, .. } = plan;
+        let limit = limit.filter(|_| matches!(how, How::Declared { data_type: DataType::Utf8, .. }));
+        let withheld = plan.withheld || role == Role::Drop;
+        Ok(Self { name, source_name, how, role, cleanse, misfit, limit, withheld })
+    }
+
+    /// The type that its values have to fit, as SQL names it.
+    pub(crate) fn expected(&self) -> String {
+        self.limit.map_or_else(|| sql_name(&self.how.data_type()), |limit| limit.to_string())
     }
 
     fn has_sibling(&self) -> bool {
