@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use arrow::datatypes::DataType;
-use cleanzone_catalog::{Reading, Table, TableName, Wanted, data_type, expect};
+use cleanzone_catalog::{Reading, Table, TableName, Wanted, data_type, expect, text_limit};
 use cleanzone_rules::Column as Rule;
-use cleanzone_tabular::{ColumnPlan, Header, Misfit, Planner, RESCUED, Role, SinkError};
+use cleanzone_tabular::{ColumnPlan, Header, Misfit, Planner, RESCUED, Role, SinkError, TextLimit};
 
 use crate::{
     Error, PartitionBy, Settings, Transform, naming::column_names, rules::cleanse, settings::Evolution,
@@ -39,7 +39,11 @@ impl Planner for TablePlanner {
                 self.column(names.next().unwrap_or_default(), *rule)?
             });
         }
-        self.under_table(plans)
+        let mut plans = self.under_table(plans)?;
+        for (plan, rule) in plans.iter_mut().zip(&rules) {
+            plan.limit = self.limit(plan, *rule);
+        }
+        Ok(plans)
     }
 }
 
@@ -121,6 +125,8 @@ impl TablePlanner {
                 Some(cleanzone_rules::Misfit::Sibling) => Misfit::Sibling,
                 Some(cleanzone_rules::Misfit::Reject) | None => Misfit::Reject,
             },
+            withheld: rule.is_some_and(|rule| rule.pii.is_some()),
+            ..ColumnPlan::default()
         })
     }
 
@@ -155,6 +161,18 @@ impl TablePlanner {
             }
         }
         Ok(plans)
+    }
+
+    /// How long the texts of a column can be: as the table says, or as the rules say where they widen it.
+    fn limit(&self, plan: &ColumnPlan, rule: Option<&Rule>) -> Option<TextLimit> {
+        if plan.role != Role::Keep || plan.declared != Some(DataType::Utf8) {
+            return None;
+        }
+        let held = self.table.iter().flat_map(|table| table.file_columns().chain(&table.partition_keys));
+        let held = held.into_iter().find(|column| column.is_called(&plan.name)).map(|column| &*column.hive_type);
+        let declared = rule.and_then(|rule| rule.data_type).map(|declared| declared.to_string());
+        let (characters, padded) = text_limit(held, declared.as_deref())?;
+        Some(TextLimit { characters: characters.into(), padded })
     }
 
     /// The partition key that a column is itself, if it is one.

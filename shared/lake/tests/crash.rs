@@ -158,9 +158,15 @@ impl Stage {
         (tally["rows"].as_u64().unwrap(), tally["columns"]["n"]["values"].as_u64().unwrap())
     }
 
-    /// The keys of all objects.
+    /// The keys of all objects, without the random id of the statistics.
     fn keys(&self) -> Vec<String> {
-        self.world.store.keys("clean")
+        let plain = |key: String| match key.rsplit_once('/') {
+            Some((folder, name)) if is_statistics(&key) => format!("{}/{name}", &folder[..folder.len() - 16]),
+            _ => key,
+        };
+        let mut keys: Vec<_> = self.world.store.keys("clean").into_iter().map(plain).collect();
+        keys.sort();
+        keys
     }
 }
 
