@@ -190,6 +190,31 @@ async fn texts_can_be_declared_with_a_length() {
 }
 
 #[tokio::test]
+async fn a_table_of_spark_shows_spark_what_is_new() {
+    const SCHEMA: &str = "spark.sql.sources.schema";
+    let world = World::new();
+    let name = TableName::new("db", "t");
+    let mut sparks = Table::new("s3://clean/db/t/", vec![Column::new("orderid", "bigint")], vec![]);
+    let schema = r#"{"type":"struct","fields":[{"name":"orderId","type":"long","nullable":true,"metadata":{}}]}"#;
+    sparks.parameters.insert(SCHEMA.into(), schema.into());
+    world.catalog.put(&name, sparks.clone());
+    convert(&world, "db/t/a.csv", "orderid,note,empty\n1,x,\n").await.unwrap();
+    convert(&world, "db/t/b.csv", "orderid,note,empty\n1,x,2.5\n").await.unwrap();
+    let schema: serde_json::Value = serde_json::from_str(&table(&world).await.parameters[SCHEMA]).unwrap();
+    let fields = schema["fields"].as_array().unwrap().iter();
+    let fields: Vec<_> =
+        fields.map(|field| (field["name"].as_str().unwrap(), field["type"].as_str().unwrap())).collect();
+    assert_eq!(fields, [("orderId", "long"), ("note", "string"), ("empty", "double")]);
+
+    sparks.parameters.insert(SCHEMA.into(), "{".into());
+    world.catalog.put(&name, sparks);
+    convert(&world, "db/t/c.csv", "orderid\n1\n").await.unwrap();
+    let error = convert(&world, "db/t/d.csv", "orderid,note\n1,x\n").await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::SchemaConflict);
+    assert!(error.to_string().contains("made by Spark"), "{error}");
+}
+
+#[tokio::test]
 async fn a_number_that_is_widened_is_told_of() {
     let world = World::new();
     world.rule(&rules("[dataset.columns]\nn = { type = \"smallint\" }"));

@@ -17,6 +17,7 @@ use crate::{
 };
 
 mod asked;
+mod kept;
 
 struct Bytes(Vec<u8>);
 
