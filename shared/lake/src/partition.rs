@@ -48,8 +48,15 @@ pub(crate) fn check_names<'a>(
     by: &'a [PartitionBy],
     context: impl Iterator<Item = &'a String>,
 ) -> Result<(), Error> {
-    let mut seen = HashSet::new();
-    for name in folders.chain(by.iter().map(|key| &key.name)).chain(context) {
+    let folders: HashSet<_> = folders.collect();
+    if let Some(PartitionBy { name, .. }) = by.iter().find(|key| folders.contains(&key.name)) {
+        return Err(Error::Schema(format!(
+            "{name} is a folder of the object key, {name}=…, and a key of partition_by in lake.toml as well, and nobody can \
+             tell which of them holds; leave one out, or call the rule's another name, as in `year(date) as {name}_2`"
+        )));
+    }
+    let mut seen = folders;
+    for name in by.iter().map(|key| &key.name).chain(context) {
         if !seen.insert(name) {
             return Err(Error::Schema(format!(
                 "two partition keys or added columns are called {name}; give one another name in lake.toml, as in \

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use cleanzone_catalog::{Catalog, Column, Table, TableName};
 use cleanzone_error::{ErrorName, Fault as _};
-use cleanzone_lake::{Error, Report, WarningKind};
-use cleanzone_storage::Location;
+use cleanzone_lake::{Error, Report, Statistics, WarningKind};
+use cleanzone_storage::{Location, MemoryStore};
 use proptest::prelude::*;
 
 use crate::world::{World, values};
@@ -150,7 +150,7 @@ async fn a_folder_beside_a_rule_for_the_same_key_is_refused() {
     world.rule(&rules("partition_by = [\"year(ts) as year\"]\n[dataset.columns]\nts = { type = \"timestamp\" }"));
     let error = convert(&world, "db/t/year=2026/a.csv", "ts\n2025-01-01 00:00:00\n").await.unwrap_err();
     assert_eq!(error.name(), ErrorName::SchemaConflict);
-    assert!(error.to_string().contains("year"), "{error}");
+    assert!(error.to_string().contains("year is a folder of the object key, year=…"), "{error}");
 }
 
 #[tokio::test]
@@ -354,6 +354,31 @@ proptest! {
     #[test]
     fn whatever_is_switched_on_and_off_numbers_and_projection_are_true_or_not_there(deeds in deeds()) {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(history(deeds));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_file_that_is_not_counted_ends_the_count_whoever_is_at_work() {
+    for round in 0..40 {
+        let mut world = World::with(MemoryStore::new(["landing", "clean", "rules"]).with_pauses(round));
+        world.settings.statistics = Statistics::Counts;
+        let event = world.land("db/t/year=0/first.csv", "n\n1\n", 1);
+        world.lake().convert(&event, None).await.unwrap();
+        let counted: Vec<_> =
+            (0..6).map(|n| world.land(&format!("db/t/year={}/{n}.csv", n % 3), "n\n1\n", 1)).collect();
+        let uncounted = world.land("db/t/year=1/uncounted.csv", "n\n1\n", 1);
+        let mut all: Vec<_> = counted.into_iter().map(|event| (world.lake(), event)).collect();
+        world.settings.statistics = Statistics::Off;
+        all.insert(usize::try_from(round).unwrap() % 7, (world.lake(), uncounted));
+        let all = all
+            .into_iter()
+            .map(|(lake, event)| tokio::spawn(async move { lake.convert(&event, None).await.map(drop) }));
+        for task in all.collect::<Vec<_>>() {
+            task.await.unwrap().unwrap();
+        }
+        assert_eq!(told(&table(&world).await.parameters), None, "{round}");
+        let partitions = world.catalog.partitions(&TableName::new("db", "t"), None).await.unwrap().partitions;
+        assert!(partitions.len() == 3 && partitions.iter().all(|held| told(&held.parameters).is_none()), "{round}");
     }
 }
 

@@ -121,7 +121,8 @@ proptest! {
     ) {
         let mut text = "n,note\n".to_owned() + &"0,a\n".repeat(GOOD);
         for (n, broken) in numbers.iter().zip(&broken) {
-            text += &format!("{n},a{}\n", if *broken { ",b" } else { "" });
+            let more = if *broken { ",b" } else { "" };
+            text.extend([n.to_string().as_str(), ",a", more, "\n"]);
         }
         let duplicates = match way {
             0 => None,
@@ -130,7 +131,7 @@ proptest! {
         };
         let duplicates = duplicates.map(|action| Duplicates { by: vec!["n".to_owned()], action });
         let flags = way == 2;
-        let options = Options { block_bytes, duplicates, ..lenient() };
+        let options = Options { duplicates, block_bytes, ..lenient() };
         let mut sink = Choosy::default();
         let report = read(&mut Bytes(text.into_bytes()), &mut sink, &Plans(Misfit::Reject), &options).unwrap();
 
