@@ -178,3 +178,63 @@ def test_the_catalog_knows_how_much_there_is(zone: Zone, database: str):
     # Another version takes the place of its rows.
     zone.convert(f"{database}/t/b.csv", csv("day,n,s", "2,7,abcd", "2,8,e"))
     assert numbers(zone.table(database, "t")["Parameters"]) == (5, 5, 3)
+
+
+def test_numbers_that_are_switched_off_or_on_late_are_not_there(zone: Zone, database: str):
+    def known(table: str) -> set[str]:
+        held = zone.table(database, table)["Parameters"].keys()
+        return {name for name in held if name.startswith(("num", "record", "size", "cleanzone."))}
+
+    zone.rule(f'match = "{database}/on/**"\nstatistics = "counts"', f'match = "{database}/late/**"')
+    for table in ("on", "late"):
+        zone.convert(f"{database}/{table}/year=2026/a.csv", csv("n", "1", "2", "3"))
+    assert "numRows" in known("on")
+    assert known("late") == set()
+    zone.rule(f'match = "{database}/on/**"', f'match = "{database}/late/**"\nstatistics = "counts"')
+    for table in ("on", "late"):
+        zone.convert(f"{database}/{table}/year=2026/b.csv", csv("n", "4"))
+        assert known(table) == set(), table
+        [partition] = zone.glue.get_partitions(DatabaseName=database, TableName=table)["Partitions"]
+        assert not partition.get("Parameters"), table
+
+
+def test_rows_that_projection_hides_are_told_of_and_properties_go_with_their_rules(zone: Zone, database: str):
+    def projection() -> dict:
+        held = zone.table(database, "t")["Parameters"]
+        return {name: value for name, value in held.items() if "projection" in name}
+
+    keys = f'match = "{database}/t/*"\npartition_by = ["country"]\nmax_rejected_ratio = 0.5'
+    zone.rule(f'{keys}\n[dataset.projection]\ncountry = {{ values = ["DE", "FR"] }}')
+    report = zone.convert(f"{database}/t/a.csv", csv("id,country", "1,DE", "2,sentinel", "3,"))
+    [warning] = report["warnings"]
+    assert (warning["kind"], warning["column"]) == ("ProjectionMiss", "country")
+    assert warning["message"].startswith("2 rows in 2 partitions")
+    assert "sentinel" not in warning["message"]
+    assert projection()["projection.country.values"] == "DE,FR"
+
+    zone.rule(f'{keys}\n[dataset.projection]\ncountry = {{ values = ["DE", "FR"], on_miss = "reject" }}')
+    report = zone.convert(f"{database}/t/b.csv", csv("id,country", "4,FR", "5,sentinel"))
+    assert (report["rows"], report["rejected"], report.get("warnings")) == (1, 1, None)
+    assert "5,sentinel" in zone.read(report["rejected_path"]).decode()
+
+    zone.rule(keys)
+    zone.convert(f"{database}/t/c.csv", csv("id,country", "6,IT"))
+    assert projection() == {"projection.enabled": "false"}
+
+
+def test_rejected_rows_hold_no_values_of_columns_that_are_dropped(zone: Zone, database: str):
+    rules = 'max_rejected_ratio = 0.9\n[dataset.columns]\nn = { type = "bigint" }\nssn = { drop = true }'
+    zone.rule(f'match = "{database}/t/*"\n{rules}')
+    report = zone.convert(f"{database}/t/a.csv", csv("n,ssn,name", "1,sentinel,Ann", "x,sentinel,Bo", "2,sentinel"))
+    rejected = zone.read(report["rejected_path"]).decode()
+    assert (report["rows"], report["rejected"]) == (1, 2)
+    assert '"x,,Bo"' in rejected
+    assert "sentinel" not in rejected
+
+
+def test_a_folder_of_the_key_is_typed_by_the_rule_of_its_name(zone: Zone, database: str):
+    zone.rule(f'match = "{database}/t/**"\ndatabase = "{database}"\ntable = "t"\n[dataset.columns]\nyear.type = "int"')
+    zone.convert(f"{database}/t/year=2026/a.csv", csv("id", "1"))
+    assert [(key["Name"], key["Type"]) for key in zone.table(database, "t")["PartitionKeys"]] == [("year", "int")]
+    failure = zone.failed(zone.land(f"{database}/t/year=soon/b.csv", csv("id", "2")))
+    assert failure.attributes["error"] == "SchemaConflict"

@@ -1,8 +1,10 @@
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::{ColumnStatistics, Partition, RegisteredPartition, Result, Statistics, Table, TableName};
+use crate::{
+    Bookkeeping, ColumnStatistics, Numbers, Partition, RegisteredPartition, Result, Statistics, Table, TableName,
+};
 
 /// Partitions that are held in memory at once.
 pub(crate) const GROUP: usize = 1000;
@@ -87,9 +89,12 @@ pub trait Catalog: Send + Sync + fmt::Debug {
 
     /// Puts numbers into the parameters of a table and of those of these partitions that exist, and leaves everything
     /// else in them alone. Nothing is written where they stand there already. [`Written::Stale`] where another writer
-    /// changed the table meanwhile: set them again, which also brings partitions back up to date.
-    async fn set_statistics(&self, name: &TableName, statistics: &Statistics) -> Result<Written> {
+    /// changed the table meanwhile: set them again, which also brings partitions back up to date. [`Written::Missing`]
+    /// also where the table is not, or no more, counted under this id: then these partitions have no numbers
+    /// afterwards.
+    async fn set_statistics(&self, name: &TableName, id: &str, statistics: &Statistics) -> Result<Written> {
         let Some(mut table) = self.table(name).await? else { return Ok(Written::Missing) };
+        let is_counted = Bookkeeping::of(&table).is_some_and(|held| held.id == id);
         let mut partitions_written = false;
         // The location is no part of what is asked.
         let wanted: Vec<Partition> = statistics
@@ -101,7 +106,11 @@ pub trait Catalog: Send + Sync + fmt::Debug {
             let mut found = self.find_partitions(name, group).await?;
             found.retain_mut(|held| {
                 let numbers = statistics.partitions.get(&held.partition.values);
-                let changed = numbers.is_some_and(|numbers| numbers.put(&mut held.parameters));
+                let changed = if is_counted {
+                    numbers.is_some_and(|numbers| numbers.put(&mut held.parameters))
+                } else {
+                    Numbers::remove(&mut held.parameters)
+                };
                 changed || held.is_outdated(&table)
             });
             if found.is_empty() {
@@ -113,6 +122,9 @@ pub trait Catalog: Send + Sync + fmt::Debug {
                 return Ok(written);
             }
         }
+        if !is_counted {
+            return Ok(Written::Missing);
+        }
         if let Some(numbers) = statistics.table
             && numbers.put(&mut table.parameters)
         {
@@ -122,16 +134,4 @@ pub trait Catalog: Send + Sync + fmt::Debug {
         let stale = partitions_written && self.table(name).await?.is_none_or(|now| now.version != table.version);
         Ok(if stale { Written::Stale } else { Written::Done })
     }
-}
-
-/// Parameters that a table lacks or has otherwise, put into it; says whether there were any.
-pub(crate) fn put_parameters(held: &mut BTreeMap<String, String>, given: &BTreeMap<String, String>) -> bool {
-    let mut changed = false;
-    for (name, value) in given {
-        if held.get(name) != Some(value) {
-            held.insert(name.clone(), value.clone());
-            changed = true;
-        }
-    }
-    changed
 }

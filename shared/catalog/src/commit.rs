@@ -9,10 +9,9 @@ use std::{
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    Catalog, ColumnStatistics, Error, Evolution, FileSchema, Format, Partition, Plan, RegisteredPartition, Result,
-    Statistics, Table, TableName, Widened, Written,
-    catalog::{GROUP, put_parameters},
-    merge, partition,
+    Bookkeeping, Catalog, ColumnStatistics, Error, Evolution, FileSchema, Format, Partition, Plan, RegisteredPartition,
+    Result, Statistics, Table, TableName, Widened, Written, bookkeeping, catalog::GROUP, merge, partition, projection,
+    spark, statistics::Numbers,
 };
 
 /// The first pause after a lost race; each further one is up to twice as long. A write takes about this long.
@@ -43,10 +42,15 @@ pub struct Commit<'a> {
     pub file: &'a FileSchema,
     /// What becomes of columns that the table lacks.
     pub evolution: Evolution,
-    /// Table parameters that the table is to have, such as those of
-    /// [partition projection](https://docs.aws.amazon.com/athena/latest/ug/partition-projection-setting-up.html); all
-    /// others stay.
-    pub parameters: BTreeMap<String, String>,
+    /// The table properties of
+    /// [partition projection](https://docs.aws.amazon.com/athena/latest/ug/partition-projection-setting-up.html) that the
+    /// table is to have. Those that an earlier commit has set and that are not among them are removed; all other
+    /// parameters stay.
+    pub projection: BTreeMap<String, String>,
+    /// How the file is counted, if it is.
+    pub statistics: Option<&'a Bookkeeping>,
+    /// Whether the file is the first one where the table is to be, so that a new table counts everything from it on.
+    pub is_first: bool,
     /// The partitions that it has rows in; none for a table without partition keys.
     pub partitions: &'a [Partition],
     /// The Parquet compression, in lower case, as a new table states it: `snappy`.
@@ -169,18 +173,93 @@ impl Committer {
             self.refresh_partitions(commit.name, &mut done, &mut race).await?;
         }
         self.commit_partitions(&commit, &mut done, &mut race).await?;
+        if bookkeeping::is_ending(&done.table) {
+            self.end_statistics(commit.name, &mut race).await?;
+            bookkeeping::end(&mut done.table);
+            done.table.version = None;
+        }
         done.conflicts = race.lost;
         Ok(done)
     }
 
+    /// Takes note that a file of the table is not counted, or counted in this way: numbers that are right no more are
+    /// removed. For what changes a table without a [`commit`](Self::commit), and best before it does.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] where the time was over before a race was won; [`Error::Call`] where the catalog failed.
+    pub async fn settle_statistics(
+        &self,
+        name: &TableName,
+        statistics: Option<&Bookkeeping>,
+        patience: Duration,
+    ) -> Result<()> {
+        let mut race = Race::new(name, patience, &self.jitter);
+        self.tables().remove(name);
+        loop {
+            let Some(mut table) = self.catalog.table(name).await? else { return Ok(()) };
+            let written = if bookkeeping::settle(&mut table, statistics) {
+                self.catalog.update_table(name, &table).await?
+            } else {
+                Written::Done
+            };
+            match written {
+                Written::Done if bookkeeping::is_ending(&table) => return self.end_statistics(name, &mut race).await,
+                Written::Done | Written::Missing => return Ok(()),
+                Written::Stale => race.lost().await?,
+            }
+        }
+    }
+
+    /// Removes the numbers of all partitions, then notes in the table that there are none.
+    async fn end_statistics(&self, name: &TableName, race: &mut Race<'_>) -> Result<()> {
+        self.tables().remove(name);
+        loop {
+            let Some(mut table) = self.catalog.table(name).await? else { return Ok(()) };
+            if !bookkeeping::is_ending(&table) {
+                return Ok(());
+            }
+            let mut written = self.remove_numbers(name, &table).await?;
+            if written == Written::Done {
+                bookkeeping::end(&mut table);
+                // A column that came meanwhile has made it another version, and is not lost to the partitions.
+                written = self.catalog.update_table(name, &table).await?;
+            }
+            match written {
+                Written::Done | Written::Missing => return Ok(()),
+                Written::Stale => race.lost().await?,
+            }
+        }
+    }
+
+    async fn remove_numbers(&self, name: &TableName, table: &Table) -> Result<Written> {
+        let mut after = None;
+        loop {
+            let page = self.catalog.partitions(name, after).await?;
+            let mut found = page.partitions;
+            found.retain_mut(|held| Numbers::remove(&mut held.parameters));
+            if !found.is_empty() {
+                let written = self.catalog.update_partitions(name, table, &found).await?;
+                if written != Written::Done {
+                    return Ok(written);
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(Written::Done);
+            }
+        }
+    }
+
     /// Puts numbers beside a table and partitions of it, as [`Catalog::set_statistics`] does, and again where another
-    /// writer was faster, for as long as `patience`. Says whether there is such a table.
+    /// writer was faster, for as long as `patience`. `id` is that of the [`Bookkeeping`] that they come from. Says
+    /// whether there is a table that is counted so.
     ///
     /// # Errors
     /// [`Error::Conflict`] where the time was over before a race was won; [`Error::Call`] where the catalog failed.
     pub async fn record_statistics(
         &self,
         name: &TableName,
+        id: &str,
         statistics: &Statistics,
         patience: Duration,
     ) -> Result<bool> {
@@ -188,7 +267,7 @@ impl Committer {
         // It will be another version.
         self.tables().remove(name);
         loop {
-            match self.catalog.set_statistics(name, statistics).await? {
+            match self.catalog.set_statistics(name, id, statistics).await? {
                 Written::Done => return Ok(true),
                 Written::Missing => return Ok(false),
                 Written::Stale => race.lost().await?,
@@ -197,14 +276,15 @@ impl Committer {
     }
 
     /// Puts statistics of columns beside a table, or a partition of it, as [`Catalog::set_column_statistics`] does, and
-    /// again where another writer was faster, for as long as `patience`. Says whether there is such a table, or
-    /// partition.
+    /// again where another writer was faster, for as long as `patience`. `id` is that of the [`Bookkeeping`] that they
+    /// come from. Says whether there is such a partition, or a table whose columns are counted so.
     ///
     /// # Errors
     /// [`Error::Conflict`] where the time was over before a race was won; [`Error::Call`] where the catalog failed.
     pub async fn record_column_statistics(
         &self,
         name: &TableName,
+        id: &str,
         partition: Option<&[String]>,
         columns: &[ColumnStatistics],
         patience: Duration,
@@ -212,6 +292,9 @@ impl Committer {
         let mut race = Race::new(name, patience, &self.jitter);
         loop {
             let Some(table) = self.catalog.table(name).await? else { return Ok(false) };
+            if !Bookkeeping::of(&table).is_some_and(|held| held.columns && held.id == id) {
+                return Ok(false);
+            }
             match self.catalog.set_column_statistics(name, &table, partition, columns).await? {
                 Written::Done => return Ok(true),
                 Written::Missing => return Ok(false),
@@ -241,6 +324,7 @@ impl Committer {
                 (Plan::Create { columns, partition_keys }, _) => {
                     partition::check(name, &partition_keys, commit.partitions)?;
                     let table = new_table(commit, columns, partition_keys);
+                    projection::check(name, &table)?;
                     match self.catalog.create_table(name, &table).await? {
                         Written::Done => return Ok(Committed { created: true, changes, ..Committed::of(table) }),
                         Written::Missing if !database_created => {
@@ -260,13 +344,17 @@ impl Committer {
                         is_new = true;
                         (table.columns, added, promoted, widened) = (columns, new, first, wider);
                         noted = more;
-                    }
-                    for (parameter, value) in &commit.parameters {
-                        if table.parameters.get(parameter) != Some(value) {
-                            changes.push(format!("table parameter {parameter} set"));
+                        let wider = widened.iter().map(|widened| &*widened.column);
+                        let retyped: Vec<&str> = promoted.iter().map(String::as_str).chain(wider).collect();
+                        if !added.is_empty() || !retyped.is_empty() {
+                            spark::follow(name, &mut table, &retyped)?;
                         }
                     }
-                    is_new |= put_parameters(&mut table.parameters, &commit.parameters);
+                    let projected = projection::put(&mut table, &commit.projection);
+                    is_new |= !projected.is_empty();
+                    changes.extend(projected);
+                    is_new |= bookkeeping::settle(&mut table, commit.statistics);
+                    projection::check(name, &table)?;
                     if !is_new {
                         return Ok(Committed::of(table));
                     }
@@ -439,7 +527,10 @@ fn new_table(commit: &Commit<'_>, columns: Vec<crate::Column>, partition_keys: V
     let location = format!("{}/", commit.location.trim_end_matches('/'));
     let mut table = Table::new(location, columns, partition_keys);
     table.parameters = crate::table::parameters(commit.compression);
-    put_parameters(&mut table.parameters, &commit.parameters);
+    projection::put(&mut table, &commit.projection);
+    if let Some(bookkeeping) = commit.statistics.filter(|_| commit.is_first) {
+        bookkeeping.mark(&mut table.parameters);
+    }
     table
 }
 
@@ -454,7 +545,7 @@ fn check_location(name: &TableName, table: &Table, location: &str) -> Result<()>
 }
 
 /// Whether two locations are one. Hadoop's schemes all mean S3.
-fn same_place(a: &str, b: &str) -> bool {
+pub(crate) fn same_place(a: &str, b: &str) -> bool {
     let plain = |location: &str| {
         let path = location.trim_end_matches('/');
         let rest = path.split_once("://").filter(|(scheme, _)| matches!(*scheme, "s3" | "s3a" | "s3n"));

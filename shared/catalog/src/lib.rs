@@ -4,7 +4,8 @@
 //! [`expect`](expect()) says how a file is to be read so that it fits its table; [`Committer::commit`] is the one loop
 //! over the calls: read, [`merge`](merge()), write under the version that was read, and start again where another
 //! writer was faster. So a hundred functions that add different columns to one table at once end with all of them.
-//! [`Committer::record_statistics`] puts numbers of rows, files and bytes beside them in the same way.
+//! [`Committer::record_statistics`] puts numbers of rows, files and bytes beside them in the same way, where
+//! [`Bookkeeping`] says that they are complete.
 //!
 //! What a table promises, and a commit keeps:
 //! - a column, once it has a type, keeps name, type and place; new columns are appended. One exception: a type that is
@@ -14,6 +15,7 @@
 //! - whatever others have put into the table (owner, comments, parameters) stays;
 //! - a partition lists the columns that its files may hold, and so never contradicts the table.
 
+mod bookkeeping;
 mod catalog;
 #[cfg(feature = "glue")]
 mod column_statistics;
@@ -28,10 +30,13 @@ mod hive_type;
 mod memory;
 mod merge;
 mod partition;
+mod projection;
+mod spark;
 mod statistics;
 mod table;
 mod widening;
 
+pub use bookkeeping::Bookkeeping;
 pub use catalog::{Catalog, Page, Written};
 pub use commit::{Commit, Committed, Committer, Jitter};
 pub use error::{Error, Mismatch};
@@ -42,8 +47,10 @@ pub use hive_type::{data_type, hive_type};
 pub use memory::{Call, MemoryCatalog, Trouble};
 pub use merge::{Evolution, FileColumn, FileSchema, PartitionKey, Plan, Widened, merge};
 pub use partition::{Partition, RegisteredPartition};
+pub use projection::{is_projected, parameters_after};
 pub use statistics::{ColumnStatistics, Kind, Numbers, Statistics};
 pub use table::{Column, Format, NOTATION, Origin, PLAIN, PROVISIONAL, Table, TableName};
+pub use widening::text_limit;
 
 /// What every operation here returns.
 pub type Result<T> = std::result::Result<T, Error>;

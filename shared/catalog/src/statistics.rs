@@ -54,6 +54,16 @@ impl Numbers {
         }
         changed
     }
+
+    /// Takes them from among other parameters, and says whether they were there. Nobody else writes all of them.
+    pub(crate) fn remove(parameters: &mut BTreeMap<String, String>) -> bool {
+        let names = Self::default().parameters().map(|(name, _)| name);
+        let are_there = names.iter().all(|name| parameters.contains_key(*name));
+        if are_there {
+            parameters.retain(|name, _| !names.contains(&&**name));
+        }
+        are_there
+    }
 }
 
 /// The numbers of a table and of some of its partitions.

@@ -80,21 +80,42 @@ fn decimal_width(precision: u8) -> u32 {
     }
 }
 
+/// The most characters that a column's texts can have, and whether blanks at their end do not count, as in `char`; `None`
+/// where there is no limit. The column is of Hive type `held`, if it exists, and the rules declare `declared`, which
+/// holds for a new one and where it widens `held`.
+pub fn text_limit(held: Option<&str>, declared: Option<&str>) -> Option<(u16, bool)> {
+    let decides = match (held, declared) {
+        (Some(held), Some(declared)) if widens(held, declared) => declared,
+        (Some(held), _) => held,
+        (None, declared) => declared?,
+    };
+    match Text::of(decides) {
+        Text::Varchar(most) => Some((most, false)),
+        Text::Char(most) => Some((most, true)),
+        Text::Unbounded => None,
+    }
+}
+
 /// The kinds of text that Hive tells apart.
 enum Text {
     Unbounded,
     Varchar(u16),
-    Char,
+    Char(u16),
 }
 
 impl Text {
     fn of(hive_type: &str) -> Self {
         let text: String = hive_type.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase();
-        let length = text.strip_prefix("varchar(").and_then(|rest| rest.strip_suffix(')'));
-        match length.and_then(|length| length.parse().ok()) {
-            Some(length) => Self::Varchar(length),
-            None if text.starts_with("char") => Self::Char,
-            None => Self::Unbounded,
+        let length = |name: &str| {
+            let rest = text.strip_prefix(name)?.strip_prefix('(')?;
+            rest.strip_suffix(')')?.parse().ok()
+        };
+        match (length("varchar"), length("char")) {
+            (Some(length), _) => Self::Varchar(length),
+            (_, Some(length)) => Self::Char(length),
+            // As in Hive.
+            _ if text == "char" => Self::Char(1),
+            _ => Self::Unbounded,
         }
     }
 }
@@ -169,6 +190,23 @@ pub(crate) mod tests {
             ("array<int>", "array<bigint>"),
         ] {
             assert!(!widens(from, to), "{from} {to}");
+        }
+    }
+
+    #[test]
+    fn the_table_limits_texts_unless_the_rules_widen_it() {
+        for (held, declared, limit) in [
+            (Some("varchar(5)"), None, Some((5, false))),
+            (Some("CHAR ( 2 )"), None, Some((2, true))),
+            (Some("varchar(5)"), Some("varchar(9)"), Some((9, false))),
+            (Some("varchar(5)"), Some("varchar(3)"), Some((5, false))),
+            (Some("varchar(5)"), Some("string"), None),
+            (Some("string"), Some("varchar(3)"), None),
+            (None, Some("varchar(3)"), Some((3, false))),
+            (Some("varchar"), None, None),
+            (None, None, None),
+        ] {
+            assert_eq!(text_limit(held, declared), limit, "{held:?} {declared:?}");
         }
     }
 

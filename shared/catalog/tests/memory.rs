@@ -339,7 +339,7 @@ async fn numbers_do_not_undo_columns() {
             });
             let numbers = Numbers { rows: 3, files: 1, bytes: 30 };
             let statistics = Statistics { table, partitions: [(vec!["2026".to_owned()], numbers)].into() };
-            assert!(committer.record_statistics(&name, &statistics, suite::PATIENCE).await.unwrap());
+            assert!(committer.record_statistics(&name, suite::ID, &statistics, suite::PATIENCE).await.unwrap());
             // Without numbers of the table there is no such call to come between.
             let expected: &[&str] =
                 if call == Call::UpdateTable && table.is_none() { &["id"] } else { &["id", "theirs"] };

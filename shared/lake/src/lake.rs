@@ -3,8 +3,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use arrow::datatypes::DataType;
 use bytes::Bytes;
 use cleanzone_catalog::{
-    Catalog, Column, Commit, Committed, Committer, Error as CatalogError, FileColumn, FileSchema, Numbers, Partition,
-    PartitionKey, Statistics as CatalogStatistics, Table, TableName, data_type,
+    Bookkeeping, Catalog, Column, Commit, Committed, Committer, Error as CatalogError, FileColumn, FileSchema, Numbers,
+    Partition, PartitionKey, Statistics as CatalogStatistics, Table, TableName, Widened, data_type,
 };
 use cleanzone_events::ObjectCreated;
 use cleanzone_rules::Applied;
@@ -16,13 +16,13 @@ use tokio::time::Instant;
 use crate::{
     Error,
     bridge::on_thread,
-    column_statistics::Gathered,
     context::Provenance,
     convert::{Converted, Target, convert},
     naming::{Naming, folder_values, sanitise},
     overwrite::Overwrite,
     partition::{Partitioning, check_names},
     planner::TablePlanner,
+    projection::Projections,
     publish::{COMMIT, FEW, Objects, Outgoing, Publication, Published, Under, Unrivalled, abort_rest, each, show},
     record::{Claimant, Record, Version, commit_id, digits},
     remote::{ObjectSource, OutputKeys, StagedFiles, StagedList, abort_all, without_kinds},
@@ -178,6 +178,9 @@ impl Lake {
         let parts = parts(&converted, &names.keys);
         let columns = converted.gathered.take();
         converted.warnings.extend(committed.iter().flat_map(changed_notations));
+        let table = committed.as_ref().map(|committed| &committed.table).or(begin.table.as_ref());
+        let bookkeeping = self.bookkeeping(table);
+        converted.warnings.extend(committed.iter().flat_map(|committed| &committed.widened).filter_map(by_path));
         let report =
             names.report(&begin.source, converted, &staged, committed.as_ref().map(in_words).unwrap_or_default());
         let record = Record {
@@ -193,9 +196,15 @@ impl Lake {
         };
         match self.settings.mode {
             Mode::Replace | Mode::Append => {
-                Box::pin(self.publish(begin, &names, record, (parts, columns), staged, deadline)).await
+                let mut record = record;
+                if let Some(kept) = &bookkeeping {
+                    record.ledger = Ledger::new(&kept.id, parts).with_columns(columns.filter(|_| kept.columns));
+                }
+                Box::pin(self.publish(begin, &names, record, bookkeeping, staged, deadline)).await
             }
-            Mode::OverwritePartitions => Box::pin(self.overwrite(begin, &names, record, parts, staged, deadline)).await,
+            Mode::OverwritePartitions => {
+                Box::pin(self.overwrite(begin, &names, record, (parts, bookkeeping), staged, deadline)).await
+            }
         }
     }
 
@@ -204,27 +213,24 @@ impl Lake {
         &self,
         begin: Beginning,
         names: &Names,
-        mut record: Record,
-        (parts, columns): (BTreeMap<String, Counts>, Option<Gathered>),
+        record: Record,
+        bookkeeping: Option<Bookkeeping>,
         staged: StagedList,
         deadline: Option<Instant>,
     ) -> Result<Report, Error> {
         let report = record.report.clone();
-        let book = self.book(names);
-        if book.is_some() {
-            record.ledger = Ledger::new(parts).with_columns(columns);
-        }
+        let book = self.book(names, bookkeeping);
         let publication = Publication {
             store: self.store.clone(),
             bucket: self.settings.clean_bucket.clone(),
             record_at: names.record_at.clone(),
             record,
-            book,
+            book: book.clone(),
             deadline,
         };
         match publication.run(begin.record, begin.first, without_kinds(staged)).await? {
             Published::Done(entered) => {
-                let figures = self.record_statistics(names, entered).await?;
+                let figures = self.record_statistics(names, book.as_ref(), entered).await?;
                 Ok(Report { holds: figures, ..report })
             }
             Published::Superseded => {
@@ -239,26 +245,27 @@ impl Lake {
         begin: Beginning,
         names: &Names,
         mut record: Record,
-        parts: BTreeMap<String, Counts>,
+        (parts, bookkeeping): (BTreeMap<String, Counts>, Option<Bookkeeping>),
         staged: StagedList,
         deadline: Option<Instant>,
     ) -> Result<Report, Error> {
+        let book = self.book(names, bookkeeping);
         let (data, rejected): (StagedList, StagedList) =
             staged.into_iter().partition(|(kind, _)| matches!(kind, FileKind::Data { .. }));
         // No other file has a say in these.
         let mut rejected: Vec<_> =
             without_kinds(rejected).into_iter().map(|file| Outgoing::new(file, Under::Looked(None))).collect();
-        let overwrite = self.overwriting(&begin, names);
+        let overwrite = self.overwriting(&begin, names, book.as_ref().map(|book| book.id.clone()));
         let taken = overwrite.run(without_kinds(data), &parts, deadline).await;
         let done = in_time(deadline, async {
             let taken = taken?;
             show(&*self.store, &names.commit, &mut rejected, &Unrivalled).await?;
             let entries = taken.ledgers.iter().flat_map(|held| &held.ledger().pending);
-            let entered = match self.book(names) {
+            let entered = match &book {
                 Some(book) => book.enter(&*self.store, entries).await?,
                 None => None,
             };
-            let figures = self.record_statistics(names, entered).await?;
+            let figures = self.record_statistics(names, book.as_ref(), entered).await?;
             overwrite.settle(taken.ledgers).await?;
             record.report.give_up(&self.settings.clean_bucket, &taken.superseded, &parts);
             record.complete = true;
@@ -275,21 +282,32 @@ impl Lake {
         done.map(|holds| Report { holds, ..record.report })
     }
 
-    fn overwriting(&self, begin: &Beginning, names: &Names) -> Overwrite {
+    fn overwriting(&self, begin: &Beginning, names: &Names, book: Option<String>) -> Overwrite {
         Overwrite {
             store: self.store.clone(),
             bucket: self.settings.clean_bucket.clone(),
             claimant: Claimant::new(&names.source, &begin.version),
             commit: names.commit.clone(),
-            counts: self.settings.statistics != Statistics::Off,
+            book,
         }
     }
 
-    fn book(&self, names: &Names) -> Option<Book> {
-        match self.settings.statistics {
-            Statistics::Off => None,
-            Statistics::Counts | Statistics::Columns => Some(Book::new(&self.settings.clean_bucket, &names.table)),
-        }
+    /// How files are counted, if they are; the id is that of a count that would begin now.
+    fn counting(&self) -> Option<Bookkeeping> {
+        (self.settings.statistics != Statistics::Off).then(|| Bookkeeping {
+            id: format!("{:016x}", fastrand::u64(..)),
+            columns: self.settings.keeps_column_statistics(),
+            by_partition: self.settings.mode == Mode::OverwritePartitions,
+        })
+    }
+
+    /// What is counted of a table, by its files so far and by this one.
+    fn bookkeeping(&self, table: Option<&Table>) -> Option<Bookkeeping> {
+        Bookkeeping::of(table?)?.and(self.counting().as_ref())
+    }
+
+    fn book(&self, names: &Names, bookkeeping: Option<Bookkeeping>) -> Option<Book> {
+        Some(Book::new(&self.settings.clean_bucket, &names.table, bookkeeping?.id))
     }
 
     /// Opens the source and, at the same time, looks up all that is known of it; `None` where the version that the
@@ -386,7 +404,8 @@ impl Lake {
         if begin.table.is_none() && !record.report.content.columns.is_empty() {
             return Ok(None);
         }
-        if self.settings.statistics != Statistics::Off && !record.ledger.pending.is_empty() {
+        let book = self.bookkeeping(begin.table.as_ref()).map(|kept| kept.id);
+        if record.ledger.owes(book.as_deref()) {
             return Ok(None);
         }
         let is_settled = match self.settings.mode {
@@ -401,7 +420,7 @@ impl Lake {
                     record.outputs.iter().cloned().partition(|key| key.starts_with("_rejected/"));
                 record.complete
                     && self.are_visible(&rejected, begin, names).await?
-                    && self.overwriting(begin, names).is_settled(&data).await?
+                    && self.overwriting(begin, names, book).is_settled(&data).await?
             }
         };
         if !is_settled {
@@ -435,12 +454,19 @@ impl Lake {
     }
 
     /// Tells the catalog how much the table holds, and what its columns are like.
-    async fn record_statistics(&self, names: &Names, entered: Option<Entered>) -> Result<Option<Figures>, Error> {
-        let Some(Entered { figures, columns }) = entered else { return Ok(None) };
+    async fn record_statistics(
+        &self,
+        names: &Names,
+        book: Option<&Book>,
+        entered: Option<Entered>,
+    ) -> Result<Option<Figures>, Error> {
+        let (Some(book), Some(Entered { figures, columns })) = (book, entered) else { return Ok(None) };
         let statistics = names.statistics(&figures);
-        self.committer.record_statistics(&names.table, &statistics, PATIENCE).await?;
+        if !self.committer.record_statistics(&names.table, &book.id, &statistics, PATIENCE).await? {
+            return Ok(None);
+        }
         if !columns.is_empty() {
-            self.committer.record_column_statistics(&names.table, None, &columns, PATIENCE).await?;
+            self.committer.record_column_statistics(&names.table, &book.id, None, &columns, PATIENCE).await?;
         }
         Ok(Some(figures))
     }
@@ -456,6 +482,10 @@ impl Lake {
         let Settings { partition_by, context, .. } = &self.settings;
         let folders = names.naming.partitions.iter().map(|(name, _)| name);
         check_names(folders.clone(), partition_by, context.names().chain(self.settings.read.added()))?;
+        let partition_keys = names.partition_keys(&self.settings);
+        let projections = Projections::new(begin.table.as_ref(), &partition_keys, &self.settings.dataset);
+        projections.check_folders(&names.naming.partitions)?;
+        let projections = Arc::new(projections);
         let planner = TablePlanner {
             name: names.table.clone(),
             table: begin.table.clone(),
@@ -469,11 +499,15 @@ impl Lake {
             metadata: lineage(names, &begin.source),
             no_evidence: NoEvidence::LeaveOut,
             even_empty: false,
-            column_statistics: self.settings.keeps_column_statistics(),
+            column_statistics: match &begin.table {
+                None => self.settings.keeps_column_statistics(),
+                table => self.bookkeeping(table.as_ref()).is_some_and(|kept| kept.columns),
+            },
             partitioning: Partitioning {
                 by: partition_by.clone(),
                 most: self.settings.layout.max_partitions,
                 folder_bytes: names.keys.folder_bytes(),
+                projections: projections.clone(),
             },
             provenance: Provenance {
                 names: context.clone(),
@@ -488,9 +522,13 @@ impl Lake {
             let mut files = StagedFiles::new(bridge, store, keys, metadata);
             let mut converted = convert(&mut source, &mut files, &planner, &options, target)?;
             converted.warnings.extend(planner.warnings.take());
-            Ok((converted, files.into_staged()))
+            Ok::<_, Error>((converted, files.into_staged()))
         });
-        ended.await.map_err(Error::Task)?
+        let (mut converted, staged) = ended.await.map_err(Error::Task)??;
+        let derived: Vec<&str> = partition_by.iter().map(|by| by.name.as_str()).collect();
+        let missed = projections.warnings(&names.naming.partitions, &derived, &converted.files);
+        converted.warnings.extend(missed);
+        Ok((converted, staged))
     }
 
     /// Whether objects can be written, asked without writing one: on a condition that no entity tag meets.
@@ -510,15 +548,25 @@ impl Lake {
         names: &Names,
         deadline: Option<Instant>,
     ) -> Result<Option<Committed>, Error> {
+        let counting = self.counting();
         if converted.columns.is_empty() {
+            // Rows may go all the same, which nobody counts then.
+            if begin.table.as_ref().is_some_and(|table| Bookkeeping::of(table) != self.bookkeeping(Some(table))) {
+                self.committer.settle_statistics(&names.table, counting.as_ref(), PATIENCE).await?;
+            }
             return Ok(None);
         }
+        // Files that lie there already, of a table that somebody has removed, are not counted.
+        let is_first = begin.table.is_none() && counting.is_some() && {
+            let folder = format!("{}/{}/", names.table.database, names.table.table);
+            self.store.list(&self.settings.clean_bucket, &folder).await?.is_empty()
+        };
         // Neither a table nor a column must appear of which no file can be written.
         let has = |name: &str| begin.table.as_ref().is_some_and(|table| table.columns.iter().any(|c| c.name == name));
         if converted.columns.iter().any(|column| !has(&column.name)) {
             self.may_write(names).await?;
         }
-        let columns = self.columns(converted, begin.table.is_none());
+        let columns = self.columns(converted, &names.naming, begin.table.is_none());
         let partition_keys = names.partition_keys(&self.settings);
         let partitions: Vec<Partition> = names.partitions(converted).collect();
         let left = deadline.map_or(PATIENCE, |d| d.saturating_duration_since(Instant::now()));
@@ -527,7 +575,9 @@ impl Lake {
             location: &names.table_location(),
             file: &FileSchema { columns, partition_keys },
             evolution: self.settings.evolution,
-            parameters: self.settings.dataset.projection_properties(),
+            projection: self.settings.dataset.projection_properties(),
+            statistics: counting.as_ref(),
+            is_first,
             partitions: &partitions,
             compression: self.settings.layout.compression_name(),
             seen: begin.table.clone(),
@@ -538,7 +588,7 @@ impl Lake {
 
     /// What the file brings to its table. A new table gets all columns that are declared, also those that its first
     /// file lacks.
-    fn columns(&self, converted: &Converted, is_new: bool) -> Vec<FileColumn> {
+    fn columns(&self, converted: &Converted, naming: &Naming, is_new: bool) -> Vec<FileColumn> {
         let dataset = &self.settings.dataset;
         let mut columns: Vec<FileColumn> = converted
             .columns
@@ -561,7 +611,8 @@ impl Lake {
         for rule in dataset.columns.values().filter(|rule| is_new && !rule.drop) {
             let name = rule.rename.clone().unwrap_or_else(|| sanitise(&rule.name));
             let is_there = columns.iter().any(|column| column.name == name);
-            let is_key = self.settings.partition_by.iter().any(|by| by.name == name || by.column == name);
+            let is_folder = naming.partitions.iter().any(|(folder, _)| *folder == name);
+            let is_key = self.settings.partition_by.iter().any(|by| by.name == name || by.column == name) || is_folder;
             if let Some(declared) = rule.data_type.map(|declared| declared.to_string())
                 && !is_there
                 && !is_key
@@ -626,7 +677,11 @@ impl Names {
 
     /// The folders of the source's key, then what its rows are parted by.
     fn partition_keys(&self, settings: &Settings) -> Vec<PartitionKey> {
-        let folders = self.naming.partitions.iter().map(|(name, _)| PartitionKey::new(name));
+        let declared = |name: &str| settings.dataset.column(name).and_then(|rule| rule.data_type);
+        let folders = self.naming.partitions.iter().map(|(name, _)| match declared(name) {
+            Some(hive_type) => PartitionKey::typed(name, hive_type.to_string()),
+            None => PartitionKey::new(name),
+        });
         let derived = settings.partition_by.iter();
         let derived = derived.map(|by| PartitionKey { name: by.name.clone(), hive_type: by.hive_type.clone() });
         folders.chain(derived).collect()
@@ -736,6 +791,18 @@ fn changed_notations(committed: &Committed) -> Vec<Warning> {
         Warning::of_column(WarningKind::NotationChanged, &column.name, message)
     };
     several.map(warning).collect()
+}
+
+/// That some engines cannot read the files of a widened column together, unless the catalog tells them the type. Text is
+/// text, however long.
+fn by_path(Widened { column, from, to }: &Widened) -> Option<Warning> {
+    let is_text = data_type(to) == Some(DataType::Utf8);
+    let message = format!(
+        "was {from} and is {to} from now on, as declared; engines that know the type from the catalog read all files, but \
+         by path DuckDB, pyarrow and Polars fail, and Spark reads wrong whole numbers, where they take the type from an \
+         older file; tell them the type, or convert the older files again"
+    );
+    (!is_text).then(|| Warning::of_column(WarningKind::WidenedByPath, column, message))
 }
 
 /// Whether beginning anew at once can help: somebody else was at work on the same output or table.

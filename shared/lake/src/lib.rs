@@ -23,6 +23,7 @@ mod partition;
 mod partition_codes;
 mod partition_rows;
 mod planner;
+mod projection;
 mod publish;
 mod quarantine;
 mod record;

@@ -64,7 +64,12 @@ pub fn convert_file(
         no_evidence: NoEvidence::Write,
         even_empty: true,
         column_statistics: false,
-        partitioning: Partitioning { by: partition_by.clone(), most: layout.max_partitions, folder_bytes: MAX_KEY },
+        partitioning: Partitioning {
+            by: partition_by.clone(),
+            most: layout.max_partitions,
+            folder_bytes: MAX_KEY,
+            ..Partitioning::default()
+        },
         provenance: Provenance {
             names: context.clone(),
             ingested_at: changed(input)?,

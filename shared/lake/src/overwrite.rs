@@ -98,8 +98,8 @@ pub(crate) struct Overwrite {
     pub(crate) bucket: String,
     pub(crate) claimant: Claimant,
     pub(crate) commit: String,
-    /// Whether statistics are kept.
-    pub(crate) counts: bool,
+    /// The id of the count, where statistics are kept.
+    pub(crate) book: Option<String>,
 }
 
 /// The folder of an object key, with a trailing slash.
@@ -153,7 +153,8 @@ impl Overwrite {
             return Ok(superseded());
         }
         let PartitionClaim { record, etag, .. } = claim;
-        let ledgers = if record.ledger.pending.is_empty() { Vec::new() } else { vec![Held { record, etag }] };
+        let owes = record.ledger.owes(self.book.as_deref());
+        let ledgers = if owes { vec![Held { record, etag }] } else { Vec::new() };
         Ok(Taken { superseded: Vec::new(), ledgers })
     }
 
@@ -175,15 +176,15 @@ impl Overwrite {
                     return Ok(None);
                 }
                 // A twin of ours, told by the same event.
-                if held.claimant.is_same(&self.claimant) && held.commit == self.commit && held.outputs == record.outputs
-                {
+                let is_twin = held.claimant.is_same(&self.claimant) && held.commit == self.commit;
+                if is_twin && held.outputs == record.outputs && held.ledger.is_of(self.book.as_deref()) {
                     let (record, etag) = (held.clone(), etag.clone());
                     return Ok(Some(PartitionClaim { store: &*self.store, at, record, etag }));
                 }
             }
             let over = found.as_ref().map(|(_, etag)| etag.as_str());
-            if self.counts {
-                record.ledger = Ledger::new(BTreeMap::from([(part.folder.clone(), part.counts)]));
+            if let Some(book) = &self.book {
+                record.ledger = Ledger::new(book, BTreeMap::from([(part.folder.clone(), part.counts)]));
                 let id = short_hash(&[&self.commit, &part.folder, over.unwrap_or_default()]);
                 record.ledger.follow(found.as_ref().map(|(held, _)| &held.ledger), &id);
             }
@@ -241,7 +242,7 @@ impl Overwrite {
                 own.give_way(&*self.store, &held.objects(&self.bucket)).await?;
                 return Ok(held.claimant.is_newer_than(&self.claimant));
             }
-            if !held.ledger.pending.is_empty() && self.counts {
+            if held.ledger.owes(self.book.as_deref()) {
                 return Ok(false);
             }
             // Somebody may have removed them, but a sample is enough to notice.
@@ -314,7 +315,7 @@ mod tests {
                 bucket: "clean".into(),
                 claimant: Claimant::new(&Location::new("landing", self.name), &version),
                 commit: format!("commit of {}", self.name),
-                counts: false,
+                book: None,
             }
         }
 

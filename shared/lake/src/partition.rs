@@ -1,6 +1,9 @@
 //! Which partition each row is in.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use arrow::{array::RecordBatch, datatypes::DataType};
 
@@ -9,6 +12,7 @@ use crate::{
     context::{INGESTED_AT, Provenance},
     naming::push_folder,
     partition_codes::{Codes, Pairs, next},
+    projection::{Projections, outside},
     settings::{PartitionBy, Transform},
 };
 
@@ -27,6 +31,15 @@ pub(crate) struct Partitioning {
     pub(crate) most: usize,
     /// Bytes that the folders of a partition may have in the key of an object.
     pub(crate) folder_bytes: usize,
+    /// Which partitions queries find.
+    pub(crate) projections: Arc<Projections>,
+}
+
+impl Partitioning {
+    /// Whether rows are rejected because no query would find them.
+    pub(crate) fn rejects(&self) -> bool {
+        self.by.iter().any(|by| self.projections.rejects(&by.name))
+    }
 }
 
 /// Refuses two partition keys of one name; `folders` are those of the source's key.
@@ -35,8 +48,15 @@ pub(crate) fn check_names<'a>(
     by: &'a [PartitionBy],
     context: impl Iterator<Item = &'a String>,
 ) -> Result<(), Error> {
-    let mut seen = HashSet::new();
-    for name in folders.chain(by.iter().map(|key| &key.name)).chain(context) {
+    let folders: HashSet<_> = folders.collect();
+    if let Some(PartitionBy { name, .. }) = by.iter().find(|key| folders.contains(&key.name)) {
+        return Err(Error::Schema(format!(
+            "{name} is a folder of the object key, {name}=…, and a key of partition_by in lake.toml as well, and nobody can \
+             tell which of them holds; leave one out, or call the rule's another name, as in `year(date) as {name}_2`"
+        )));
+    }
+    let mut seen = folders;
+    for name in by.iter().map(|key| &key.name).chain(context) {
         if !seen.insert(name) {
             return Err(Error::Schema(format!(
                 "two partition keys or added columns are called {name}; give one another name in lake.toml, as in \
@@ -68,6 +88,8 @@ struct Key {
     name: String,
     source: Source,
     codes: Codes,
+    /// Which of its values no query finds, where such rows are rejected: as far as has been asked.
+    missed: Option<Vec<bool>>,
 }
 
 /// Tells the partitions of rows, and numbers them in the order in which they appear.
@@ -81,6 +103,7 @@ pub(crate) struct Partitioner {
     numbers: Vec<u32>,
     most: usize,
     folder_bytes: usize,
+    projections: Arc<Projections>,
     scratch: Vec<u32>,
 }
 
@@ -113,7 +136,8 @@ impl Partitioner {
             if let (Source::Column(at), Transform::Identity) = (source, transform) {
                 leaving.push(at);
             }
-            keys.push(Key { name: name.clone(), source, codes: Codes::new(*transform, settings.most) });
+            let missed = settings.projections.rejects(name).then(Vec::new);
+            keys.push(Key { name: name.clone(), source, codes: Codes::new(*transform, settings.most), missed });
         }
         let pairs = keys.iter().skip(1).map(|_| Pairs::default()).collect();
         let partitioner = Self {
@@ -123,6 +147,7 @@ impl Partitioner {
             numbers: Vec::new(),
             most: settings.most,
             folder_bytes: settings.folder_bytes,
+            projections: settings.projections.clone(),
             scratch: Vec::new(),
         };
         Ok((partitioner, leaving))
@@ -166,6 +191,29 @@ impl Partitioner {
             };
         }
         Ok(ids)
+    }
+
+    /// The rows that no query would find, in order, each with what is wrong with it.
+    pub(crate) fn missed(&mut self, batch: &RecordBatch) -> Result<Vec<(usize, String)>, Error> {
+        let mut found = BTreeMap::new();
+        for key in &mut self.keys {
+            let Some(missed) = &mut key.missed else { continue };
+            let codes = &mut self.scratch;
+            codes.clear();
+            match key.source {
+                Source::Column(at) => key.codes.read(batch.column(at), codes)?,
+                Source::Time(microseconds) => codes.resize(batch.num_rows(), key.codes.time(microseconds)?),
+            }
+            let known = u32::try_from(missed.len()).unwrap_or(u32::MAX);
+            let last = codes.iter().copied().max().unwrap_or_default();
+            missed.extend((known..=last).map(|code| self.projections.misses(&key.name, key.codes.value(code))));
+            for (row, code) in codes.iter().enumerate() {
+                if missed.get(*code as usize) == Some(&true) {
+                    found.entry(row).or_insert_with(|| outside(&key.name));
+                }
+            }
+        }
+        Ok(found.into_iter().collect())
     }
 
     /// The partition of a combination of values.
@@ -252,7 +300,7 @@ mod tests {
     }
 
     fn partitioner(keys: Vec<PartitionBy>) -> Result<(Partitioner, Vec<usize>), Error> {
-        let settings = Partitioning { by: keys, most: 10, folder_bytes: 90 };
+        let settings = Partitioning { by: keys, most: 10, folder_bytes: 90, ..Partitioning::default() };
         let provenance = Provenance { ingested_at: 1_709_251_199_999_999, ..Provenance::default() };
         let batch = batch();
         let schema = batch.schema();

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use arrow::datatypes::DataType;
-use cleanzone_catalog::{Column, Reading, Table, TableName, Wanted, data_type, expect};
+use cleanzone_catalog::{Column, Reading, Table, TableName, Wanted, data_type, expect, text_limit};
 use cleanzone_rules::{Column as Rule, Mark};
-use cleanzone_tabular::{ColumnPlan, Header, Misfit, NumberFormat, Planner, RESCUED, Role, SinkError};
+use cleanzone_tabular::{ColumnPlan, Header, Misfit, NumberFormat, Planner, RESCUED, Role, SinkError, TextLimit};
 
 use crate::{
     Error, PartitionBy, Settings, Transform, naming::column_names, rules::cleanse, settings::Evolution,
@@ -39,7 +39,12 @@ impl Planner for TablePlanner {
                 self.column(names.next().unwrap_or_default(), *rule)?
             });
         }
-        self.under_table(plans)
+        let mut plans = self.under_table(plans)?;
+        let has_limits = self.has_limits();
+        for (plan, rule) in plans.iter_mut().zip(&rules) {
+            plan.limit = self.limit(plan, *rule, has_limits);
+        }
+        Ok(plans)
     }
 }
 
@@ -125,6 +130,8 @@ impl TablePlanner {
                 Some(cleanzone_rules::Misfit::Sibling) => Misfit::Sibling,
                 Some(cleanzone_rules::Misfit::Reject) | None => Misfit::Reject,
             },
+            withheld: rule.is_some_and(|rule| rule.pii.is_some()),
+            ..ColumnPlan::default()
         })
     }
 
@@ -176,6 +183,28 @@ impl TablePlanner {
             plan.known = known.collect();
         }
         Ok(plans)
+    }
+
+    /// The table's columns and partition keys that are in files or folders.
+    fn held(&self) -> impl Iterator<Item = &Column> {
+        self.table.iter().flat_map(|table| table.file_columns().chain(&table.partition_keys))
+    }
+
+    /// Whether the table has a text that cannot be of any length.
+    fn has_limits(&self) -> bool {
+        self.held().any(|column| text_limit(Some(&column.hive_type), None).is_some())
+    }
+
+    /// How long the texts of a column can be: as the table says, or as the rules say where they widen it.
+    fn limit(&self, plan: &ColumnPlan, rule: Option<&Rule>, has_limits: bool) -> Option<TextLimit> {
+        let declared = rule.and_then(|rule| rule.data_type).map(|declared| declared.to_string());
+        let is_limited = has_limits || text_limit(None, declared.as_deref()).is_some();
+        if !is_limited || plan.role != Role::Keep || plan.declared != Some(DataType::Utf8) {
+            return None;
+        }
+        let held = self.held().find(|column| column.is_called(&plan.name)).map(|column| &*column.hive_type);
+        let (characters, padded) = text_limit(held, declared.as_deref())?;
+        Some(TextLimit { characters: characters.into(), padded })
     }
 
     /// The partition key that a column is itself, if it is one.

@@ -146,6 +146,14 @@ impl<F: Files> Sink for FileSink<'_, F> {
         }
     }
 
+    fn is_choosy(&self) -> bool {
+        self.target.partitioning.rejects()
+    }
+
+    fn refuse(&mut self, batch: &RecordBatch) -> Result<Vec<(usize, String)>, SinkError> {
+        Ok(self.rows.as_mut().map_or_else(|| Ok(Vec::new()), |rows| rows.partitioner.missed(batch))?)
+    }
+
     fn rejected(&mut self, row: &RejectedRow<'_>) -> Result<(), SinkError> {
         let mut writer = if let Some(writer) = self.rejected.take() {
             writer
@@ -599,7 +607,7 @@ mod tests {
             no_evidence: NoEvidence::LeaveOut,
             column_statistics: false,
             even_empty: false,
-            partitioning: Partitioning { by, most: 20_000, folder_bytes: 900 },
+            partitioning: Partitioning { by, most: 20_000, folder_bytes: 900, ..Partitioning::default() },
             provenance: Provenance::default(),
         }
     }

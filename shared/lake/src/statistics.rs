@@ -1,15 +1,15 @@
 //! How much a table and its partitions hold, kept up to date commit by commit.
 //!
-//! The truth are small documents under `_cleanzone/statistics/<database>/<table>/`: `table.json`, and one for each
+//! The truth are small documents under `_cleanzone/statistics/<database>/<table>/<id>/`: `table.json`, and one for each
 //! partition, named by a hash of its folder. Each is changed by compare-and-swap, and knows the commits that it has
 //! counted last, so that a redelivery never counts twice. What a commit changes is decided when it claims its place,
 //! and kept there until it has been entered: whoever comes next, the redelivery or a newer version, enters it.
 //!
 //! Where statistics of columns are kept, `columns.json` has those of the whole table, under the same rules.
 //!
-//! They count what has been committed since they were switched on, by this lake. A file that was committed before is
-//! neither in them nor taken away from them when it is replaced. Nor is what others put into a partition that is taken
-//! over, or what this lake did in another mode: whoever changes the mode of a dataset has to remove its documents.
+//! They count what this lake commits from a table's first file on, and end with the first commit that is not counted, or
+//! in another mode: the table itself says so ([`Bookkeeping`](cleanzone_catalog::Bookkeeping)). Each count has a folder
+//! of its own under the table's, by its id; changes that were to be entered into an earlier one are dropped.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -108,6 +108,9 @@ pub(crate) struct Entry {
 /// What the holder of a place has to do with the statistics.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Ledger {
+    /// The id of the count that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    book: Option<String>,
     /// What its objects amount to in each folder.
     pub(crate) parts: BTreeMap<String, Counts>,
     /// What adds up of their columns, where statistics of these are kept.
@@ -121,8 +124,18 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    pub(crate) fn new(parts: BTreeMap<String, Counts>) -> Self {
-        Self { parts, ..Self::default() }
+    pub(crate) fn new(book: &str, parts: BTreeMap<String, Counts>) -> Self {
+        Self { book: Some(book.to_owned()), parts, ..Self::default() }
+    }
+
+    /// Whether it belongs to the count of this id.
+    pub(crate) fn is_of(&self, book: Option<&str>) -> bool {
+        self.book.as_deref() == book
+    }
+
+    /// Whether there is something to enter into the count of this id.
+    pub(crate) fn owes(&self, book: Option<&str>) -> bool {
+        book.is_some() && self.is_of(book) && !self.pending.is_empty()
     }
 
     /// The same, with statistics of columns.
@@ -137,6 +150,8 @@ impl Ledger {
 
     /// Takes the place of another one. `id` tells this change of the place from all others.
     pub(crate) fn follow(&mut self, before: Option<&Self>, id: &str) {
+        // What another count knows is nothing to this one.
+        let before = before.filter(|before| before.is_of(self.book.as_deref()));
         self.pending = before.map_or_else(Vec::new, |before| before.pending.clone());
         let mut changes: BTreeMap<String, Change> =
             self.parts.iter().map(|(folder, new)| (folder.clone(), Change::between(Counts::default(), *new))).collect();
@@ -219,11 +234,13 @@ pub(crate) struct Entered {
 pub(crate) struct Book {
     bucket: String,
     table: TableName,
+    /// What tells this count from others.
+    pub(crate) id: String,
 }
 
 impl Book {
-    pub(crate) fn new(bucket: &str, table: &TableName) -> Self {
-        Self { bucket: bucket.to_owned(), table: table.clone() }
+    pub(crate) fn new(bucket: &str, table: &TableName, id: String) -> Self {
+        Self { bucket: bucket.to_owned(), table: table.clone(), id }
     }
 
     /// Enters what has not been entered yet; `None` where there is nothing to enter.
@@ -290,7 +307,8 @@ impl Book {
         change: impl Fn(&mut T) -> bool,
     ) -> Result<T, Error> {
         let TableName { database, table } = &self.table;
-        let at = Location::new(&self.bucket, format!("_cleanzone/statistics/{database}/{table}/{name}.json"));
+        let key = format!("_cleanzone/statistics/{database}/{table}/{}/{name}.json", self.id);
+        let at = Location::new(&self.bucket, key);
         for tries in 0..TRIES {
             let found = document::load::<T>(store, &at).await?;
             let (mut document, etag) = found.map_or_else(Default::default, |(found, etag)| (found, Some(etag)));
@@ -324,7 +342,7 @@ mod tests {
     }
 
     fn ledger(parts: &[(&str, u64)]) -> Ledger {
-        Ledger::new(parts.iter().map(|(folder, rows)| ((*folder).to_owned(), counts(*rows))).collect())
+        Ledger::new("1f", parts.iter().map(|(folder, rows)| ((*folder).to_owned(), counts(*rows))).collect())
     }
 
     /// Of a column of numbers, as many as there are rows.
@@ -355,6 +373,18 @@ mod tests {
         enter(&mut totals, &second);
         let found: Vec<_> = totals.iter().map(|(folder, total)| (folder.as_str(), total.counts)).collect();
         assert_eq!(found, [("a/", counts(0)), ("b/", counts(9)), ("c/", counts(1))]);
+    }
+
+    #[test]
+    fn what_another_count_knows_is_neither_taken_away_nor_entered() {
+        let mut first = ledger(&[("a/", 5)]);
+        first.follow(None, "1");
+        let mut second = Ledger::new("2e", BTreeMap::from([("a/".to_owned(), counts(2))]));
+        second.follow(Some(&first), "2");
+        let mut totals = BTreeMap::new();
+        enter(&mut totals, &second);
+        assert_eq!(totals["a/"].counts, counts(2));
+        assert!(first.owes(Some("1f")) && !first.owes(Some("2e")) && !first.owes(None));
     }
 
     #[test]
@@ -415,7 +445,7 @@ mod tests {
             };
             let mut place: Option<Ledger> = None;
             for (i, (parts, enters, says_so)) in steps.iter().enumerate() {
-                let mut next = Ledger::new(parts.iter().map(|(f, rows)| (f.clone(), counts(*rows))).collect());
+                let mut next = Ledger::new("1f", parts.iter().map(|(f, rows)| (f.clone(), counts(*rows))).collect());
                 let gathered = columns(&next);
                 next = next.with_columns(Some(gathered));
                 next.follow(place.as_ref(), &i.to_string());

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ColumnPii, DatasetPii, Detect, HiveType, PartitionBy, Projection, name::column_key};
+use crate::{ColumnPii, DatasetPii, Detect, HiveType, PartitionBy, Projected, name::column_key};
 
 /// All that `lake.toml` says of one object, defaults included. What is `None` it leaves to whoever asks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -30,7 +30,7 @@ pub struct Dataset {
     /// By what rows are divided, after the Hive folders of the key. Names are unique.
     pub partition_by: Vec<PartitionBy>,
     /// Athena's partition projection, by partition key.
-    pub projection: BTreeMap<String, Projection>,
+    pub projection: BTreeMap<String, Projected>,
     /// Which statistics are kept in the catalog.
     pub statistics: Option<Statistics>,
     /// Columns that are added.
@@ -65,7 +65,7 @@ impl Dataset {
     /// Source: [Set up partition projection](https://docs.aws.amazon.com/athena/latest/ug/partition-projection-setting-up.html).
     pub fn projection_properties(&self) -> BTreeMap<String, String> {
         let mut properties = BTreeMap::new();
-        for (key, projection) in &self.projection {
+        for (key, Projected { projection, .. }) in &self.projection {
             properties.insert("projection.enabled".to_owned(), "true".to_owned());
             properties.extend(
                 projection.properties().into_iter().map(|(name, value)| (format!("projection.{key}.{name}"), value)),

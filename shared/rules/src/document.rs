@@ -361,7 +361,8 @@ pub(crate) enum CaseName {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Column")]
 pub(crate) struct ColumnEntry {
-    /// The type: boolean, tinyint, smallint, int, bigint, float, double, decimal(p,s), string, date or timestamp.
+    /// The type: boolean, tinyint, smallint, int, bigint, float, double, decimal(p,s), string, varchar(n), char(n), date
+    /// or timestamp.
     /// Inferred from all values if absent.
     #[serde(rename = "type")]
     pub(crate) data_type: Option<String>,

@@ -30,6 +30,10 @@ pub enum HiveType {
     },
     /// `string`.
     String,
+    /// `varchar(length)`: a text of at most so many characters.
+    Varchar(u16),
+    /// `char(length)`: the same, not counting blanks at its end.
+    Char(u8),
     /// `date`.
     Date,
     /// `timestamp`, in microseconds.
@@ -92,6 +96,21 @@ impl FromStr for HiveType {
                 _ => Err("a decimal is written `decimal(p,s)`, with 1 to 38 digits, s of them after the point".into()),
             };
         }
+        let length = arguments.and_then(|length| length.parse::<u16>().ok()).filter(|length| *length > 0);
+        match (name, lower.contains('('), length) {
+            ("varchar", true, Some(length)) => return Ok(Self::Varchar(length)),
+            ("char", true, Some(length)) if length <= 255 => {
+                return Ok(Self::Char(u8::try_from(length).unwrap_or(255)));
+            }
+            ("varchar" | "char", true, _) => {
+                return Err(
+                    "a text is written `varchar(n)` with up to 65535 characters, `char(n)` with up to 255, or \
+                            `string`"
+                        .into(),
+                );
+            }
+            _ => {}
+        }
         let meant = match ELSEWHERE.iter().find(|(other, _)| *other == name) {
             Some((_, here)) => format!(", did you mean `{here}`?"),
             None => hint(name, &PLAIN.map(|(name, _)| name)),
@@ -104,6 +123,8 @@ impl fmt::Display for HiveType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Decimal { precision, scale } => write!(f, "decimal({precision},{scale})"),
+            Self::Varchar(length) => write!(f, "varchar({length})"),
+            Self::Char(length) => write!(f, "char({length})"),
             plain => f.write_str(PLAIN.iter().find(|(_, found)| found == plain).map_or("", |(name, _)| name)),
         }
     }
@@ -126,9 +147,13 @@ mod tests {
         {
             assert_eq!(text.parse::<HiveType>().unwrap().to_string(), text);
         }
-        for (text, written) in
-            [("DECIMAL ( 12 , 2 )", "decimal(12,2)"), ("decimal", "decimal(10,0)"), ("Integer", "int")]
-        {
+        for (text, written) in [
+            ("VARCHAR( 10 )", "varchar(10)"),
+            ("char(2)", "char(2)"),
+            ("DECIMAL ( 12 , 2 )", "decimal(12,2)"),
+            ("decimal", "decimal(10,0)"),
+            ("Integer", "int"),
+        ] {
             assert_eq!(text.parse::<HiveType>().unwrap().to_string(), written);
         }
         assert_eq!("decimal(7)".parse(), Ok(HiveType::Decimal { precision: 7, scale: 0 }));
@@ -137,7 +162,9 @@ mod tests {
     #[test]
     fn other_names_lead_to_the_right_ones() {
         for (text, says) in [
-            ("varchar(10)", "did you mean `string`?"),
+            ("varchar", "did you mean `string`?"),
+            ("varchar(0)", "`varchar(n)`"),
+            ("char(256)", "up to 255"),
             ("timestmp", "did you mean `timestamp`?"),
             ("decimal(39,1)", "1 to 38 digits"),
             ("decimal(3,4)", "1 to 38 digits"),

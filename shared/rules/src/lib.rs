@@ -27,6 +27,7 @@
 //! `projection` key by key. Nothing is read or written here: where the text comes from is not this crate's business.
 
 mod dataset;
+mod date_pattern;
 mod document;
 mod error;
 mod glob;
@@ -35,6 +36,7 @@ mod name;
 mod notation;
 mod partition;
 mod pii;
+mod projected;
 mod projection;
 mod resolve;
 mod rules;
@@ -52,6 +54,6 @@ pub use hive_type::HiveType;
 pub use name::{is_name, sanitise};
 pub use partition::{PartitionBy, Transform};
 pub use pii::{Alphabet, ColumnPii, DatasetPii, Detect, EncryptMode, Generalize, Method};
-pub use projection::{IntervalUnit, Projection};
+pub use projection::{IntervalUnit, OnMiss, Projected, Projection};
 pub use rules::{Applied, Rule, Rules};
 pub use schema::schema;

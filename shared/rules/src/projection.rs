@@ -1,6 +1,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::projected::is_range;
+
 /// How Athena computes the values of a partition key instead of asking the catalog.
 ///
 /// Source: [Supported types for partition projection](https://docs.aws.amazon.com/athena/latest/ug/partition-projection-supported-types.html).
@@ -36,6 +38,27 @@ pub enum Projection {
     Injected,
 }
 
+/// A partition key that Athena projects.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Projected {
+    /// Its values.
+    #[serde(flatten)]
+    pub projection: Projection,
+    /// What becomes of rows with others.
+    pub on_miss: OnMiss,
+}
+
+/// What becomes of rows with a partition value that no query finds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnMiss {
+    /// They are written, and the report warns of them.
+    #[default]
+    Warn,
+    /// They go the way of bad rows.
+    Reject,
+}
+
 /// The type of a partition projection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -51,7 +74,7 @@ pub(crate) enum ProjectionType {
 }
 
 /// The unit of an interval between projected dates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum IntervalUnit {
@@ -125,6 +148,8 @@ pub(crate) struct ProjectionEntry {
     /// For integer: the digits that a value has, with zeros in front.
     #[schemars(range(min = 1))]
     pub(crate) digits: Option<u32>,
+    /// What becomes of rows with a value that is not among these, null included; `warn` if absent.
+    pub(crate) on_miss: Option<OnMiss>,
 }
 
 impl ProjectionEntry {
@@ -191,6 +216,9 @@ impl ProjectionEntry {
         if self.interval.is_some() != self.interval_unit.is_some() || (!plain && self.interval.is_none()) {
             let why = "unless dates are to the day or month, Athena needs both `interval` and `interval_unit`";
             return error(if self.interval.is_some() { "interval" } else { "interval_unit" }, why);
+        }
+        if !is_range(first, last, format) {
+            return error("range", "both ends are dates in `format`, or `NOW` with an offset, as in `NOW-3YEARS`");
         }
         Ok(Projection::Date {
             range: (first.to_owned(), last.to_owned()),
@@ -279,6 +307,8 @@ mod tests {
             ("values = [\"a,b\"]", "values"),
             ("values = [\"a\"]\nrange = \"1,2\"", "range"),
             ("type = \"injected\"\ndigits = 2", "digits"),
+            ("range = \"2020-01-01,NOW\"\nformat = \"yyyyMMdd\"", "range"),
+            ("range = \"20200101,NOW-3\"\nformat = \"yyyyMMdd\"", "range"),
         ] {
             assert_eq!(of(text).unwrap_err().0, field, "{text}");
         }

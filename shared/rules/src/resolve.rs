@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     Case, Cleanse, Column, Compression, Context, Dataset, DatasetPii, DuplicateAction, Duplicates, Format, HiveType,
-    Mark, Method, Misfit, PartitionBy, Projection, Transform,
+    Mark, Method, Misfit, PartitionBy, Projected, Transform,
     document::{
         CaseName, CleanseEntry, Codec, ColumnEntry, ContextColumn, ContextEntry, DuplicateName, DuplicatesEntry, Entry,
         FormatEntry, Header, Mapped, Short, Size,
@@ -168,7 +168,7 @@ impl<'t> Resolver<'_, 't> {
         found
     }
 
-    fn projection(&mut self, partition_by: &[PartitionBy]) -> BTreeMap<String, Projection> {
+    fn projection(&mut self, partition_by: &[PartitionBy]) -> BTreeMap<String, Projected> {
         let at = self.place.field("projection");
         let mut found = BTreeMap::new();
         for (key, entry) in self.entry.projection.iter().flatten() {
@@ -179,7 +179,8 @@ impl<'t> Resolver<'_, 't> {
                 Err((field, why)) => self.problems.add(at.field(field).value, why),
                 Ok(_) if !is_name(&name) => self.problems.add(at.key, "it is no name of a partition key"),
                 Ok(projection) => {
-                    if found.insert(name, projection).is_some() {
+                    let projected = Projected { projection, on_miss: entry.on_miss.unwrap_or_default() };
+                    if found.insert(name, projected).is_some() {
                         self.problems.add(at.key, format!("the partition key `{key}` is projected twice"));
                     }
                 }

@@ -393,7 +393,7 @@ mod tests {
         assert_eq!((found.duplicates, found.format.delimiter.as_deref()), (None, Some(";")));
         assert_eq!((found.format.quote, found.format.header_rows), (Some(Mark::Is('\'')), Some(0)));
         assert_eq!(found.projection.len(), 2);
-        assert!(matches!(found.projection["year"], Projection::Integer { range: (3, 4), .. }));
+        assert!(matches!(found.projection["year"].projection, Projection::Integer { range: (3, 4), .. }));
         let other = rules.find("b", "other");
         assert_eq!((other.rule, other.dataset.compression), (None, Some(Compression::Zstd(Some(9)))));
     }

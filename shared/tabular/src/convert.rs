@@ -18,9 +18,10 @@ use crate::{
     duplicates::Key,
     field,
     flaw::Flaw,
+    length::held,
     plan::{Plan, PlannedColumn},
     scan::Scanner,
-    types::{Evidence, sql_name},
+    types::Evidence,
 };
 
 /// Text of which the rows, with the places of their fields, stay in a near cache while column after column is built.
@@ -87,7 +88,7 @@ pub(crate) fn convert(block: &mut Block, scanner: &Scanner, plan: &Plan) -> Resu
         read.found.resize_with(columns, Found::default);
         for builder in builders {
             let place = builder.column();
-            read.add(place, place, builder.finish(&fields));
+            read.add(place, place, held(&plan.columns[place], builder.finish(&fields)));
         }
         let invalid = read.found.iter().any(|f| f.invalid) || plan.has_unread() && !block.is_text();
         if invalid && take_out_invalid(block, columns, plan.rescue) {
@@ -199,7 +200,8 @@ fn finish(block: &mut Block, scanner: &Scanner, plan: &Plan, mut read: Read) -> 
     }
     output.evidence = read.found.into_iter().map(|f| f.evidence.unwrap_or(Evidence::NONE)).collect();
     output.rejected = rejects(block, scanner);
-    if plan.emit && plan.key.as_ref().is_some_and(|key| key.action == DuplicateAction::Drop) {
+    let drops = plan.key.as_ref().is_some_and(|key| key.action == DuplicateAction::Drop);
+    if plan.emit && (drops || plan.is_choosy) {
         output.block = Some(mem::take(block));
     }
     Ok(output)
@@ -267,7 +269,7 @@ fn misfits(found: &[Found], plan: &Plan) -> Vec<(usize, Flaw)> {
     misfits.dedup_by_key(|(row, ..)| *row);
     let flaw = |(row, column, found): (usize, usize, &'static str)| {
         let column = &plan.columns[column];
-        (row, Flaw::Misfit { column: column.source_name.clone(), expected: sql_name(&column.how.data_type()), found })
+        (row, Flaw::Misfit { column: column.source_name.clone(), expected: column.expected(), found })
     };
     misfits.into_iter().map(flaw).collect()
 }

@@ -3,15 +3,31 @@ use std::fmt;
 /// What is wrong with a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Flaw {
-    TooFew { found: usize, expected: usize },
-    TooMany { found: usize, expected: usize },
+    TooFew {
+        found: usize,
+        expected: usize,
+    },
+    TooMany {
+        found: usize,
+        expected: usize,
+    },
     StrayQuote,
     UnterminatedQuote,
-    TooLong { limit: usize },
+    TooLong {
+        limit: usize,
+    },
     InvalidUtf8,
     Nul,
-    Misfit { column: String, expected: String, found: &'static str },
+    Misfit {
+        column: String,
+        expected: String,
+        found: &'static str,
+    },
     Duplicate,
+    /// The sink says why.
+    Refused {
+        why: String,
+    },
 }
 
 impl Flaw {
@@ -27,6 +43,7 @@ impl Flaw {
             Self::Nul => "NUL byte",
             Self::Misfit { .. } => "type mismatch",
             Self::Duplicate => "duplicate",
+            Self::Refused { .. } => "refused",
         }
     }
 
@@ -40,6 +57,7 @@ impl Flaw {
             Self::InvalidUtf8 | Self::Nul => "set the encoding",
             Self::Misfit { .. } => "declare another type",
             Self::Duplicate => "flag duplicates instead of dropping them",
+            Self::Refused { .. } => "see the reason",
         }
     }
 }
@@ -59,6 +77,7 @@ impl fmt::Display for Flaw {
                 write!(f, "type mismatch: column {column:?} is {expected}, found {found}")
             }
             Self::Duplicate => f.write_str("duplicate of an earlier row"),
+            Self::Refused { why } => write!(f, "refused: {why}"),
         }
     }
 }

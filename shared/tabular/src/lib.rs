@@ -71,23 +71,27 @@ mod format;
 mod grammar;
 mod input;
 mod inspect;
+mod length;
 mod notation;
 mod options;
 mod pipeline;
 mod plan;
 mod reader;
 mod recognise;
+mod refuse;
 mod report;
 mod rewrite;
 mod scan;
 mod sniff;
 mod types;
+mod withhold;
 
 pub use cleanse::{Case, Cleanse};
 pub use dialect::{Dialect, DialectOverrides, Setting, Terminator};
 pub use error::Error;
 pub use input::{Compression, FileFormat, HEAD_LENGTH, InputError, InputFacts, InputOptions, ZipEntries};
 pub use inspect::{Hint, InspectedColumn, InspectedDialect, Inspection, inspect};
+pub use length::TextLimit;
 pub use notation::{Notation, NumberFormat, UnknownNotation};
 pub use options::{BadRows, DuplicateAction, Duplicates, Limits, Options, UnknownBadRows};
 pub use reader::read;
@@ -128,6 +132,20 @@ pub trait Sink {
     /// # Errors
     /// Ends the reading; comes back as [`Error::Sink`].
     fn rejected(&mut self, row: &RejectedRow<'_>) -> Result<(), SinkError>;
+
+    /// Whether there is anything to [`refuse`](Self::refuse). Asked once, before [`begin`](Self::begin).
+    fn is_choosy(&self) -> bool {
+        false
+    }
+
+    /// The rows of the next batch that have no place in it, in order, each with the reason, which holds no value. They
+    /// go the way of rejected rows, whatever [`BadRows`] says, but for [`BadRows::Fail`]; then the rest is handed over.
+    ///
+    /// # Errors
+    /// Ends the reading; comes back as [`Error::Sink`].
+    fn refuse(&mut self, _batch: &RecordBatch) -> Result<Vec<(usize, String)>, SinkError> {
+        Ok(Vec::new())
+    }
 }
 
 /// What a [`Sink`] fails with.
@@ -142,7 +160,8 @@ pub struct RejectedRow<'a> {
     pub offset: u64,
     /// Why, without any value.
     pub reason: &'a str,
-    /// The row as it stood in the file; no more than its first 64 KiB.
+    /// The row as it stood in the file; no more than its first 64 KiB. Fields whose values are
+    /// [withheld](ColumnPlan::withheld) are empty; it is empty itself where nobody can tell which fields these are.
     pub raw: &'a [u8],
 }
 
@@ -193,6 +212,10 @@ pub struct ColumnPlan {
     pub cleanse: Option<Arc<Cleanse>>,
     /// What becomes of a value that the declared type does not take.
     pub misfit: Misfit,
+    /// How long the texts of a column can be that is declared `Utf8`.
+    pub limit: Option<TextLimit>,
+    /// Whether its values are left out of what is kept of rejected rows; those of [`Role::Drop`] always are.
+    pub withheld: bool,
 }
 
 /// Where the values of a column go.

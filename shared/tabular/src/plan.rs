@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::{
     BadRows, Cleanse, Column, ColumnPlan, DuplicateAction, Duplicates, Error, Header, Misfit, Notation, NumberFormat,
-    Options, Origin, RESCUED, Role,
+    Options, Origin, RESCUED, Role, TextLimit,
     column::Found,
     duplicates::Key,
     format::Format,
@@ -16,6 +16,7 @@ use crate::{
 
 /// How the columns of a file are read, in one pass.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 pub(crate) struct Plan {
     /// One a column of the file.
     pub(crate) columns: Vec<PlannedColumn>,
@@ -31,6 +32,8 @@ pub(crate) struct Plan {
     pub(crate) emit: bool,
     /// Whether whatever is inferred is text.
     all_strings: bool,
+    /// Whether the sink may refuse rows, the text of which is needed then.
+    pub(crate) is_choosy: bool,
 }
 
 /// How one column is read.
@@ -46,6 +49,9 @@ pub(crate) struct PlannedColumn {
     pub(crate) known: Vec<Notation>,
     /// Styles of numbers that a rule allows.
     pub(crate) allowed: Option<Styles>,
+    pub(crate) limit: Option<TextLimit>,
+    /// Whether its values must not be in what is kept of rejected rows.
+    pub(crate) withheld: bool,
 }
 
 /// A column of the values that a declared column does not take.
@@ -200,6 +206,7 @@ impl Plan {
             tokens,
             emit: true,
             all_strings: options.all_strings,
+            is_choosy: false,
             columns,
         };
         plan.free_names()?;
@@ -457,9 +464,16 @@ impl PlannedColumn {
             None if all_strings => How::open(Evidence::TEXT),
             None => How::open(Evidence::NONE),
         };
-        let ColumnPlan { name, role, cleanse, misfit, known, numbers, .. } = plan;
+        let ColumnPlan { name, role, cleanse, misfit, known, numbers, limit, .. } = plan;
         let allowed = numbers.and_then(NumberFormat::styles);
-        Ok(Self { name, source_name, how, role, cleanse, misfit, known, allowed })
+        let limit = limit.filter(|_| matches!(how, How::Declared { data_type: DataType::Utf8, .. }));
+        let withheld = plan.withheld || role == Role::Drop;
+        Ok(Self { name, source_name, how, role, cleanse, misfit, known, allowed, limit, withheld })
+    }
+
+    /// The type that its values have to fit, as SQL names it.
+    pub(crate) fn expected(&self) -> String {
+        self.limit.map_or_else(|| sql_name(&self.how.data_type()), |limit| limit.to_string())
     }
 
     fn has_sibling(&self) -> bool {

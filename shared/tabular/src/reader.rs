@@ -16,6 +16,7 @@ use crate::{
     scan::{Policy, Scanner},
     sniff::{self, Sniffed},
     types::Evidence,
+    withhold,
 };
 
 /// Text from which the dialect is found out, bytes.
@@ -64,7 +65,8 @@ pub fn read(
     let plans = planner.plan(&header).map_err(Error::Plan)?;
     let policy = Policy { rescue: options.bad_rows == BadRows::Rescue, pad: options.pad_short_rows };
     let scanner = Scanner { grammar, fields: count, policy };
-    let plan = Plan::new(header, plans, options)?;
+    let mut plan = Plan::new(header, plans, options)?;
+    plan.is_choosy = sink.is_choosy();
 
     let block_bytes = match options.block_bytes {
         0 => (count * COLUMN_BLOCK).clamp(MIN_BLOCK, MAX_BLOCK),
@@ -336,6 +338,9 @@ impl<'s> Pass<'s> {
             let again = self.seen.again(&output.keys)?;
             output.settle(&again, key, self.scanner, &plan)?;
         }
+        if plan.is_choosy && !self.contradicted {
+            output.refuse(self.sink, self.scanner, &plan, self.fail)?;
+        }
         self.tally.add(&output);
         if self.contradicted {
             return Ok(());
@@ -344,8 +349,8 @@ impl<'s> Pass<'s> {
             self.sink.batch(batch).map_err(Error::Sink)?;
         }
         for reject in &output.rejected {
-            let reason = reject.flaw.to_string();
-            let row = RejectedRow { line: reject.line, offset: reject.offset, reason: &reason, raw: &reject.raw };
+            let (reason, raw) = withhold::kept(reject, &self.scanner.grammar, &plan);
+            let row = RejectedRow { line: reject.line, offset: reject.offset, reason: &reason, raw: &raw };
             self.sink.rejected(&row).map_err(Error::Sink)?;
         }
         Ok(())

@@ -17,6 +17,7 @@ use crate::{
 };
 
 mod asked;
+mod kept;
 mod second;
 
 struct Bytes(Vec<u8>);

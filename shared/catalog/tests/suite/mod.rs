@@ -1,11 +1,15 @@
 //! What every catalog promises, and what a commit to any of them does.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use arrow::datatypes::DataType;
 use cleanzone_catalog::{
-    Catalog, Column, ColumnStatistics, Commit, Committed, Committer, Error, Evolution, FileColumn, FileSchema, Kind,
-    Numbers, Partition, PartitionKey, Result, Statistics, Table, TableName, Written,
+    Bookkeeping, Catalog, Column, ColumnStatistics, Commit, Committed, Committer, Error, Evolution, FileColumn,
+    FileSchema, Kind, Numbers, Partition, PartitionKey, Result, Statistics, Table, TableName, Written,
 };
 use tokio::task::JoinSet;
 
@@ -36,6 +40,16 @@ pub(crate) fn year(name: &TableName, year: &str) -> Partition {
     Partition { values: vec![year.to_owned()], location: format!("{}year={year}/", location(name)) }
 }
 
+/// The id of [`counted`].
+pub(crate) const ID: &str = "1f";
+
+/// How commits count that are nothing special.
+pub(crate) fn counted() -> &'static Bookkeeping {
+    static COUNTED: LazyLock<Bookkeeping> =
+        LazyLock::new(|| Bookkeeping { id: ID.to_owned(), columns: true, by_partition: false });
+    &COUNTED
+}
+
 /// A commit without anything special.
 pub(crate) fn plain<'a>(name: &'a TableName, location: &'a str, file: &'a FileSchema) -> Commit<'a> {
     Commit {
@@ -43,7 +57,9 @@ pub(crate) fn plain<'a>(name: &'a TableName, location: &'a str, file: &'a FileSc
         location,
         file,
         evolution: Evolution::default(),
-        parameters: BTreeMap::new(),
+        projection: BTreeMap::new(),
+        statistics: Some(counted()),
+        is_first: true,
         partitions: &[],
         compression: "snappy",
         seen: None,
@@ -105,7 +121,8 @@ impl Suite {
         self.there_may_be_many_partitions().await;
         self.partition_keys_have_types().await;
         self.a_wider_declaration_widens_partitions_too().await;
-        self.parameters_are_set_once().await;
+        self.projection_follows_the_rules().await;
+        self.numbers_end_with_the_count().await;
         self.numbers_stand_beside_what_is_there().await;
         self.statistics_of_columns_are_kept().await;
         self.writers_at_once_all_get_their_columns().await;
@@ -310,33 +327,71 @@ impl Suite {
         assert!(matches!(error, Error::Reread { .. }), "{error}");
     }
 
-    async fn parameters_are_set_once(&self) {
-        let (committer, name) = (self.committer(), self.name("parameters"));
-        let (place, schema) = (location(&name), file(&[("id", Some(DataType::Int64))]));
-        let given = |parameters: &[(&str, &str)]| {
-            let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-            Commit { parameters, ..plain(&name, &place, &schema) }
+    async fn projection_follows_the_rules(&self) {
+        let (committer, name) = (self.committer(), self.name("projection"));
+        let (place, schema) = (location(&name), file_by_year(&[("id", Some(DataType::Int64))]));
+        let given = |projection: &[(&str, &str)]| {
+            let projection = projection.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            Commit { projection, ..plain(&name, &place, &schema) }
         };
         let projection = [("projection.enabled", "true"), ("projection.year.type", "integer")];
         committer.commit(given(&projection)).await.unwrap();
         let first = self.catalog.table(&name).await.unwrap().unwrap();
         assert_eq!((&*first.parameters["projection.enabled"], &*first.parameters["EXTERNAL"]), ("true", "TRUE"));
-        for same in [given(&projection), given(&[]), given(&projection[1..])] {
-            let done = committer.commit(same).await.unwrap();
-            assert_eq!((done.table.version, done.changes), (first.version.clone(), vec![]));
-        }
-        let done = committer.commit(given(&[("projection.year.type", "enum")])).await.unwrap();
+        let done = committer.commit(given(&projection)).await.unwrap();
+        assert_eq!((done.table.version, done.changes), (first.version.clone(), vec![]));
+        let done = committer.commit(given(&[projection[0], ("projection.year.type", "enum")])).await.unwrap();
         assert_eq!(done.changes, ["table parameter projection.year.type set"]);
         let second = self.catalog.table(&name).await.unwrap().unwrap();
-        let mut expected = first.parameters;
+        let mut expected = first.parameters.clone();
         expected.insert("projection.year.type".into(), "enum".into());
-        assert_eq!((second.parameters, second.columns), (expected, first.columns));
+        assert_eq!((second.parameters, &second.columns), (expected.clone(), &first.columns));
+
+        committer.commit(given(&[])).await.unwrap();
+        let third = self.catalog.table(&name).await.unwrap().unwrap();
+        expected.retain(|name, _| name != "cleanzone.projection" && name != "projection.year.type");
+        expected.insert("projection.enabled".into(), "false".into());
+        assert_eq!((third.parameters, &third.columns), (expected, &first.columns));
+        let error = committer.commit(given(&[projection[0], ("projection.year.range", "1,2")])).await.unwrap_err();
+        assert!(error.to_string().contains("none for its partition key year"), "{error}");
+    }
+
+    async fn numbers_end_with_the_count(&self) {
+        let (committer, name) = (self.committer(), self.name("uncounted"));
+        let place = location(&name);
+        let partitions = [year(&name, "2025"), year(&name, "2026")];
+        let schema = file_by_year(&[("id", Some(DataType::Int64))]);
+        commit(&committer, &name, &schema, &partitions, None).await.unwrap();
+        let numbers = Numbers { rows: 30, files: 3, bytes: 900 };
+        let values = partitions.iter().map(|partition| (partition.values.clone(), numbers));
+        let statistics = Statistics { table: Some(numbers), partitions: values.collect() };
+        assert!(!committer.record_statistics(&name, "2e", &statistics, PATIENCE).await.unwrap());
+        assert!(committer.record_statistics(&name, ID, &statistics, PATIENCE).await.unwrap());
+
+        let uncounted = Commit { statistics: None, partitions: &partitions, ..plain(&name, &place, &schema) };
+        let done = committer.commit(uncounted).await.unwrap();
+        assert_eq!((Bookkeeping::of(&done.table), done.changes), (None, vec![]));
+        let untouched = async || {
+            let held = self.catalog.table(&name).await.unwrap().unwrap();
+            assert!(
+                !held.parameters.keys().any(|name| name == "numRows" || name.starts_with("cleanzone.")),
+                "{held:?}"
+            );
+            let found = self.catalog.find_partitions(&name, &partitions).await.unwrap();
+            assert!(found.len() == 2 && found.iter().all(|held| held.parameters.is_empty()), "{found:?}");
+        };
+        untouched().await;
+        // It was the last one to be right.
+        commit(&committer, &name, &schema, &partitions, None).await.unwrap();
+        assert!(!committer.record_statistics(&name, ID, &statistics, PATIENCE).await.unwrap());
+        assert!(!committer.record_column_statistics(&name, ID, None, &[], PATIENCE).await.unwrap());
+        untouched().await;
     }
 
     async fn numbers_stand_beside_what_is_there(&self) {
         let (committer, name) = (self.committer(), self.name("numbers"));
         let mut statistics = Statistics { table: Some(Numbers::default()), ..Statistics::default() };
-        assert!(!committer.record_statistics(&name, &statistics, PATIENCE).await.unwrap());
+        assert!(!committer.record_statistics(&name, ID, &statistics, PATIENCE).await.unwrap());
         let partitions = [year(&name, "2025"), year(&name, "2026")];
         let schema = file_by_year(&[("id", Some(DataType::Int64))]);
         commit(&committer, &name, &schema, &partitions, None).await.unwrap();
@@ -347,7 +402,7 @@ impl Suite {
         // The second partition is gone by now.
         statistics.partitions =
             [("2026", in_2026), ("1999", in_2026)].map(|(year, n)| (vec![year.to_owned()], n)).into();
-        assert!(committer.record_statistics(&name, &statistics, PATIENCE).await.unwrap());
+        assert!(committer.record_statistics(&name, ID, &statistics, PATIENCE).await.unwrap());
         let after = self.catalog.table(&name).await.unwrap().unwrap();
         assert_eq!((&after.columns, &after.location), (&before.columns, &before.location));
         let said = |parameters: &BTreeMap<String, String>| {
@@ -364,7 +419,7 @@ impl Suite {
         assert!(found[0].parameters.is_empty() && types(&found[1].columns) == [("id", "bigint")]);
 
         // Nothing to write.
-        assert!(committer.record_statistics(&name, &statistics, PATIENCE).await.unwrap());
+        assert!(committer.record_statistics(&name, ID, &statistics, PATIENCE).await.unwrap());
         assert_eq!(self.catalog.table(&name).await.unwrap().unwrap().version, after.version);
         // A table that grows keeps its numbers, and those of its partitions.
         let grown = file_by_year(&[("zip", Some(DataType::Utf8))]);
@@ -410,20 +465,20 @@ impl Suite {
         let in_2026 = ["2026".to_owned()];
         for partition in [None, Some(&in_2026[..])] {
             assert!(catalog.column_statistics(&name, partition, &names).await.unwrap().is_empty());
-            assert!(committer.record_column_statistics(&name, partition, &asked, PATIENCE).await.unwrap());
+            assert!(committer.record_column_statistics(&name, ID, partition, &asked, PATIENCE).await.unwrap());
             let mut kept = catalog.column_statistics(&name, partition, &names).await.unwrap();
             kept.sort_by(|a, b| a.name.cmp(&b.name));
             assert_eq!(kept, expected);
         }
         let newer = [of("city", 0, 8, Kind::String { longest: 13, average: 5.0 })];
-        assert!(committer.record_column_statistics(&name, None, &newer, PATIENCE).await.unwrap());
+        assert!(committer.record_column_statistics(&name, ID, None, &newer, PATIENCE).await.unwrap());
         assert_eq!(catalog.column_statistics(&name, None, &["city"]).await.unwrap(), newer);
         // A type that is not the table's, and a range that nobody knows.
         let odd = [of("city", 0, 1, Kind::Boolean { trues: 1, falses: 0 }), of("c1", 0, 0, Kind::Long { range: None })];
-        assert!(committer.record_column_statistics(&name, None, &odd, PATIENCE).await.unwrap());
+        assert!(committer.record_column_statistics(&name, ID, None, &odd, PATIENCE).await.unwrap());
         assert_eq!(catalog.column_statistics(&name, None, &["city"]).await.unwrap(), newer);
         let gone = TableName::new(&name.database, "gone");
-        assert!(!committer.record_column_statistics(&gone, None, &newer, PATIENCE).await.unwrap());
+        assert!(!committer.record_column_statistics(&gone, ID, None, &newer, PATIENCE).await.unwrap());
     }
 
     async fn writers_at_once_all_get_their_columns(&self) {
