@@ -27,7 +27,7 @@ export SAM_CLI_TELEMETRY := 0
 # cargo-lambda looks for a newer release of itself otherwise.
 export CARGO_LAMBDA_NO_UPDATE_CHECK := 1
 
-.PHONY: help demo up down env watch build deploy deploy-vault test lint format bench pin clean
+.PHONY: help demo up down env watch build build-lake deploy deploy-vault test lint format bench pin clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,7 +36,7 @@ demo: up ## Watch four files become tables in the local lake
 	@.venv/bin/python scripts/demo.py
 
 up: ## Start the local lake, build, deploy; run it again after a change (LAKE_PORT=4566 AUTH=false INGEST=direct|queue|workflow)
-	@$(MAKE) build ARCH=$(HOST_ARCH)
+	@$(MAKE) build-lake
 	@.venv/bin/python scripts/lake.py up
 
 down: ## Stop the local lake
@@ -49,13 +49,19 @@ watch: up ## Rebuild on every change, while the local lake sends its events to w
 	@.venv/bin/python scripts/watch.py
 
 # cargo first, for its progress; sam then only collects what cargo has built.
-build: $(VENV) ## Build the functions for Lambda (ARCH=arm64 or x86_64)
+build: $(VENV) ## Build the functions for Lambda, as they are deployed (ARCH=arm64 or x86_64)
 	@cargo lambda build --release $(FUNCTIONS:%=--bin %) $(if $(filter arm64,$(ARCH)),--arm64)
 	@mkdir -p .aws-sam
 	@sam build --build-dir .aws-sam/$(ARCH) --parameter-overrides Architecture=$(ARCH) >.aws-sam/$(ARCH).log 2>&1 \
 		|| { cat .aws-sam/$(ARCH).log; exit 1; }
 	@sam build --template-file vault.yaml --build-dir .aws-sam/vault-$(ARCH) --parameter-overrides Architecture=$(ARCH) \
 		>.aws-sam/vault-$(ARCH).log 2>&1 || { cat .aws-sam/vault-$(ARCH).log; exit 1; }
+
+# The same in less than half the time, for this machine and the local lake; in a folder of its own, so that neither is ever
+# taken for the other.
+build-lake: $(VENV) ## Build the functions for the local lake: quicker to build, slower to run
+	@cargo lambda build --profile lake --lambda-dir target/lambda-lake $(FUNCTIONS:%=--bin %)
+	@.venv/bin/python scripts/assemble.py target/lambda-lake $(HOST_ARCH)
 
 deploy: build ## Deploy to AWS (STACK=cleanzone ENVIRONMENT=dev INGEST=direct PARAMETERS="Name=value ...")
 	@[[ -z "$${AWS_ENDPOINT_URL:-}" ]] || { echo "AWS_ENDPOINT_URL is set: this shell points at a local lake."; exit 1; }
@@ -76,7 +82,7 @@ test: $(VENV) ## Run every test: unit, property, conformance, end to end
 	else \
 		cargo test --workspace --locked --no-fail-fast; \
 	fi
-	@$(MAKE) build ARCH=$(HOST_ARCH)
+	@$(MAKE) build-lake
 	@.venv/bin/pytest tests
 
 lint: $(VENV) ## Check format, lints, the template and the workflows

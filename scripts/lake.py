@@ -183,7 +183,7 @@ class Lake:
         self.deploy(VAULT_STACK, f"vault-{ARCHITECTURE}", LakeLandingBucketName=self.outputs["LandingBucketName"])
 
     def deploy(self, stack: str = STACK, build: str = ARCHITECTURE, **parameters: str) -> None:
-        """Deploys what `sam build` left in .aws-sam; nothing changed is fine."""
+        """Deploys what `assemble.py` or `sam build` left in .aws-sam; nothing changed is fine."""
         template = ROOT / ".aws-sam" / build / "template.yaml"
         if not template.exists():
             raise terminal.fail("nothing is built yet: run `make up`")

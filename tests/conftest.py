@@ -20,7 +20,7 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def lake(request: pytest.FixtureRequest) -> Iterator[Lake]:
     if not BOOTSTRAP.exists():
-        pytest.exit(f"nothing is built: {BOOTSTRAP} is missing. Run `make test`, or `make build` before pytest.", 1)
+        pytest.exit(f"nothing is built: {BOOTSTRAP} is missing. Run `make test`, or `make build-lake` first.", 1)
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port = probe.getsockname()[1]

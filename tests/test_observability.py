@@ -84,10 +84,17 @@ def test_the_dashboard_shows_both(zone: Zone):
         "Duration",
         "FunctionErrors",
         "DataErrors",
+        "Warnings",
     ):
         assert f'"{metric}"' in text
     assert zone.function in text
     assert all(widget["properties"]["title"] for widget in body["widgets"])
+
+
+def measured(zone: Zone, upload: Upload) -> dict | None:
+    """What the function has counted of an upload."""
+    lines = [json.loads(line) for line in zone.log.lines() if '"_aws"' in line]
+    return next((line for line in lines if (line.get("bucket"), line.get("key")) == (upload.bucket, upload.key)), None)
 
 
 def test_what_is_watched_is_what_the_function_says_of_each_object(zone: Zone, database: str):
@@ -96,17 +103,39 @@ def test_what_is_watched_is_what_the_function_says_of_each_object(zone: Zone, da
     zone.converted(good)
     zone.failed(bad)
 
-    def measured(upload: Upload) -> dict | None:
-        lines = [json.loads(line) for line in zone.log.lines() if '"_aws"' in line]
-        return next(
-            (line for line in lines if (line.get("bucket"), line.get("key")) == (upload.bucket, upload.key)), None
-        )
-
-    line = zone.until("the file is measured", lambda: measured(good))
+    line = zone.until("the file is measured", lambda: measured(zone, good))
     names = {m["Name"] for directive in line["_aws"]["CloudWatchMetrics"] for m in directive["Metrics"]}
     assert names >= {"Objects", "Rows", "RejectedRows", "BytesIn", "BytesOut", "Duration", "DataErrors"}
     assert {d["Namespace"] for d in line["_aws"]["CloudWatchMetrics"]} == {"cleanzone"}
     assert (line["FunctionName"], line["Rows"]) == (zone.function, 2)
     assert (line["DataErrors"], line["FunctionErrors"]) == (0, 0)
-    line = zone.until("the failure is measured", lambda: measured(bad))
+    line = zone.until("the failure is measured", lambda: measured(zone, bad))
     assert (line["DataErrors"], line["FunctionErrors"]) == (1, 0)
+
+
+def test_a_warning_is_counted_with_each_file_and_told_once_a_day(zone: Zone, database: str):
+    zone.rule(f'match = "{database}/t/*"\ncolumns.nowhere.trim = true')
+    uploads = [zone.land(f"{database}/t/{name}.csv", csv("n", "1", "2")) for name in "abc"]
+    for upload in uploads:
+        report = zone.converted(upload)
+        assert report["warnings_by_kind"] == {"AbsentColumn": 1}
+        assert [(w["kind"], w["column"]) for w in report["warnings"]] == [("AbsentColumn", "nowhere")]
+        # It is measured when nobody else will be told of it.
+        line = zone.until("the file is measured", lambda upload=upload: measured(zone, upload))
+        assert (line["Rows"], line["Warnings"]) == (2, 1)
+        said = [line for line in zone.log.about(upload.uri) if line.get("warning")]
+        assert [(line["level"], line["warning"], line["column"]) for line in said] == [
+            ("WARN", "AbsentColumn", "nowhere")
+        ]
+    (told,) = zone.until("the topic has been told", lambda: zone.warnings_of(database))
+    assert (told.attributes["warning"], told.attributes["table"]) == ("AbsentColumn", "t")
+    assert "column nowhere: " in told.body and f"Table:   {database}.t\n" in told.body
+    marks = [key for key in zone.objects("_cleanzone/warnings/", zone.clean) if f"/{database}.t/" in key]
+    assert [mark.rsplit("/", 1)[1] for mark in marks] == ["AbsentColumn"]
+    by_kind = [json.loads(line) for line in zone.log.lines() if '"WarningKind"' in line]
+    assert len([line for line in by_kind if line["WarningKind"] == "AbsentColumn"]) >= 3
+
+    # An event that comes again tells of nothing again.
+    answer = zone.invoke(uploads[0].named).payload
+    assert (answer["status"], answer.get("warnings")) == ("unchanged", None)
+    assert len(zone.warnings_of(database)) == 1

@@ -216,11 +216,18 @@ class Stack:
 
     def failures_of(self, upload: Upload) -> list[Failure]:
         named = (upload.bucket, upload.key)
-        return [f for f in self.failures() if (f.attributes.get("bucket"), f.attributes.get("key")) == named]
+        told = [f for f in self.failures() if (f.attributes.get("bucket"), f.attributes.get("key")) == named]
+        return [failure for failure in told if failure.attributes.get("kind") != "warning"]
+
+    def warnings_of(self, database: str) -> list[Failure]:
+        """The warnings that were told of the tables of a database."""
+        told = [f for f in self.failures() if f.attributes.get("database") == database]
+        return [warning for warning in told if warning.attributes.get("kind") == "warning"]
 
     def told_of(self, upload: Upload) -> list[Failure]:
         """The messages about this object, as a person finds them: a state machine's have no attributes on MiniStack."""
-        return [failure for failure in self.failures() if f"File:    {upload.uri}\n" in failure.body]
+        told = [failure for failure in self.failures() if f"File:    {upload.uri}\n" in failure.body]
+        return [failure for failure in told if failure.attributes.get("kind") != "warning"]
 
     def failed(self, upload: Upload) -> Failure:
         """Waits until the failure queue has been told of this object."""

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cleanzone_lake::{Content, Error, Progress, convert_file};
+use cleanzone_lake::{Content, Error, LocalReport, Progress, convert_file};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
@@ -20,11 +20,14 @@ pub(crate) fn run(arguments: &Convert) -> Result<(), Error> {
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
-    let (content, bytes_out) = result?;
+    let report = result?;
     if arguments.json {
-        print_json(&content, bytes_out, begun.elapsed());
+        print_json(&report, begun.elapsed());
     } else {
-        print_table(arguments, &content, bytes_out, begun.elapsed());
+        print_table(arguments, &report.content, report.bytes_out, begun.elapsed());
+    }
+    for warning in &report.warnings {
+        eprintln!("warning[{}]: {}", warning.kind, warning.finding());
     }
     Ok(())
 }
@@ -47,9 +50,8 @@ fn bar(arguments: &Convert, progress: &Progress) -> Option<ProgressBar> {
     Some(bar)
 }
 
-fn print_json(content: &Content, bytes_out: u64, took: Duration) {
-    let mut report = json!(content);
-    report["bytes_out"] = json!(bytes_out);
+fn print_json(report: &LocalReport, took: Duration) {
+    let mut report = json!(report);
     report["duration_ms"] = json!(took.as_millis());
     println!("{report}");
 }

@@ -5,7 +5,10 @@ use cleanzone_runtime::{Done, Invocation, ObjectHandler, metrics::Measures};
 use serde_json::{Value, json};
 use tokio::time::timeout_at;
 
-use crate::budget::Budget;
+use crate::{
+    budget::Budget,
+    warner::{self, Warner},
+};
 
 /// Bytes of input that one invocation has under way at once.
 const UNDER_WAY: u64 = 64 << 20;
@@ -15,12 +18,29 @@ const UNDER_WAY: u64 = 64 << 20;
 pub(crate) struct CsvToParquet {
     lake: Lake,
     quarantine: Option<Quarantine>,
+    warner: Option<Warner>,
     budget: Budget,
 }
 
 impl CsvToParquet {
-    pub(crate) fn new(lake: Lake, quarantine: Option<Quarantine>) -> Self {
-        Self { lake, quarantine, budget: Budget::new(UNDER_WAY) }
+    pub(crate) fn new(lake: Lake, quarantine: Option<Quarantine>, warner: Option<Warner>) -> Self {
+        Self { lake, quarantine, warner, budget: Budget::new(UNDER_WAY) }
+    }
+
+    /// Counts what was done, and tells people what they should know of it.
+    async fn done(&self, report: &Report, object: &ObjectCreated, invocation: &Invocation) -> Result<Done, Failure> {
+        let value = serde_json::to_value(report).map_err(|e| internal(&e))?;
+        tracing::info!(report = %value, "{:?}", report.status);
+        let measures = measures(report);
+        if report.status != Status::Converted || report.warnings.is_empty() {
+            return Ok(Done { report: value, measures, ..Done::default() });
+        }
+        warner::log(&report.warnings);
+        if let Some(warner) = &self.warner {
+            warner.tell(report, object, invocation).await;
+        }
+        let warnings = report.warnings_by_kind.iter().map(|(kind, count)| (kind.to_string(), *count)).collect();
+        Ok(Done { report: value, measures, warnings, refused: None })
     }
 }
 
@@ -29,12 +49,7 @@ impl ObjectHandler for CsvToParquet {
         let turn = timeout_at(invocation.deadline, self.budget.take(object.size)).await;
         let Ok((_place, waited)) = turn else { return Err(out_of_turn()) };
         match self.lake.convert(object, Some(invocation.deadline)).await {
-            Ok(report) => {
-                let (status, measures) = (report.status, measures(&report));
-                let report = serde_json::to_value(&report).map_err(|e| internal(&e))?;
-                tracing::info!(%report, "{status:?}");
-                Ok(Done { report, measures, refused: None })
-            }
+            Ok(report) => self.done(&report, object, invocation).await,
             // Alone it may well have the time.
             Err(cleanzone_lake::Error::Deadline) if waited => Err(out_of_turn()),
             Err(error) => Err(Failure::of(&error)),
@@ -69,6 +84,7 @@ fn measures(report: &Report) -> Measures {
             bytes_out: Some(report.bytes_out),
             skipped: false,
             stale_rules,
+            warnings: Some(report.warnings_by_kind.values().sum()),
         },
         Status::Unchanged | Status::Superseded => Measures { skipped: true, stale_rules, ..Measures::default() },
     }
@@ -89,9 +105,9 @@ mod tests {
 
     use cleanzone_catalog::MemoryCatalog;
     use cleanzone_events::Reply;
-    use cleanzone_lake::{Layout, Settings};
+    use cleanzone_lake::{DailyMarks, Layout, Settings, Warning, WarningKind};
     use cleanzone_runtime::{Handler, PerObject, faults::Faults, metrics::Metrics, notify::MemoryNotifier};
-    use cleanzone_storage::{Call, Error as StorageError, Fault, Location, MemoryStore};
+    use cleanzone_storage::{Call, Error as StorageError, Fault, Location, MemoryStore, ObjectStore as _};
     use tokio::time::{Duration, Instant};
 
     use super::*;
@@ -113,8 +129,9 @@ mod tests {
                 ..Settings::default()
             };
             let lake = Lake::new(Arc::new(store.clone()), Arc::new(MemoryCatalog::default()), settings);
-            let function = CsvToParquet::new(lake, Some(Quarantine::new(Arc::new(store.clone()))));
             let (notifier, metrics) = (MemoryNotifier::default(), Metrics::kept("csv-to-parquet"));
+            let warner = warner(&store, &notifier);
+            let function = CsvToParquet::new(lake, Some(Quarantine::new(Arc::new(store.clone()))), Some(warner));
             let function = PerObject::new(function, Box::new(notifier.clone()), metrics.clone(), Faults::default());
             Self { store, notifier, metrics, function }
         }
@@ -127,6 +144,10 @@ mod tests {
             let deadline = Instant::now() + Duration::from_mins(1);
             self.function.handle(Invocation { payload, deadline, end: deadline, request_id: "r".into() }).await
         }
+    }
+
+    fn warner(store: &MemoryStore, notifier: &MemoryNotifier) -> Warner {
+        Warner::new(DailyMarks::new(Arc::new(store.clone()), "clean"), Arc::new(notifier.clone()))
     }
 
     fn notification(keys: &[&str]) -> Value {
@@ -155,8 +176,8 @@ mod tests {
         assert_eq!(results[2]["status"], "converted");
         let notices = world.notifier.notices();
         assert_eq!(notices.len(), 1);
-        assert_eq!(notices[0].key.as_deref(), Some("shallow.csv"));
-        assert_eq!(notices[0].table, None);
+        assert_eq!(notices[0].about.key.as_deref(), Some("shallow.csv"));
+        assert_eq!(notices[0].about.table, None);
     }
 
     #[tokio::test]
@@ -229,5 +250,63 @@ mod tests {
         let reply = world.handle(notification(&["_quarantine/db/t/a.csv"])).await.unwrap();
         assert_eq!(reply["results"][0]["skipped"], "copy in quarantine");
         assert_eq!(world.notifier.notices().len(), 2);
+    }
+
+    fn with_warnings(status: Status) -> Report {
+        let kind = WarningKind::AbsentColumn;
+        Report {
+            status,
+            database: "db".into(),
+            table: "t".into(),
+            warnings: (0..50).map(|n| Warning::of_column(kind, format!("c{n}"), "absent")).collect(),
+            warnings_by_kind: [(kind, 70)].into(),
+            ..Report::default()
+        }
+    }
+
+    async fn done(function: &CsvToParquet, report: &Report) -> Done {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        let invocation = Invocation { payload: Value::Null, deadline, end: deadline, request_id: "r".into() };
+        let object = ObjectCreated { bucket: "landing".into(), key: "db/t/a.csv".into(), ..Default::default() };
+        function.done(report, &object, &invocation).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn warnings_are_counted_with_each_file_and_told_once() {
+        let (store, notifier) = (MemoryStore::new(["clean"]), MemoryNotifier::default());
+        let lake = Lake::new(Arc::new(store.clone()), Arc::new(MemoryCatalog::default()), Settings::default());
+        let function = CsvToParquet::new(lake.clone(), None, Some(warner(&store, &notifier)));
+        for _ in 0..2 {
+            let done = done(&function, &with_warnings(Status::Converted)).await;
+            assert_eq!(done.measures.warnings, Some(70));
+            assert_eq!(done.warnings, [("AbsentColumn".to_owned(), 70)].into());
+            assert_eq!(done.report["warnings"].as_array().unwrap().len(), 50);
+        }
+        assert_eq!(notifier.warnings().len(), 1);
+        let silent = CsvToParquet::new(lake, None, None);
+        assert_eq!(done(&silent, &with_warnings(Status::Converted)).await.measures.warnings, Some(70));
+    }
+
+    #[tokio::test]
+    async fn what_was_converted_before_warns_of_nothing_again() {
+        let (store, notifier) = (MemoryStore::new(["clean"]), MemoryNotifier::default());
+        let lake = Lake::new(Arc::new(store.clone()), Arc::new(MemoryCatalog::default()), Settings::default());
+        let function = CsvToParquet::new(lake, None, Some(warner(&store, &notifier)));
+        for status in [Status::Unchanged, Status::Superseded] {
+            let done = done(&function, &with_warnings(status)).await;
+            assert_eq!((done.measures.warnings, done.warnings.len()), (None, 0));
+        }
+        assert_eq!((notifier.warnings().len(), store.calls(Call::Put)), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn without_warnings_nothing_is_claimed() {
+        let world = World::new();
+        world.land("db/t/a.csv");
+        world.handle(notification(&["db/t/a.csv"])).await.unwrap();
+        let line = &world.metrics.lines()[0];
+        assert_eq!((&line["Rows"], &line["Warnings"]), (&json!(1), &json!(0)));
+        assert_eq!(world.metrics.lines().len(), 1);
+        assert_eq!(world.store.list("clean", "_cleanzone/warnings/").await.unwrap(), []);
     }
 }

@@ -4,6 +4,8 @@ use cleanzone_events::Failure;
 use cleanzone_lake::{Layout, Settings};
 use cleanzone_runtime::settings::Env;
 
+use crate::warner::Notify;
+
 /// Reads `CLEAN_BUCKET`, `WRITE_MODE`, `OUTPUT_COMPRESSION`, `BAD_ROWS` and `MAX_REJECTED_RATIO`.
 pub(crate) fn from(env: &Env) -> Result<Settings, Failure> {
     let mut layout = Layout::default();
@@ -24,6 +26,12 @@ pub(crate) fn from(env: &Env) -> Result<Settings, Failure> {
         read,
         ..Settings::default()
     })
+}
+
+/// Reads `NOTIFY_WARNINGS`. Without `FAILURE_TOPIC_ARN` there is nobody to tell.
+pub(crate) fn notify_warnings(env: &Env) -> Result<Notify, Failure> {
+    let chosen = env.parsed("NOTIFY_WARNINGS", "off or daily")?.unwrap_or_default();
+    Ok(if env.optional("FAILURE_TOPIC_ARN")?.is_some() { chosen } else { Notify::Off })
 }
 
 #[cfg(test)]
@@ -49,5 +57,15 @@ mod tests {
         assert!(failure.message.contains("replace, append or overwrite_partitions"), "{}", failure.message);
         assert!(from(&Env::of([])).is_err());
         assert!(from(&Env::of([("CLEAN_BUCKET", "clean"), ("BAD_ROWS", "drop")])).is_err());
+    }
+
+    #[test]
+    fn warnings_are_told_once_a_day_where_there_is_a_topic() {
+        let notify =
+            |topic, chosen| notify_warnings(&Env::of([("FAILURE_TOPIC_ARN", topic), ("NOTIFY_WARNINGS", chosen)]));
+        assert_eq!(notify("arn:aws:sns:eu-central-1:1:t", "").unwrap(), Notify::Daily);
+        assert_eq!(notify("arn:aws:sns:eu-central-1:1:t", "OFF").unwrap(), Notify::Off);
+        assert_eq!(notify("", "daily").unwrap(), Notify::Off);
+        assert!(notify("", "hourly").unwrap_err().message.contains("off or daily"));
     }
 }

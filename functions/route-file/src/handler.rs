@@ -93,7 +93,7 @@ impl ObjectHandler for RouteFile {
                 return Ok(Done {
                     report: Routing::unseen(object, &rules, reason).to_value(),
                     measures,
-                    refused: None,
+                    ..Done::default()
                 });
             }
             Err(error) => return Err(Failure::of(&error)),
@@ -113,7 +113,7 @@ impl ObjectHandler for RouteFile {
         let skipped = routing.route == Route::Skip;
         let stale_rules = current.broken.is_some();
         let measures = Measures { bytes_in: Some(head.len() as u64), skipped, stale_rules, ..Measures::default() };
-        Ok(Done { report, measures, refused })
+        Ok(Done { report, measures, refused, ..Done::default() })
     }
 
     async fn table(&self, object: &ObjectCreated) -> Option<(String, String)> {
@@ -250,7 +250,10 @@ mod tests {
         assert_eq!(reply["results"][0]["route"], "reject");
         let notices = world.notifier.notices();
         assert_eq!((notices.len(), notices[0].failure.name), (1, ErrorName::InvalidFileFormat));
-        assert_eq!((notices[0].key.as_deref(), notices[0].table.as_deref()), (Some("db/t/a.csv"), Some("t")));
+        assert_eq!(
+            (notices[0].about.key.as_deref(), notices[0].about.table.as_deref()),
+            (Some("db/t/a.csv"), Some("t"))
+        );
         let count = |name: &str| world.metrics.lines().iter().filter_map(|line| line[name].as_u64()).sum::<u64>();
         assert_eq!(["Objects", "DataErrors", "FunctionErrors"].map(count), [2, 2, 0]);
     }

@@ -32,7 +32,7 @@ impl ObjectHandler for TokenizePii {
         let value = serde_json::to_value(&report)
             .map_err(|error| Failure { name: ErrorName::Internal, message: chain(&error) })?;
         tracing::info!(report = %value, "{:?}", report.status);
-        Ok(Done { report: value, measures, refused: None })
+        Ok(Done { report: value, measures, ..Done::default() })
     }
 
     async fn table(&self, object: &ObjectCreated) -> Option<(String, String)> {
@@ -62,6 +62,7 @@ fn measures(report: &Report) -> Measures {
             bytes_out: Some(report.bytes_out),
             skipped: false,
             stale_rules,
+            warnings: None,
         },
         Status::Unchanged | Status::Superseded => Measures { skipped: true, stale_rules, ..Measures::default() },
     }

@@ -192,7 +192,7 @@ impl Lake {
             removed: Vec::new(),
             complete: false,
             ledger: Ledger::default(),
-            report,
+            report: report.with_bounded_warnings(),
         };
         match self.settings.mode {
             Mode::Replace | Mode::Append => {
@@ -427,6 +427,7 @@ impl Lake {
             return Ok(None);
         }
         let mut report = record.report.clone();
+        report.forget_warnings();
         if report.status != Status::Superseded {
             report.status = Status::Unchanged;
             report.reason = Some("this version of the object has been converted before".to_owned());

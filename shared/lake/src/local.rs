@@ -1,6 +1,7 @@
 //! A conversion from one local file to another, or to a folder of them.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::{self, BufWriter, Read},
     path::{Path, PathBuf},
@@ -11,6 +12,7 @@ use std::{
 };
 
 use cleanzone_tabular::{self as tabular, Source};
+use serde::Serialize;
 
 use crate::{
     Error,
@@ -22,6 +24,7 @@ use crate::{
     report::Content,
     settings::{Layout, Settings},
     sink::{FileKind, Files, NoEvidence},
+    warning::{Warning, WarningKind, bounded},
 };
 
 /// Bytes read so far, to be looked at from another thread.
@@ -35,8 +38,24 @@ impl Progress {
     }
 }
 
+/// What became of a local file. Holds names and numbers, never a value from the file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct LocalReport {
+    /// Rows and columns.
+    #[serde(flatten)]
+    pub content: Content,
+    /// Bytes written.
+    pub bytes_out: u64,
+    /// Findings that did not keep the file from being converted, and that a person should know; about 50 at most.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
+    /// How many there are of each kind, also of those that the list has no room for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub warnings_by_kind: BTreeMap<WarningKind, u64>,
+}
+
 /// Converts a local file into one Parquet file, which appears only when it is complete. Rejected rows go to
-/// `<output stem>.rejected.csv` beside it. Returns what was in the file and the size of the output.
+/// `<output stem>.rejected.csv` beside it.
 ///
 /// Where rows are parted, `output` is a folder that holds one file or more for each partition,
 /// `<key>=<value>/<input stem>.parquet`. The folder appears only when all are complete; it must not hold anything yet.
@@ -49,7 +68,7 @@ pub fn convert_file(
     output: &Path,
     settings: &Settings,
     progress: &Progress,
-) -> Result<(Content, u64), Error> {
+) -> Result<LocalReport, Error> {
     let Settings { read, layout, partition_by, context, .. } = settings;
     check_names([].into_iter(), partition_by, context.names().chain(read.added()))?;
     let mut source = FileSource { path: input.to_owned(), progress: progress.clone() };
@@ -77,9 +96,11 @@ pub fn convert_file(
         },
     };
     let planner = TablePlanner::without_table(settings.clone());
-    let converted = convert(&mut source, &mut files, &planner, read, target)?;
+    let mut converted = convert(&mut source, &mut files, &planner, read, target)?;
     files.publish()?;
-    Ok((converted.content, converted.bytes))
+    converted.warnings.extend(planner.warnings.take());
+    let (warnings, warnings_by_kind) = bounded(converted.warnings);
+    Ok(LocalReport { content: converted.content, bytes_out: converted.bytes, warnings, warnings_by_kind })
 }
 
 /// When a file was changed, in microseconds since 1970.

@@ -1,10 +1,10 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, mem};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     statistics::{Counts, Figures},
-    warning::Warning,
+    warning::{Warning, WarningKind, bounded},
 };
 
 /// What became of one source object. Holds names and numbers, never a value from the file.
@@ -42,9 +42,13 @@ pub struct Report {
     pub rejected_path: Option<String>,
     /// What changed in the catalog, in words; empty where nothing did.
     pub catalog: Vec<String>,
-    /// Findings that did not keep the file from being converted, and that a person should know.
+    /// Findings that did not keep the file from being converted, and that a person should know; about 50 at most. Those
+    /// of an earlier conversion, which [`Status::Unchanged`] tells of, are in its record alone.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub warnings: Vec<Warning>,
+    /// How many there are of each kind, also of those that the list has no room for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub warnings_by_kind: BTreeMap<WarningKind, u64>,
     /// How much the table and the partitions written to hold now, where statistics are kept.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub holds: Option<Figures>,
@@ -55,6 +59,19 @@ pub struct Report {
 }
 
 impl Report {
+    /// Counts the warnings, and keeps so many of them as a reply has room for.
+    #[must_use]
+    pub(crate) fn with_bounded_warnings(mut self) -> Self {
+        (self.warnings, self.warnings_by_kind) = bounded(mem::take(&mut self.warnings));
+        self
+    }
+
+    /// Nothing to be told of again.
+    pub(crate) fn forget_warnings(&mut self) {
+        self.warnings.clear();
+        self.warnings_by_kind.clear();
+    }
+
     /// Takes out what lies in folders of `bucket` that hold the rows of a newer file; `parts` says how much that was.
     pub(crate) fn give_up(&mut self, bucket: &str, folders: &[String], parts: &BTreeMap<String, Counts>) {
         for folder in folders {

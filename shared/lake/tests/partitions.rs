@@ -226,10 +226,10 @@ fn a_local_file_becomes_a_folder_of_partitions() {
     std::fs::write(&input, ORDERS).unwrap();
     let settings =
         Settings { partition_by: vec![by("country", "country", Transform::Identity)], ..Settings::default() };
-    let (content, bytes) = convert_file(&input, &output, &settings, &Progress::default()).unwrap();
-    assert_eq!(content.rows, 5);
+    let report = convert_file(&input, &output, &settings, &Progress::default()).unwrap();
+    assert_eq!(report.content.rows, 5);
     let file = std::fs::read(output.join("country=DE/orders.parquet")).unwrap();
-    assert!((file.len() as u64) < bytes);
+    assert!((file.len() as u64) < report.bytes_out);
     assert_eq!(column_of(file.into(), "id"), ["1", "3", "5"]);
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(left.len(), 2, "{left:?}");

@@ -46,8 +46,10 @@ mod objects;
 mod panics;
 mod run;
 pub mod settings;
+mod warning;
 
 pub use lambda_runtime::Error;
 pub use objects::{Done, ObjectHandler, PerObject};
 pub use panics::catch_panic;
 pub use run::{Handler, Invocation, run};
+pub use warning::WarningNotice;

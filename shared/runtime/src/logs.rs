@@ -176,6 +176,11 @@ pub(crate) fn timestamp() -> String {
     timestamp
 }
 
+/// The day by UTC, as `2026-11-30`.
+pub fn today() -> String {
+    timestamp().chars().take(10).collect()
+}
+
 fn level(level: Level) -> &'static str {
     level.as_str()
 }

@@ -12,6 +12,7 @@
 //! | `FunctionErrors` | count | on every object: 1 where it failed over anything else |
 //! | `StaleRules` | count | on every object: 1 where the newest `lake.toml` is broken, and an earlier one was followed |
 //! | `Rows`, `RejectedRows` | count | where a file was converted |
+//! | `Warnings` | count | where a file was converted; also by `FunctionName` and `WarningKind`, where there are any |
 //! | `BytesIn`, `BytesOut` | bytes | where anything was read, or written |
 //! | `Errors` | count | by `FunctionName` and `ErrorName`, where there was an error |
 //!
@@ -21,6 +22,7 @@
 //! [emf]: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 
 use std::{
+    collections::BTreeMap,
     io::{self, IsTerminal, Write},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -52,6 +54,8 @@ pub struct Measures {
     pub skipped: bool,
     /// Whether the newest rules are broken, and earlier ones were followed.
     pub stale_rules: bool,
+    /// Findings that people should know of, where the object was converted.
+    pub warnings: Option<u64>,
 }
 
 /// One record of an event, when it is over.
@@ -108,19 +112,41 @@ impl Metrics {
     }
 
     pub(crate) fn emit(&self, measured: &Measured<'_>) {
+        self.write(|| measured.line(self, SystemTime::now()));
+    }
+
+    /// A line for each kind: one line has one value of a dimension.
+    pub(crate) fn emit_warnings(&self, by_kind: &BTreeMap<String, u64>) {
+        for (kind, count) in by_kind {
+            self.write(|| {
+                let mut line = self.head();
+                line["WarningKind"] = kind.as_str().into();
+                line["Warnings"] = (*count).into();
+                let directive = by("WarningKind", "Warnings");
+                line["_aws"] = envelope(SystemTime::now(), vec![directive]);
+                line
+            });
+        }
+    }
+
+    fn write(&self, line: impl FnOnce() -> Value) {
         match &self.to {
             Destination::Nowhere => {}
             Destination::StandardOutput => {
-                let line = measured.line(self, SystemTime::now()).to_string() + "\n";
+                let line = line().to_string() + "\n";
                 // In one piece, so that lines of several threads do not mix. What cannot be written has nowhere to
                 // say so.
                 let _ = io::stdout().write_all(line.as_bytes());
             }
-            Destination::Memory(lines) => {
-                let line = measured.line(self, SystemTime::now());
-                lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
-            }
+            Destination::Memory(lines) => lines.lock().unwrap_or_else(PoisonError::into_inner).push(line()),
         }
+    }
+
+    /// What every line begins with.
+    fn head(&self) -> Value {
+        json!({
+            "timestamp": logs::timestamp(), "level": self.level, "message": "metrics", "FunctionName": self.function
+        })
     }
 }
 
@@ -135,6 +161,19 @@ fn level(env: &Env) -> Result<String, Error> {
     Ok(if ["WARN", "ERROR", "FATAL"].contains(&kept.as_str()) { kept } else { INFO.to_owned() })
 }
 
+/// A count by function and one dimension more.
+fn by(dimension: &str, metric: &str) -> Value {
+    json!({
+        "Namespace": NAMESPACE, "Dimensions": [["FunctionName", dimension]],
+        "Metrics": [{"Name": metric, "Unit": "Count"}]
+    })
+}
+
+fn envelope(now: SystemTime, directives: Vec<Value>) -> Value {
+    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    json!({"Timestamp": u64::try_from(since.as_millis()).unwrap_or(u64::MAX), "CloudWatchMetrics": directives})
+}
+
 impl Measured<'_> {
     /// The document. It is a line of the log, too, with the log's own fields; all but `source`, by which the log finds
     /// what the function itself says of an object.
@@ -146,7 +185,7 @@ impl Measured<'_> {
             properties.insert(name.to_owned(), value.into());
         };
         let count = |holds: bool| u64::from(holds);
-        let Measures { rows, rejected_rows, bytes_in, bytes_out, skipped, stale_rules } = self.measures;
+        let Measures { rows, rejected_rows, bytes_in, bytes_out, skipped, stale_rules, warnings } = self.measures;
         let over_data = self.error.is_some_and(ErrorName::is_about_data);
         let milliseconds = u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX);
         metric(&mut properties, "Objects", "Count", count(self.object.is_some()));
@@ -160,6 +199,7 @@ impl Measured<'_> {
             ("RejectedRows", "Count", rejected_rows),
             ("BytesIn", "Bytes", bytes_in),
             ("BytesOut", "Bytes", bytes_out),
+            ("Warnings", "Count", warnings),
         ] {
             if let Some(value) = value {
                 metric(&mut properties, name, unit, value);
@@ -168,21 +208,13 @@ impl Measured<'_> {
         let mut directives = vec![json!({
             "Namespace": NAMESPACE, "Dimensions": [["FunctionName"]], "Metrics": metrics
         })];
-        let mut line = json!({
-            "timestamp": logs::timestamp(), "level": to.level, "message": "metrics", "FunctionName": to.function
-        });
+        let mut line = to.head();
         if let Some(error) = self.error {
-            directives.push(json!({
-                "Namespace": NAMESPACE, "Dimensions": [["FunctionName", "ErrorName"]],
-                "Metrics": [{"Name": "Errors", "Unit": "Count"}]
-            }));
+            directives.push(by("ErrorName", "Errors"));
             line["ErrorName"] = error.as_str().into();
             line["Errors"] = 1.into();
         }
-        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        line["_aws"] = json!({
-            "Timestamp": u64::try_from(since.as_millis()).unwrap_or(u64::MAX), "CloudWatchMetrics": directives
-        });
+        line["_aws"] = envelope(now, directives);
         for (name, value) in [
             ("requestId", (!self.request_id.is_empty()).then_some(self.request_id)),
             ("bucket", self.object.map(|object| object.bucket.as_str())),
@@ -240,6 +272,7 @@ mod tests {
             bytes_out: Some(50),
             skipped: false,
             stale_rules: false,
+            warnings: Some(2),
         };
         let converted = Measured {
             object: Some(&object),
@@ -264,10 +297,11 @@ mod tests {
             ("RejectedRows", 1),
             ("BytesIn", 100),
             ("BytesOut", 50),
+            ("Warnings", 2),
         ] {
             assert_eq!(value(&line, name), Some(expected), "{name}");
         }
-        assert_eq!(metrics.len(), 10);
+        assert_eq!(metrics.len(), 11);
         // Properties, to search by; but not as the lines of the log itself have them.
         assert_eq!(
             (&line["key"], &line["table"], &line["requestId"]),
@@ -289,6 +323,18 @@ mod tests {
             assert!(read(&line).contains(&("Errors".to_owned(), named, 1)), "{line}");
             assert_eq!((value(&line, "Objects"), value(&line, "Rows")), (Some(0), None));
         }
+    }
+
+    #[test]
+    fn warnings_are_counted_by_kind() {
+        let metrics = Metrics::kept("f");
+        metrics.emit_warnings(&[("AbsentColumn".to_owned(), 2), ("NamesMet".to_owned(), 1)].into());
+        let lines = metrics.lines();
+        let found: Vec<_> = lines.iter().flat_map(read).collect();
+        let of =
+            |kind: &str, count| ("Warnings".to_owned(), format!("FunctionName=\"f\",WarningKind=\"{kind}\""), count);
+        assert_eq!(found, [of("AbsentColumn", 2), of("NamesMet", 1)]);
+        assert!(lines.iter().all(|line| line["_aws"]["Timestamp"].as_u64() > Some(0) && line["level"] == "INFO"));
     }
 
     #[test]

@@ -5,12 +5,18 @@
 //! end goes to its failure destination.
 //!
 //! Notices are delivered at least once: an event that is handed back for another reason repeats them.
+//!
+//! Of a file that was processed, and that people should know more of, they are told in the same way; see
+//! [`WarningNotice`].
 
 use std::{
     collections::BTreeMap,
     error,
     fmt::{Debug, Write},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -23,7 +29,10 @@ use aws_sdk_sns::{
 use cleanzone_error::{ErrorName, Fault};
 use cleanzone_events::Failure;
 
-use crate::settings::{self, Env};
+use crate::{
+    settings::{self, Env},
+    warning::WarningNotice,
+};
 
 /// Somebody who is told.
 #[async_trait]
@@ -33,6 +42,12 @@ pub trait Notifier: Send + Sync + Debug {
     /// # Errors
     /// Where that does not succeed; then the event has to be handed back.
     async fn notify(&self, notice: &Notice) -> Result<(), Error>;
+
+    /// Tells of warnings.
+    ///
+    /// # Errors
+    /// Where that does not succeed; the file was processed all the same.
+    async fn warn(&self, notice: &WarningNotice) -> Result<(), Error>;
 }
 
 /// What is told of a failure. No data values: [`Failure::message`] has none either.
@@ -40,6 +55,13 @@ pub trait Notifier: Send + Sync + Debug {
 pub struct Notice {
     /// What happened.
     pub failure: Failure,
+    /// What it happened to.
+    pub about: About,
+}
+
+/// What people are told something about, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
     /// The bucket of the file; unknown where the event itself is not understood.
     pub bucket: Option<String>,
     /// The key of the file.
@@ -65,38 +87,17 @@ const MESSAGE: usize = 4000;
 impl Notice {
     /// One line: the error and the file.
     pub fn subject(&self) -> String {
-        let what = match (&self.database, &self.table, &self.key) {
-            (Some(database), Some(table), Some(key)) => format!("{database}.{table}, {}", file_name(key)),
-            (_, _, Some(key)) => file_name(key).to_owned(),
-            _ => "an event".to_owned(),
-        };
-        let subject = format!("{}: {what}", self.failure.name);
-        let ascii = subject.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' });
-        shorten(ascii, SUBJECT, "...")
+        self.about.subject(self.failure.name.as_str())
     }
 
     /// What arrived, what happened, what to do.
     pub fn message(&self) -> String {
         let Failure { name, message } = &self.failure;
-        let mut text = match self.key {
+        let mut text = match self.about.key {
             Some(_) => "A file that arrived could not be processed.\n\n".to_owned(),
             None => "An event that arrived could not be processed.\n\n".to_owned(),
         };
-        let table = self.database.iter().chain(&self.table).map(String::as_str).collect::<Vec<_>>().join(".");
-        let file = match (&self.bucket, &self.key) {
-            (Some(bucket), Some(key)) => format!("s3://{bucket}/{}", key.escape_debug()),
-            _ => String::new(),
-        };
-        let lines = [
-            ("File", file.as_str()),
-            ("Version", self.version_id.as_deref().unwrap_or_default()),
-            ("Table", &table),
-            ("Error", name.as_str()),
-            ("Request", &self.request_id),
-        ];
-        for (label, value) in lines.into_iter().filter(|(_, value)| !value.is_empty()) {
-            let _ = writeln!(text, "{:<9}{value}", format!("{label}:"));
-        }
+        text += &self.about.lines(("Error", name.as_str()));
         let again = if name.is_transient() {
             "It was tried again and still failed."
         } else {
@@ -111,13 +112,52 @@ impl Notice {
     /// where they are known `bucket`, `key`, `database`, `table`.
     pub fn attributes(&self) -> BTreeMap<&'static str, String> {
         let kind = if self.failure.is_transient() { "transient" } else { "permanent" };
+        let always = [("error", self.failure.name.to_string()), ("kind", kind.to_owned())];
+        always.into_iter().chain(self.about.attributes()).collect()
+    }
+}
+
+impl About {
+    /// One line: what there is to tell, and of which file.
+    pub(crate) fn subject(&self, what: &str) -> String {
+        let of = match (&self.database, &self.table, &self.key) {
+            (Some(database), Some(table), Some(key)) => format!("{database}.{table}, {}", file_name(key)),
+            (_, _, Some(key)) => file_name(key).to_owned(),
+            _ => "an event".to_owned(),
+        };
+        let subject = format!("{what}: {of}");
+        let ascii = subject.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' });
+        shorten(ascii, SUBJECT, "...")
+    }
+
+    /// A line for each that is known, and between them what there is to tell.
+    pub(crate) fn lines(&self, (what, name): (&str, &str)) -> String {
+        let table = self.database.iter().chain(&self.table).map(String::as_str).collect::<Vec<_>>().join(".");
+        let file = match (&self.bucket, &self.key) {
+            (Some(bucket), Some(key)) => format!("s3://{bucket}/{}", key.escape_debug()),
+            _ => String::new(),
+        };
+        let lines = [
+            ("File", file.as_str()),
+            ("Version", self.version_id.as_deref().unwrap_or_default()),
+            ("Table", &table),
+            (what, name),
+            ("Request", &self.request_id),
+        ];
+        let mut text = String::new();
+        for (label, value) in lines.into_iter().filter(|(_, value)| !value.is_empty()) {
+            let _ = writeln!(text, "{:<9}{value}", format!("{label}:"));
+        }
+        text
+    }
+
+    /// `bucket`, `key`, `database`, `table`, where SNS takes them.
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = (&'static str, String)> {
         let known =
             [("bucket", &self.bucket), ("key", &self.key), ("database", &self.database), ("table", &self.table)];
         // SNS refuses empty values, and characters that XML lacks.
         let known = known.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)));
-        let known = known.filter(|(_, value)| !value.is_empty() && !value.chars().any(char::is_control));
-        let always = [("error", self.failure.name.to_string()), ("kind", kind.to_owned())];
-        always.into_iter().chain(known).collect()
+        known.filter(|(_, value)| !value.is_empty() && !value.chars().any(char::is_control))
     }
 }
 
@@ -125,7 +165,7 @@ fn file_name(key: &str) -> &str {
     key.rsplit('/').find(|part| !part.is_empty()).unwrap_or(key)
 }
 
-fn shorten(text: impl Iterator<Item = char>, most: usize, mark: &str) -> String {
+pub(crate) fn shorten(text: impl Iterator<Item = char>, most: usize, mark: &str) -> String {
     let mut text: String = text.take(most + 1).collect();
     if let Some((end, _)) = text.char_indices().nth(most) {
         let keep = most - mark.chars().count();
@@ -206,9 +246,23 @@ impl SnsNotifier {
 #[async_trait]
 impl Notifier for SnsNotifier {
     async fn notify(&self, notice: &Notice) -> Result<(), Error> {
-        let mut publish =
-            self.client.publish().topic_arn(&self.topic_arn).subject(notice.subject()).message(notice.message());
-        for (name, value) in notice.attributes() {
+        self.publish(notice.subject(), notice.message(), notice.attributes()).await
+    }
+
+    async fn warn(&self, notice: &WarningNotice) -> Result<(), Error> {
+        self.publish(notice.subject(), notice.message(), notice.attributes()).await
+    }
+}
+
+impl SnsNotifier {
+    async fn publish(
+        &self,
+        subject: String,
+        message: String,
+        attributes: BTreeMap<&'static str, String>,
+    ) -> Result<(), Error> {
+        let mut publish = self.client.publish().topic_arn(&self.topic_arn).subject(subject).message(message);
+        for (name, value) in attributes {
             let attribute = MessageAttributeValue::builder().data_type("String").string_value(value).build();
             let attribute = attribute
                 .map_err(|source| Error::Unavailable { topic: self.topic_arn.clone(), source: Box::new(source) })?;
@@ -219,9 +273,7 @@ impl Notifier for SnsNotifier {
             Err(error) => Err(self.failed(error)),
         }
     }
-}
 
-impl SnsNotifier {
     fn failed<E, R>(&self, error: SdkError<E, R>) -> Error
     where
         E: ProvideErrorMetadata + error::Error + Send + Sync + 'static,
@@ -236,19 +288,45 @@ impl SnsNotifier {
 
 /// Keeps notices, for tests. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct MemoryNotifier(Arc<Mutex<Vec<Notice>>>);
+pub struct MemoryNotifier {
+    notices: Arc<Mutex<Vec<Notice>>>,
+    warnings: Arc<Mutex<Vec<WarningNotice>>>,
+    is_away: Arc<AtomicBool>,
+}
 
 impl MemoryNotifier {
-    /// What was told so far.
+    /// The failures that were told so far.
     pub fn notices(&self) -> Vec<Notice> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether from now on nobody can be told.
+    pub fn go_away(&self, is_away: bool) {
+        self.is_away.store(is_away, Ordering::Relaxed);
+    }
+
+    fn reach(&self) -> Result<(), Error> {
+        let gone = Error::Unavailable { topic: "memory".to_owned(), source: "gone".into() };
+        if self.is_away.load(Ordering::Relaxed) { Err(gone) } else { Ok(()) }
+    }
+
+    /// The warnings that were told so far.
+    pub fn warnings(&self) -> Vec<WarningNotice> {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 #[async_trait]
 impl Notifier for MemoryNotifier {
     async fn notify(&self, notice: &Notice) -> Result<(), Error> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(notice.clone());
+        self.reach()?;
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).push(notice.clone());
+        Ok(())
+    }
+
+    async fn warn(&self, notice: &WarningNotice) -> Result<(), Error> {
+        self.reach()?;
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(notice.clone());
         Ok(())
     }
 }
@@ -261,6 +339,22 @@ pub struct NoNotifier;
 impl Notifier for NoNotifier {
     async fn notify(&self, _: &Notice) -> Result<(), Error> {
         Ok(())
+    }
+
+    async fn warn(&self, _: &WarningNotice) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// One that several share.
+#[async_trait]
+impl<N: Notifier + ?Sized> Notifier for Arc<N> {
+    async fn notify(&self, notice: &Notice) -> Result<(), Error> {
+        (**self).notify(notice).await
+    }
+
+    async fn warn(&self, notice: &WarningNotice) -> Result<(), Error> {
+        (**self).warn(notice).await
     }
 }
 
@@ -282,7 +376,7 @@ pub fn from_env(env: &Env, config: &SdkConfig) -> Result<Box<dyn Notifier>, sett
 #[non_exhaustive]
 pub enum Error {
     /// SNS asked for a slower pace.
-    #[error("throttled while publishing a failure to {topic}")]
+    #[error("throttled while publishing to {topic}")]
     Throttled {
         /// The topic.
         topic: String,
@@ -290,7 +384,7 @@ pub enum Error {
         source: Box<dyn error::Error + Send + Sync>,
     },
     /// SNS failed, refused, or could not be reached.
-    #[error("cannot publish a failure to {topic}")]
+    #[error("cannot publish to {topic}")]
     Unavailable {
         /// The topic.
         topic: String,
@@ -327,12 +421,14 @@ mod tests {
     fn notice() -> Notice {
         Notice {
             failure: Failure { name: ErrorName::MalformedCsv, message: "line 7: a quote is never closed".to_owned() },
-            bucket: Some("landing-zone".to_owned()),
-            key: Some("crm/sales/users/2026 11+20.csv".to_owned()),
-            version_id: Some("v1".to_owned()),
-            database: Some("sales".to_owned()),
-            table: Some("users".to_owned()),
-            request_id: "r-1".to_owned(),
+            about: About {
+                bucket: Some("landing-zone".to_owned()),
+                key: Some("crm/sales/users/2026 11+20.csv".to_owned()),
+                version_id: Some("v1".to_owned()),
+                database: Some("sales".to_owned()),
+                table: Some("users".to_owned()),
+                request_id: "r-1".to_owned(),
+            },
         }
     }
 
@@ -496,15 +592,7 @@ Ask the sender for an intact file and upload it under the same key. `cleanzone i
     #[test]
     fn what_is_not_known_is_left_out() {
         let failure = Failure { name: ErrorName::InvalidEvent, message: "no shape".to_owned() };
-        let notice = Notice {
-            failure,
-            bucket: None,
-            key: None,
-            version_id: None,
-            database: None,
-            table: None,
-            request_id: String::new(),
-        };
+        let notice = Notice { failure, about: About::default() };
         assert_eq!(notice.subject(), "InvalidEvent: an event");
         assert!(!notice.message().contains("File:") && !notice.message().contains("Table:"));
         let names: Vec<_> = notice.attributes().into_keys().collect();
@@ -535,10 +623,10 @@ Ask the sender for an intact file and upload it under the same key. `cleanzone i
         #[test]
         fn sns_takes_any_subject_and_attribute(key in ".{0,300}", message in ".{0,50}") {
             let mut notice = notice();
-            notice.key = Some(key);
+            notice.about.key = Some(key);
             notice.failure.message = message;
             for table in [Some("users".to_owned()), None] {
-                notice.table = table;
+                notice.about.table = table;
                 let subject = notice.subject();
                 proptest::prop_assert!(subject.chars().count() <= SUBJECT);
                 proptest::prop_assert!(subject.bytes().all(|b| (0x20..0x7f).contains(&b)));

@@ -1,6 +1,6 @@
 //! One object at a time: what every function does around the work itself.
 
-use std::{fmt::Debug, future::Future};
+use std::{collections::BTreeMap, fmt::Debug, future::Future};
 
 use aws_config::SdkConfig;
 use cleanzone_error::ErrorName;
@@ -17,7 +17,7 @@ use crate::{
     faults::Faults,
     logs,
     metrics::{Measured, Measures, Metrics},
-    notify::{self, Notice, Notifier},
+    notify::{self, About, Notice, Notifier},
     settings::{self, Env},
 };
 
@@ -56,6 +56,8 @@ pub struct Done {
     pub report: Value,
     /// What is counted.
     pub measures: Measures,
+    /// Warnings by their kind, where there are any.
+    pub warnings: BTreeMap<String, u64>,
     /// Why the object was refused, where that is itself the result: people hear of it as of a failure.
     pub refused: Option<Failure>,
 }
@@ -151,6 +153,9 @@ impl<H: ObjectHandler> PerObject<H> {
             measures,
             error,
         });
+        if let Ok(done) = &done {
+            self.metrics.emit_warnings(&done.warnings);
+        }
         told.and(done.map(|done| done.report))
     }
 
@@ -207,15 +212,15 @@ fn notice(
     invocation: &Invocation,
 ) -> Notice {
     let (database, table) = named.unzip();
-    Notice {
-        failure: failure.clone(),
+    let about = About {
         bucket: object.map(|o| o.bucket.clone()),
         key: object.map(|o| o.key.clone()),
         version_id: object.and_then(|o| o.version_id.clone()),
         database,
         table,
         request_id: invocation.request_id.clone(),
-    }
+    };
+    Notice { failure: failure.clone(), about }
 }
 
 #[cfg(test)]
@@ -225,7 +230,7 @@ mod tests {
     use tokio::time::Duration;
 
     use super::*;
-    use crate::notify::MemoryNotifier;
+    use crate::{WarningNotice, notify::MemoryNotifier};
 
     /// Does what the key says.
     #[derive(Debug)]
@@ -269,10 +274,14 @@ mod tests {
     #[async_trait]
     impl Notifier for Unreliable {
         async fn notify(&self, notice: &Notice) -> Result<(), notify::Error> {
-            if notice.key.is_none() {
+            if notice.about.key.is_none() {
                 return Err(notify::Error::Unavailable { topic: "topic".to_owned(), source: "gone".into() });
             }
             self.0.notify(notice).await
+        }
+
+        async fn warn(&self, notice: &WarningNotice) -> Result<(), notify::Error> {
+            self.0.warn(notice).await
         }
     }
 
@@ -322,8 +331,10 @@ mod tests {
             world.handle(queue(&["fine", "panic", "malformed", "throttled", "refused", "passed"])).await.unwrap();
         assert_eq!(handed_back(&reply), ["3"]);
         let told = world.notifier.notices();
-        let told: Vec<_> =
-            told.iter().map(|n| (n.key.as_deref().unwrap(), n.failure.name.as_str(), n.table.as_deref())).collect();
+        let told: Vec<_> = told
+            .iter()
+            .map(|n| (n.about.key.as_deref().unwrap(), n.failure.name.as_str(), n.about.table.as_deref()))
+            .collect();
         let expected = [
             ("panic", "Internal", Some("t")),
             ("malformed", "MalformedCsv", Some("t")),
