@@ -154,7 +154,9 @@ mod tests {
 
     fn report(table: &str, warnings: &[Warning]) -> Report {
         let mut by_kind = BTreeMap::new();
-        warnings.iter().for_each(|warning| *by_kind.entry(warning.kind).or_default() += 1);
+        for warning in warnings {
+            *by_kind.entry(warning.kind).or_default() += 1;
+        }
         Report {
             status: Status::Converted,
             database: "db".into(),

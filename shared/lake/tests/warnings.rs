@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use crate::world::World;
 
-#[allow(dead_code)]
 mod world;
 
 /// The record of the only object that was converted.

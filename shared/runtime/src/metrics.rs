@@ -123,7 +123,7 @@ impl Metrics {
                 line["WarningKind"] = kind.as_str().into();
                 line["Warnings"] = (*count).into();
                 let directive = by("WarningKind", "Warnings");
-                line["_aws"] = envelope(SystemTime::now(), vec![directive]);
+                line["_aws"] = envelope(SystemTime::now(), &[directive]);
                 line
             });
         }
@@ -169,7 +169,7 @@ fn by(dimension: &str, metric: &str) -> Value {
     })
 }
 
-fn envelope(now: SystemTime, directives: Vec<Value>) -> Value {
+fn envelope(now: SystemTime, directives: &[Value]) -> Value {
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     json!({"Timestamp": u64::try_from(since.as_millis()).unwrap_or(u64::MAX), "CloudWatchMetrics": directives})
 }
@@ -214,7 +214,7 @@ impl Measured<'_> {
             line["ErrorName"] = error.as_str().into();
             line["Errors"] = 1.into();
         }
-        line["_aws"] = envelope(now, directives);
+        line["_aws"] = envelope(now, &directives);
         for (name, value) in [
             ("requestId", (!self.request_id.is_empty()).then_some(self.request_id)),
             ("bucket", self.object.map(|object| object.bucket.as_str())),
