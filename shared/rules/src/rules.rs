@@ -9,7 +9,7 @@ use crate::{
     document::Entry,
     glob::Glob,
     resolve::resolve,
-    source::{Place, Problems, position, read, tree},
+    source::{Place, Problems, position, read, text, tree},
     suggest::hint,
     template::Template,
 };
@@ -53,12 +53,13 @@ pub struct Rule {
 }
 
 impl Rules {
-    /// Reads the text of a `lake.toml`.
+    /// Reads a `lake.toml`, as it is stored: the only way to rules, so that no reader decodes it otherwise.
     ///
     /// # Errors
-    /// [`RulesError`] with every problem: what is no TOML, unknown fields and values, settings that contradict each
-    /// other, globs, captures, patterns and types that are none.
-    pub fn parse(text: &str) -> Result<Self, RulesError> {
+    /// [`RulesError`] with every problem: what is no UTF-8, what is no TOML, unknown fields and values, settings that
+    /// contradict each other, globs, captures, patterns and types that are none.
+    pub fn parse(file: impl AsRef<[u8]>) -> Result<Self, RulesError> {
+        let text = text(file.as_ref())?;
         let mut problems = Problems::new(text);
         let tree = tree(text, &mut problems);
         // What is left of a broken text would only give rise to problems that it has not.
@@ -423,6 +424,29 @@ mod tests {
         let places: Vec<_> = error.problems.iter().map(|problem| (problem.line, problem.column)).collect();
         assert!(places.contains(&(2, 9)) && places.contains(&(4, 1)), "{error}");
         assert_eq!(cleanzone_error::Fault::name(&error).as_str(), "InvalidSettings");
+    }
+
+    #[test]
+    fn a_file_in_another_encoding_is_refused_where_it_shows() {
+        let file = "# Größe\n[[dataset]]\nmatch = \"**\"\ncolumns.\"Prénom\".pii = \"token\"\n";
+        assert!(Rules::parse(format!("\u{feff}{file}")).is_ok());
+        let latin: Vec<u8> = file.chars().map(|c| u8::try_from(c).unwrap()).collect();
+        let utf_16 = |bytes: fn(u16) -> [u8; 2]| file.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
+        let little = [vec![0xff, 0xfe], utf_16(u16::to_le_bytes)].concat();
+        let surrogate = [b"match = \"\xed\xa0\x80\"".as_slice(), b"\n"].concat();
+        for (bytes, says) in [
+            (latin, "1:5: the byte 0xF6 is no UTF-8"),
+            (little, "1:1: the file is UTF-16"),
+            (utf_16(u16::to_le_bytes), "1:1: the file is UTF-16"),
+            (utf_16(u16::to_be_bytes), "1:1: the file is UTF-16"),
+            (surrogate, "1:10: the byte 0xED is no UTF-8"),
+            (b"[[dataset]]\nmatch = \"\xe2\x82".to_vec(), "2:10: the file ends within a character"),
+            (b"[[dataset]]\nmatch = \"a\0b\"".to_vec(), "2:11: "),
+            (br#"dataset = [{ match = "\uD800" }]"#.to_vec(), "1:"),
+        ] {
+            let error = Rules::parse(&bytes).expect_err(says).to_string();
+            assert!(error.starts_with(says), "{says}: {error}");
+        }
     }
 
     #[test]

@@ -10,6 +10,26 @@ use toml::{
 
 use crate::{Problem, RulesError, suggest::hint};
 
+/// The text of a file, which has to be UTF-8: what is decoded otherwise names other columns, and hides them from their
+/// rules.
+pub(crate) fn text(file: &[u8]) -> Result<&str, RulesError> {
+    if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, ..] | [_, 0, ..] = file {
+        let message = "the file is UTF-16; save it as UTF-8".to_owned();
+        return Err(RulesError { problems: vec![Problem { line: 1, column: 1, message }] });
+    }
+    std::str::from_utf8(file).map_err(|error| {
+        let (valid, rest) = file.split_at(error.valid_up_to());
+        let before = std::str::from_utf8(valid).unwrap_or_default();
+        let message = match rest {
+            _ if error.error_len().is_none() => "the file ends within a character; it is cut off".to_owned(),
+            [byte, ..] => format!("the byte 0x{byte:02X} is no UTF-8; save the file as UTF-8"),
+            [] => String::new(),
+        };
+        let (line, column) = position(before, before.len());
+        RulesError { problems: vec![Problem { line, column, message }] }
+    })
+}
+
 /// Gathers what is wrong.
 pub(crate) struct Problems<'t> {
     text: &'t str,
