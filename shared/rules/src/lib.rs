@@ -26,11 +26,13 @@
 //! A dataset's settings replace those of `[defaults]` one by one; `format`, `cleanse` and `pii` field by field,
 //! `projection` key by key. Nothing is read or written here: where the text comes from is not this crate's business.
 
+mod compiled;
 mod dataset;
 mod document;
 mod error;
 mod glob;
 mod hive_type;
+mod index;
 mod name;
 mod notation;
 mod partition;
