@@ -1,5 +1,5 @@
 //! The pieces in which a conversion spends its time: text to batches, batches to Parquet, and what a small file costs
-//! before its first row.
+//! before its first row; and what many datasets in `lake.toml` cost.
 //!
 //! `cargo bench -p cleanzone-benches -- read/reviews` measures one of them.
 
@@ -18,6 +18,7 @@ use arrow::{
 use cleanzone_benches::{KINDS, text};
 use cleanzone_columnar::{Compression, Settings, Writer};
 use cleanzone_lake::{Naming, column_names};
+use cleanzone_rules::Rules;
 use cleanzone_tabular::{
     Column, ColumnPlan, Header, Options, Planner, RejectedRow, Report, Sink, SinkError, Source, inspect, read,
 };
@@ -159,5 +160,37 @@ impl Sink for Batches {
     }
 }
 
-criterion_group!(hot, reading, writing, small);
+/// A `lake.toml` of many datasets: to read it, and to find the last of them; by the beginning of a key and by its middle.
+fn ruling(criterion: &mut Criterion) {
+    let count = if cfg!(debug_assertions) { 10 } else { 10_000 };
+    let mut group = criterion.benchmark_group("rules");
+    group.sample_size(10);
+    for (name, before, after) in [("beginning", "tenant_", "/orders/**"), ("middle", "*/tenant_", "_daily/**")] {
+        let text: String = (0..count).map(|number| dataset(&format!("{before}{number}{after}"))).collect();
+        group.throughput(Throughput::Elements(count));
+        group.bench_function(format!("parse/{name}"), |bencher| bencher.iter(|| parsed(&text)));
+        let rules = parsed(&text);
+        let key = format!("{before}{}{after}", count - 1).replace("**", "1.csv").replace('*', "a");
+        group.throughput(Throughput::Elements(1));
+        group.bench_function(format!("find/{name}"), |bencher| bencher.iter(|| rules.find("b", black_box(&key))));
+    }
+    group.finish();
+}
+
+fn dataset(glob: &str) -> String {
+    format!(
+        "[[dataset]]\nmatch = {glob:?}\ndatabase = \"sales\"\nmode = \"append\"\npartition_by = [\"country\"]\n\
+         columns.zip = {{ type = \"string\" }}\ncolumns.mail = {{ pii = \"token\" }}\n"
+    )
+}
+
+#[expect(clippy::panic, reason = "a measurement of a failure is none")]
+fn parsed(text: &str) -> Rules {
+    match Rules::parse(text) {
+        Ok(rules) => rules,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+criterion_group!(hot, reading, writing, small, ruling);
 criterion_main!(hot);

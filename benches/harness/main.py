@@ -14,6 +14,7 @@ from harness import buckets, files, people
 from harness.many import many
 from harness.pollution import pollution
 from harness.process import FailedError
+from harness.rules import rules
 from harness.tools import GB, MB, ROOT, WORK, Programs, install_peers, lineitem, packed
 from harness.zones import open_zones
 
@@ -56,7 +57,7 @@ def run() -> None:
     if unknown := settings.parts - PARTS.keys():
         raise terminal.fail(f"ONLY={','.join(sorted(unknown))}: expected some of {','.join(PARTS)}")
     terminal.title("cleanzone", "measured beside its peers")
-    install_peers(needed=bool(settings.parts - {"size", "many", "partitions", "tokenize"}))
+    install_peers(needed=bool(settings.parts - {"size", "many", "partitions", "tokenize", "rules"}))
     programs = Programs.build(
         function=bool(settings.parts & {"size", "lake", "big", "many"}),
         partitions="partitions" in settings.parts,
@@ -146,6 +147,10 @@ def _tokenize(programs: Programs, settings: Settings) -> dict:
     return figures
 
 
+def _rules(programs: Programs, settings: Settings) -> dict:
+    return rules(programs, settings.runs)
+
+
 def _pollution(programs: Programs, _: Settings) -> dict:
     return pollution(programs, shards=os.cpu_count() or 1)
 
@@ -159,6 +164,7 @@ PARTS = {
     "many": _many,
     "partitions": _partitions,
     "tokenize": _tokenize,
+    "rules": _rules,
     "pollution": _pollution,
 }
 

@@ -202,12 +202,9 @@ impl Reading {
     pub(crate) fn settings(&self, input: &Path) -> Result<Settings, Error> {
         let mut settings = Settings::default();
         if let Some(config) = &self.config {
-            let text = std::fs::read_to_string(config).map_err(|source| Error::File {
-                action: "read",
-                path: config.clone(),
-                source,
-            })?;
-            let rules = Rules::parse(&text).map_err(|error| Error::Config(format!("{}:{error}", config.display())))?;
+            let file =
+                std::fs::read(config).map_err(|source| Error::File { action: "read", path: config.clone(), source })?;
+            let rules = Rules::parse(&file).map_err(|error| Error::Config(format!("{}:{error}", config.display())))?;
             let key = self.key.clone().unwrap_or_else(|| input.to_string_lossy().into_owned());
             let uri = key.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
             let (bucket, key) = uri.unwrap_or(("", &key));

@@ -14,14 +14,14 @@ pub(crate) fn run(arguments: &Check) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let path = arguments.file.as_deref().unwrap_or(Path::new("lake.toml"));
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
+    let file = match fs::read(path) {
+        Ok(file) => file,
         Err(error) => {
             eprintln!("error[{}]: cannot read {}: {error}", ErrorName::Io, path.display());
             return ExitCode::FAILURE;
         }
     };
-    match Rules::parse(&text) {
+    match Rules::parse(&file) {
         Ok(rules) => {
             let answers: Vec<Answer> = arguments.keys.iter().map(|object| Answer::new(&rules, object)).collect();
             if arguments.json {

@@ -9,6 +9,7 @@
 //! A function that makes something else of an object has the same ground under it: [`on_thread`], [`ObjectSource`] and
 //! [`BlockingUpload`].
 
+mod absent;
 mod bridge;
 mod column_statistics;
 mod context;

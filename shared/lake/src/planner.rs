@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use arrow::datatypes::DataType;
 use cleanzone_catalog::{Column, Reading, Table, TableName, Wanted, data_type, expect, text_limit};
-use cleanzone_rules::{Column as Rule, Mark};
+use cleanzone_rules::{Column as Rule, Mark, Names};
 use cleanzone_tabular::{ColumnPlan, Header, Misfit, NumberFormat, Planner, RESCUED, Role, SinkError, TextLimit};
 
 use crate::{
-    Error, PartitionBy, Settings, Transform, naming::column_names, rules::cleanse, settings::Evolution,
+    Error, PartitionBy, Settings, Transform, absent, naming::column_names, rules::cleanse, settings::Evolution,
     warning::Warnings,
 };
 
@@ -29,6 +29,9 @@ impl Planner for TablePlanner {
     fn plan(&self, header: &Header) -> Result<Vec<ColumnPlan>, SinkError> {
         let dataset = &self.settings.dataset;
         let in_file = if header.given { header.names.clone() } else { self.by_position(header.names.len()) };
+        if !in_file.is_empty() {
+            absent::warn(dataset, &self.all_names(&in_file), &self.warnings);
+        }
         let rules: Vec<Option<&Rule>> = in_file.iter().map(|name| dataset.column(name)).collect();
         let mut names = self.names(&in_file, &rules).into_iter();
         let mut plans: Vec<ColumnPlan> = Vec::with_capacity(in_file.len());
@@ -70,6 +73,17 @@ impl TablePlanner {
             .map(|(name, rule)| rule.and_then(|rule| rule.rename.clone()).unwrap_or_else(|| name.clone()))
             .collect();
         column_names(&wanted, &taken)
+    }
+
+    /// The names by which rules may mean a column.
+    fn all_names(&self, in_file: &[String]) -> Names {
+        let mut names = Names::default();
+        names.in_file(in_file.iter().map(String::as_str));
+        names.in_table(self.folders.iter().map(String::as_str));
+        if let Some(table) = &self.table {
+            names.in_table(table.columns.iter().chain(&table.partition_keys).map(|column| &*column.name));
+        }
+        names
     }
 
     /// Names of columns and partition keys that do not come from the file as they are.

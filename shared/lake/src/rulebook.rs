@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use cleanzone_rules::Rules;
 use cleanzone_storage::{Location, ObjectStore, Precondition, WriteOptions};
 use tokio::{sync::Mutex, time::Instant};
@@ -109,21 +110,21 @@ impl Rulebook {
             state.looked = Some(Instant::now());
             return Ok(current);
         }
-        let (text, version) = match version {
+        let (file, version) = match version {
             Some(_) => self.place.read().await?.unzip(),
             None => (None, None),
         };
-        let current = match text.as_deref().map_or_else(|| Ok(Rules::default()), parse) {
+        let current = match file.as_ref().map_or_else(|| Ok(Rules::default()), Rules::parse) {
             Ok(rules) => {
-                if let Some(text) = text {
-                    self.place.keep(text).await;
+                if let Some(file) = file {
+                    self.place.keep(file).await;
                 }
                 Current { rules: Arc::new(rules), broken: None }
             }
             Err(source) => {
                 let last = match state.current.take() {
                     Some(current) => Some(current.rules),
-                    None => self.place.last_good().await?.map(Arc::new),
+                    None => self.place.last_good(&file.unwrap_or_default()).await?.map(Arc::new),
                 };
                 let at = self.place.name();
                 let Some(rules) = last else { return Err(Error::Rules { at, source }) };
@@ -135,10 +136,6 @@ impl Rulebook {
         *state = State { looked: Some(Instant::now()), version, current: Some(current.clone()) };
         Ok(current)
     }
-}
-
-fn parse(text: &str) -> Result<Rules, cleanzone_rules::RulesError> {
-    Rules::parse(text)
 }
 
 impl Place {
@@ -163,41 +160,42 @@ impl Place {
     }
 
     /// The file, and what tells its version from others.
-    async fn read(&self) -> Result<Option<(String, String)>, Error> {
+    async fn read(&self) -> Result<Option<(Bytes, String)>, Error> {
         match self {
             Self::Nowhere => Ok(None),
             Self::File(path) => {
                 let version = self.version().await?.unwrap_or_default();
-                let text =
+                let file =
                     std::fs::read(path).map_err(|source| Error::File { action: "read", path: path.clone(), source })?;
-                Ok(Some((String::from_utf8_lossy(&text).into_owned(), version)))
+                Ok(Some((file.into(), version)))
             }
-            Self::Object { store, at, .. } => {
-                Ok(store.get(at).await?.map(|(bytes, meta)| (String::from_utf8_lossy(&bytes).into_owned(), meta.etag)))
-            }
+            Self::Object { store, at, .. } => Ok(store.get(at).await?.map(|(file, meta)| (file, meta.etag))),
         }
     }
 
     /// Keeps a good version for processes to come. That it cannot be kept matters only if the next one is broken, and
     /// then an error says so.
-    async fn keep(&self, text: String) {
+    async fn keep(&self, file: Bytes) {
         let Self::Object { store, copy: Some(Copy { at, writes: true }), .. } = self else { return };
         let kept = async {
-            if store.get(at).await?.is_some_and(|(bytes, _)| bytes == text.as_bytes()) {
+            if store.get(at).await?.is_some_and(|(kept, _)| kept == file) {
                 return Ok(());
             }
             let options = WriteOptions { content_type: Some("application/toml"), ..WriteOptions::default() };
-            store.put(at, text.into(), &Precondition::None, &options).await.map(|_| ())
+            store.put(at, file, &Precondition::None, &options).await.map(|_| ())
         };
         if let Err(error) = kept.await {
             tracing::warn!(error = %cleanzone_error::chain(&error), "the good version of lake.toml could not be kept");
         }
     }
 
-    async fn last_good(&self) -> Result<Option<Rules>, Error> {
+    /// The rules of the copy, if it is one of a version that was good.
+    async fn last_good(&self, broken: &[u8]) -> Result<Option<Rules>, Error> {
         let Self::Object { store, copy: Some(Copy { at, .. }), .. } = self else { return Ok(None) };
-        let kept = store.get(at).await?;
-        Ok(kept.and_then(|(bytes, _)| parse(&String::from_utf8_lossy(&bytes)).ok()))
+        let kept = store.get(at).await?.map(|(kept, _)| kept);
+        // Earlier programs replaced what is no UTF-8, followed the rest, and kept it: a copy of what is broken now.
+        let replaced = |kept: &Bytes| String::from_utf8_lossy(broken).as_bytes() == *kept;
+        Ok(kept.filter(|kept| !replaced(kept)).and_then(|kept| Rules::parse(&kept).ok()))
     }
 }
 
@@ -257,6 +255,45 @@ mod tests {
         store.insert(&config(), GOOD);
         tokio::time::advance(FRESH).await;
         assert_eq!(appends(&new).await, (true, false));
+    }
+
+    /// The good rules with a word in Latin-1.
+    fn latin() -> Vec<u8> {
+        [GOOD.as_bytes(), b"columns.\"Pr\xe9nom\".drop = true\n"].concat()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_version_in_another_encoding_is_broken_whoever_reads_it() {
+        let store = MemoryStore::new(["clean"]);
+        store.insert(&config(), GOOD);
+        let old = book(&store);
+        assert_eq!(appends(&old).await, (true, false));
+        let other = [latin(), [b"\xff\xfe".as_slice(), b"[\0"].concat(), [GOOD.as_bytes(), b"# \0"].concat()];
+        for file in other {
+            store.insert(&config(), file);
+            tokio::time::advance(FRESH).await;
+            assert_eq!(appends(&old).await, (true, true));
+            assert_eq!(appends(&book(&store)).await, (true, true));
+            let kept = store.get(&Location::new("clean", "_cleanzone/lake.last-good.toml")).await.unwrap();
+            assert_eq!(kept.unwrap().0, GOOD);
+        }
+        let folder = std::env::temp_dir().join(format!("cleanzone-rulebook-{}", std::process::id()));
+        std::fs::write(&folder, latin()).unwrap();
+        let local = Rulebook::new(&folder.to_string_lossy(), Arc::new(store), None, false).unwrap();
+        let error = local.current().await.unwrap_err();
+        std::fs::remove_file(&folder).unwrap();
+        assert!(matches!(&error, Error::Rules { source, .. } if source.to_string().starts_with("4:12: ")), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_copy_that_was_decoded_wrongly_is_no_good_version() {
+        let store = MemoryStore::new(["clean"]);
+        store.insert(&config(), latin());
+        let copy = Location::new("clean", "_cleanzone/lake.last-good.toml");
+        store.insert(&copy, String::from_utf8_lossy(&latin()).into_owned());
+        assert!(matches!(book(&store).current().await, Err(Error::Rules { .. })));
+        store.insert(&copy, latin());
+        assert!(matches!(book(&store).current().await, Err(Error::Rules { .. })));
     }
 
     #[tokio::test]

@@ -61,7 +61,7 @@ pub enum WarningKind {
     AmbiguousNotation,
     /// Rows have partition values that partition projection does not list, so that no query finds them.
     ProjectionMiss,
-    /// The rules name a column that the file does not have.
+    /// The rules name a column that neither the file nor the table has.
     AbsentColumn,
     /// A folder of the object key contradicts the rule of its partition key.
     FolderAgainstRule,
@@ -114,7 +114,6 @@ impl fmt::Display for WarningKind {
 pub(crate) struct Warnings(Mutex<BTreeSet<Warning>>);
 
 impl Warnings {
-    #[expect(dead_code, reason = "its first caller is the next change")]
     pub(crate) fn add(&self, warning: Warning) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(warning);
     }

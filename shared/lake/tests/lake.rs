@@ -41,6 +41,27 @@ async fn the_first_file_becomes_a_table() {
 }
 
 #[tokio::test]
+async fn rules_on_columns_that_nobody_has_are_warned_of() {
+    let world = World::new();
+    world.rule(
+        "[[dataset]]\nmatch = \"**\"\n[dataset.columns]\nName.rename = \"author\"\nfavourite_num.type = \"int\"\n\
+         day.comment = \"a folder\"\nsince.type = \"date\"\n",
+    );
+    let convert = async |key: &str, body: &'static str| {
+        let report = world.lake().convert(&world.land(key, body, 1), None).await.unwrap();
+        let told: Vec<String> = report.warnings.iter().map(ToString::to_string).collect();
+        (report.content.rows, told)
+    };
+    let (rows, told) = convert("db/t/day=1/a.csv", BOOK).await;
+    assert_eq!((rows, told.len()), (4, 2));
+    assert!(told[0].starts_with("AbsentColumn: column favourite_num: it has rules (type)"), "{told:?}");
+    assert!(told[0].ends_with("did you mean `favorite_num`?") && told[1].contains("column since"), "{told:?}");
+    // A column of the table is absent from a file only.
+    assert_eq!(convert("db/t/day=1/b.csv", "name,favourite_num,since\nEmma,3,2026-01-01\n").await, (1, vec![]));
+    assert_eq!(convert("db/t/day=2/c.csv", "favorite_num\n1\n").await, (1, vec![]));
+}
+
+#[tokio::test]
 async fn the_same_event_ten_times_is_one_copy() {
     let world = World::new();
     let event = world.land("db/t/a.csv", BOOK, 1);

@@ -41,8 +41,9 @@ pub struct Dataset {
     pub format: Format,
     /// What is done to the values of columns that [`Dataset::column`] does not find.
     pub cleanse: Cleanse,
-    /// Columns with rules of their own, under the key by which [`Dataset::column`] finds them.
-    pub columns: BTreeMap<String, Column>,
+    /// Columns with rules of their own, under the key by which [`Dataset::column`] finds them. Boxed, since a map has room
+    /// for eleven however few there are.
+    pub columns: BTreeMap<String, Box<Column>>,
     /// Personal data in the whole dataset.
     pub pii: DatasetPii,
 }
@@ -51,7 +52,7 @@ impl Dataset {
     /// The rules for a column, by its name in the file or in the table before it is renamed. Case does not matter, nor
     /// what [`sanitise`](crate::sanitise) takes away.
     pub fn column(&self, name: &str) -> Option<&Column> {
-        self.columns.get(&column_key(name))
+        self.columns.get(&column_key(name)).map(Box::as_ref)
     }
 
     /// Whether personal data has to be replaced before the object may land: a column says how, or what is found is to

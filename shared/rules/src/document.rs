@@ -129,7 +129,7 @@ impl Entry {
 }
 
 /// One text or several.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "expected a text or a list of texts")]
 #[schemars(inline)]
 pub(crate) enum OneOrMany {

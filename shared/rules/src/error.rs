@@ -26,12 +26,18 @@ impl fmt::Display for Problem {
     }
 }
 
+/// Problems that the error's message tells; logs and notices hold no more.
+const TOLD: usize = 20;
+
 impl fmt::Display for RulesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, problem) in self.problems.iter().enumerate() {
+        for (i, problem) in self.problems.iter().take(TOLD).enumerate() {
             write!(f, "{}{problem}", if i > 0 { "; " } else { "" })?;
         }
-        Ok(())
+        match self.problems.len().saturating_sub(TOLD) {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
     }
 }
 

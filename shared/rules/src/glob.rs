@@ -16,7 +16,33 @@ pub(crate) struct Glob {
     program: Vec<Step>,
     /// What every match begins with.
     prefix: String,
+    /// What every match has in it.
+    needs: Pairs,
     captures: usize,
+}
+
+/// Pairs of bytes that follow each other, by a hash with 128 values: what a text lacks it cannot have, and what it has it
+/// may have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Pairs(u128);
+
+impl Pairs {
+    /// All pairs of a text.
+    pub(crate) fn of(text: &str) -> Self {
+        let mut all = Self::default();
+        text.as_bytes().windows(2).for_each(|pair| all.add(pair[0], pair[1]));
+        all
+    }
+
+    fn add(&mut self, first: u8, second: u8) {
+        let pair = u32::from(u16::from_be_bytes([first, second]));
+        self.0 |= 1 << (pair.wrapping_mul(0x9E37_79B1) >> 25);
+    }
+
+    /// Whether there are none that the others lack.
+    pub(crate) fn are_among(self, others: Self) -> bool {
+        self.0 & !others.0 == 0
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,18 +75,35 @@ impl Glob {
         if text.chars().count() > MAX_GLOB {
             return Err(format!("a glob has at most {MAX_GLOB} characters"));
         }
-        let mut compiler =
-            Compiler { rest: text.chars().peekable(), program: Vec::new(), captures: 0, last: None, numbered: true };
+        let mut compiler = Compiler {
+            rest: text.chars().peekable(),
+            program: Vec::new(),
+            captures: 0,
+            last: None,
+            numbered: true,
+            needs: Pairs::default(),
+            byte: None,
+        };
         compiler.sequence(false)?;
         compiler.program.push(Step::End);
-        let Compiler { program, captures, .. } = compiler;
+        let Compiler { program, captures, needs, .. } = compiler;
         let prefix = program.iter().map_while(|step| if let Step::Char(c) = step { Some(*c) } else { None }).collect();
-        Ok(Self { text: text.to_owned(), program, prefix, captures })
+        Ok(Self { text: text.to_owned(), program, prefix, needs, captures })
     }
 
     /// How it was written.
     pub(crate) fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// What every match begins with.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// What every match has in it.
+    pub(crate) fn needs(&self) -> Pairs {
+        self.needs
     }
 
     /// How many wildcards it has.
@@ -94,6 +137,10 @@ struct Compiler<'t> {
     last: Option<char>,
     /// Whether wildcards are captured, which those within braces are not.
     numbered: bool,
+    /// What every match has in it, so far.
+    needs: Pairs,
+    /// The last byte, where every match has it in this place.
+    byte: Option<u8>,
 }
 
 impl Compiler<'_> {
@@ -131,9 +178,17 @@ impl Compiler<'_> {
     fn literal(&mut self, c: char) {
         self.program.push(Step::Char(c));
         self.last = Some(c);
+        // One of several texts in braces is not in every match.
+        if self.numbered {
+            for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                self.byte.into_iter().for_each(|before| self.needs.add(before, byte));
+                self.byte = Some(byte);
+            }
+        }
     }
 
     fn captured(&mut self, compile: impl FnOnce(&mut Self)) {
+        self.byte = None;
         if !self.numbered {
             return compile(self);
         }
@@ -197,6 +252,7 @@ impl Compiler<'_> {
         let slot = 2 * self.captures;
         self.captures += 1;
         self.numbered = false;
+        self.byte = None;
         self.program.push(Step::Save(slot));
         let (mut ends, mut text) = (Vec::new(), String::new());
         loop {

@@ -26,12 +26,15 @@
 //! A dataset's settings replace those of `[defaults]` one by one; `format`, `cleanse` and `pii` field by field,
 //! `projection` key by key. Nothing is read or written here: where the text comes from is not this crate's business.
 
+mod absent;
+mod compiled;
 mod dataset;
 mod date_pattern;
 mod document;
 mod error;
 mod glob;
 mod hive_type;
+mod index;
 mod name;
 mod notation;
 mod partition;
@@ -45,6 +48,7 @@ mod source;
 mod suggest;
 mod template;
 
+pub use absent::Names;
 pub use dataset::{
     BadRows, Case, Cleanse, Column, Compression, Context, Dataset, DuplicateAction, Duplicates, Evolution, Format,
     Mark, Misfit, Mode, Statistics,

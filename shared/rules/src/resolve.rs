@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What an entry means; names and captures are not its business. What is wrong goes to `problems`.
-pub(crate) fn resolve<'t>(entry: &Entry, place: Place<'t>, problems: &mut Problems<'t>) -> Dataset {
+pub(crate) fn resolve<'t>(entry: &Entry, place: Place<'t>, problems: &mut Problems) -> Dataset {
     let mut it = Resolver { entry, place, problems };
     let columns = it.columns();
     let names = TableNames::of(&columns);
@@ -64,12 +64,12 @@ struct TableNames<'c> {
 }
 
 impl<'c> TableNames<'c> {
-    fn of(columns: &'c BTreeMap<String, Column>) -> Self {
+    fn of(columns: &'c BTreeMap<String, Box<Column>>) -> Self {
         let renamed = columns.iter().filter_map(|(key, column)| Some((key.as_str(), column.rename.as_deref()?)));
         let renamed: BTreeMap<_, _> = renamed.collect();
         let names = columns.iter().map(|(key, column)| {
             let name = column.rename.clone().unwrap_or_else(|| key.clone());
-            (name, column)
+            (name, column.as_ref())
         });
         Self { columns: names.collect(), renamed }
     }
@@ -89,7 +89,7 @@ impl<'c> TableNames<'c> {
 struct Resolver<'a, 't> {
     entry: &'a Entry,
     place: Place<'t>,
-    problems: &'a mut Problems<'t>,
+    problems: &'a mut Problems,
 }
 
 impl<'t> Resolver<'_, 't> {
@@ -424,9 +424,9 @@ impl<'t> Resolver<'_, 't> {
         }
     }
 
-    fn columns(&mut self) -> BTreeMap<String, Column> {
+    fn columns(&mut self) -> BTreeMap<String, Box<Column>> {
         let at = self.place.field("columns");
-        let mut found: BTreeMap<String, Column> = BTreeMap::new();
+        let mut found: BTreeMap<String, Box<Column>> = BTreeMap::new();
         for (name, entry) in self.entry.columns.iter().flatten() {
             let at = at.field(name);
             let key = column_key(name);
@@ -434,7 +434,7 @@ impl<'t> Resolver<'_, 't> {
                 self.problems.add(at.key, "a column needs a name");
                 continue;
             }
-            let column = self.column(name, entry, at);
+            let column = Box::new(self.column(name, entry, at));
             if let Some(other) = found.insert(key, column) {
                 self.problems.add(at.key, format!("it is the same column as `{}`", other.name));
             }
@@ -557,6 +557,10 @@ impl<'t> Resolver<'_, 't> {
         }
         for (name, pattern) in entry.custom.iter().flatten() {
             let at = at.field("custom").field(name);
+            // What the defaults say is checked there.
+            if !at.is_given() {
+                continue;
+            }
             if !is_name(&sanitise(name)) || sanitise(name) != *name {
                 self.problems.add(at.key, format!("`{name}` is no name: small letters, digits and `_`"));
             }
@@ -579,7 +583,7 @@ impl<'t> Resolver<'_, 't> {
     /// No two things in the table may have one name.
     fn unique_names(
         &mut self,
-        columns: &BTreeMap<String, Column>,
+        columns: &BTreeMap<String, Box<Column>>,
         partition_by: &[PartitionBy],
         context: &Context,
         duplicates: Option<&Duplicates>,

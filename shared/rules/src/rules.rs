@@ -1,17 +1,19 @@
+use std::collections::HashMap;
+
 use serde::Serialize;
 use toml::{
     Spanned,
-    de::{DeTable, DeValue},
+    de::{DeArray, DeTable, DeValue},
 };
 
 use crate::{
     Dataset, RulesError,
-    document::Entry,
-    glob::Glob,
+    compiled::Compiled,
+    document::{Entry, OneOrMany},
+    index::Index,
     resolve::resolve,
-    source::{Place, Problems, position, read, tree},
+    source::{Lines, Place, Problems, read, text, tree},
     suggest::hint,
-    template::Template,
 };
 
 /// The fields that say which objects a dataset has and what it is; `[defaults]` cannot.
@@ -20,18 +22,9 @@ pub(crate) const DATASET_ONLY: [&str; 5] = ["match", "bucket", "database", "tabl
 /// A `lake.toml`. The default is an empty one: everything by convention.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
-    datasets: Vec<Compiled>,
+    pub(crate) datasets: Vec<Compiled>,
     defaults: Dataset,
-}
-
-#[derive(Clone, Debug)]
-struct Compiled {
-    rule: Rule,
-    globs: Vec<Glob>,
-    bucket: Option<Glob>,
-    database: Option<Template>,
-    table: Option<Template>,
-    dataset: Dataset,
+    index: Index,
 }
 
 /// What holds for one object.
@@ -53,84 +46,87 @@ pub struct Rule {
 }
 
 impl Rules {
-    /// Reads the text of a `lake.toml`.
+    /// Reads a `lake.toml`, as it is stored: the only way to rules, so that no reader decodes it otherwise.
     ///
     /// # Errors
-    /// [`RulesError`] with every problem: what is no TOML, unknown fields and values, settings that contradict each
-    /// other, globs, captures, patterns and types that are none.
-    pub fn parse(text: &str) -> Result<Self, RulesError> {
-        let mut problems = Problems::new(text);
+    /// [`RulesError`] with every problem: what is no UTF-8, what is no TOML, unknown fields and values, settings that
+    /// contradict each other, globs, captures, patterns and types that are none.
+    pub fn parse(file: impl AsRef<[u8]>) -> Result<Self, RulesError> {
+        let text = text(file.as_ref())?;
+        let lines = Lines::new(text);
+        let mut problems = Problems::default();
         let tree = tree(text, &mut problems);
         // What is left of a broken text would only give rise to problems that it has not.
-        let rules = if problems.count() > 0 { Self::default() } else { Self::of(text, &tree, &mut problems) };
-        problems.finish().map(|()| rules)
+        let rules = if problems.count() > 0 { Self::default() } else { Self::of(&lines, tree, &mut problems) };
+        problems.finish(&lines).map(|()| rules)
     }
 
-    fn of<'t>(text: &'t str, tree: &'t DeTable<'t>, problems: &mut Problems<'t>) -> Self {
+    fn of(lines: &Lines<'_>, tree: DeTable<'_>, problems: &mut Problems) -> Self {
         let (mut defaults, mut datasets) = (None, None);
         for (key, value) in tree {
+            let at = key.span().start;
             match key.get_ref().as_ref() {
-                "defaults" => defaults = Some((key.span().start, value)),
-                "dataset" => datasets = Some((key.span().start, value)),
+                "defaults" => defaults = Some((at, value)),
+                "dataset" => datasets = Some((at, value)),
                 other => {
                     let hint = hint(other, &["defaults", "dataset"]);
-                    problems.add(key.span().start, format!("unknown field `{other}`{hint}"));
+                    problems.add(at, format!("unknown field `{other}`{hint}"));
                 }
             }
         }
-        let before = problems.count();
         let mut rules = Self::default();
-        let mut default = Entry::default();
-        if let Some((key, value)) = defaults {
-            if let Some(entry) = read::<Entry>(value, problems) {
-                let place = Place::new(key, value);
-                refuse_dataset_fields(&entry, place, problems);
-                rules.defaults = resolve(&entry, place, problems);
-                default = entry;
-            }
-            // What is wrong there is told once, and not again in each dataset.
-            if problems.count() > before {
-                default = Entry::default();
-            }
-        }
-        let list = match datasets.map(|(key, value)| (key, value.get_ref())) {
-            None => return rules,
-            Some((_, DeValue::Array(list))) => list,
+        let default = defaults.map(|(key, value)| rules.read_defaults(key, &value, problems)).unwrap_or_default();
+        match datasets.map(|(key, value)| (key, value.into_inner())) {
+            None => {}
+            Some((_, DeValue::Array(list))) => rules.read_datasets(lines, list, &default, problems),
             Some((key, _)) => {
                 problems.add(key, "datasets are written `[[dataset]]`, in double brackets: there can be several");
-                return rules;
             }
-        };
-        let mut seen: Vec<(Entry, usize)> = Vec::new();
-        for (index, value) in list.iter().enumerate() {
-            let place = Place::new(value.span().start, value);
-            let rule = Rule { index, line: position(text, place.value).0 };
-            let Some(entry) = read_dataset(value, problems) else { continue };
-            let twin = seen.iter().find(|(other, _)| other.r#match == entry.r#match && other.bucket == entry.bucket);
-            if let (Some((_, line)), Some(_)) = (twin, &entry.r#match) {
-                let message = format!("the dataset in line {line} matches the same objects, so this one never does");
-                problems.add(place.field("match").key, message);
-            }
-            seen.push((entry.clone(), rule.line));
-            rules.datasets.extend(compile(rule, &entry.or(&default), place, problems));
         }
+        rules.index = Index::new(rules.datasets.iter().map(|dataset| &dataset.globs[..]));
         rules
+    }
+
+    /// Reads `[defaults]`. What is wrong there is told once, and not again in each dataset.
+    fn read_defaults(&mut self, key: usize, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Entry {
+        let before = problems.count();
+        let Some(entry) = read::<Entry>(value, problems) else { return Entry::default() };
+        let place = Place::new(key, value);
+        refuse_dataset_fields(&entry, place, problems);
+        self.defaults = resolve(&entry, place, problems);
+        if problems.count() > before { Entry::default() } else { entry }
+    }
+
+    fn read_datasets(&mut self, lines: &Lines<'_>, list: DeArray<'_>, default: &Entry, problems: &mut Problems) {
+        let mut seen: HashMap<(OneOrMany, Option<String>), Rule> = HashMap::new();
+        // The tree of each goes as soon as it is read: there may be many.
+        for (index, value) in list.into_iter().enumerate() {
+            let place = Place::new(value.span().start, &value);
+            let rule = Rule { index, line: lines.position(place.value).0 };
+            let Some(entry) = read_dataset(&value, problems) else { continue };
+            if let Some(texts) = &entry.r#match {
+                let first = *seen.entry((texts.clone(), entry.bucket.clone())).or_insert(rule);
+                if first != rule {
+                    let line = first.line;
+                    let message =
+                        format!("the dataset in line {line} matches the same objects, so this one never does");
+                    problems.add(place.field("match").key, message);
+                }
+            }
+            self.datasets.extend(Compiled::new(rule, &entry.or(default), place, problems));
+        }
     }
 
     /// What holds for an object, by its bucket and its decoded key: the first dataset in the file that matches.
     pub fn find(&self, bucket: &str, key: &str) -> Applied {
-        for compiled in &self.datasets {
-            if compiled.bucket.as_ref().is_some_and(|glob| !glob.is_match(bucket)) {
-                continue;
-            }
-            if let Some(captures) = compiled.globs.iter().find_map(|glob| glob.find(key)) {
-                let name = |template: &Option<Template>| template.as_ref().map(|t| t.expand(&captures));
-                let (database, table) = (name(&compiled.database), name(&compiled.table));
-                let dataset = Dataset { database, table, ..compiled.dataset.clone() };
-                return Applied { dataset, rule: Some(compiled.rule) };
-            }
+        let first = self.index.candidates(key).into_iter().find_map(|at| {
+            let compiled = self.datasets.get(at)?;
+            Some((compiled, compiled.captures(bucket, key)?))
+        });
+        match first {
+            Some((compiled, captures)) => compiled.apply(&captures),
+            None => Applied { dataset: self.defaults.clone(), rule: None },
         }
-        Applied { dataset: self.defaults.clone(), rule: None }
     }
 
     /// How many datasets there are.
@@ -142,14 +138,9 @@ impl Rules {
     pub fn is_empty(&self) -> bool {
         self.datasets.is_empty()
     }
-
-    /// Whether any object's personal data may have to be replaced before it lands.
-    pub fn declare_pii(&self) -> bool {
-        self.defaults.declares_pii() || self.datasets.iter().any(|compiled| compiled.dataset.declares_pii())
-    }
 }
 
-fn read_dataset<'t>(value: &'t Spanned<DeValue<'t>>, problems: &mut Problems<'t>) -> Option<Entry> {
+fn read_dataset(value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Entry> {
     if matches!(value.get_ref(), DeValue::Table(_)) {
         return read(value, problems);
     }
@@ -157,7 +148,7 @@ fn read_dataset<'t>(value: &'t Spanned<DeValue<'t>>, problems: &mut Problems<'t>
     None
 }
 
-fn refuse_dataset_fields<'t>(entry: &Entry, place: Place<'t>, problems: &mut Problems<'t>) {
+fn refuse_dataset_fields(entry: &Entry, place: Place<'_>, problems: &mut Problems) {
     let Entry { r#match, bucket, database, table, columns, .. } = entry;
     let given = [r#match.is_some(), bucket.is_some(), database.is_some(), table.is_some(), columns.is_some()];
     for (field, _) in DATASET_ONLY.iter().zip(given).filter(|(_, given)| *given) {
@@ -166,416 +157,5 @@ fn refuse_dataset_fields<'t>(entry: &Entry, place: Place<'t>, problems: &mut Pro
     }
 }
 
-fn compile<'t>(rule: Rule, entry: &Entry, place: Place<'t>, problems: &mut Problems<'t>) -> Option<Compiled> {
-    let before = problems.count();
-    let at = place.field("match");
-    let texts = entry.r#match.as_ref().map_or(&[][..], |texts| texts.as_slice());
-    if texts.is_empty() {
-        problems.add(at.value, "a dataset needs `match`: a glob over the object key, such as `crm/*/users/*`");
-    }
-    let mut globs = Vec::new();
-    for (i, text) in texts.iter().enumerate() {
-        let at = at.item(i);
-        match Glob::new(text) {
-            Ok(_) if text.starts_with("s3://") => {
-                problems.add(at.value, "`match` is over the key alone; say the bucket with `bucket`");
-            }
-            Ok(_) if text.starts_with('/') => problems.add(at.value, "object keys do not begin with `/`"),
-            Ok(glob) => globs.push(glob),
-            Err(why) => problems.add(at.value, format!("in the glob `{text}`: {why}")),
-        }
-    }
-    let bucket = entry.bucket.as_deref().and_then(|text| {
-        let why = match Glob::new(text) {
-            Ok(glob) if !text.contains('/') => return Some(glob),
-            Ok(_) => "it is a bucket's name, without `s3://` and key".to_owned(),
-            Err(why) => why,
-        };
-        problems.add(place.field("bucket").value, format!("in the glob `{text}`: {why}"));
-        None
-    });
-    let mut name = |field: &str, text: Option<&String>| {
-        let text = text?;
-        let at = place.field(field).value;
-        let template = match Template::new(text) {
-            Ok(template) => template,
-            Err(why) => {
-                problems.add(at, format!("in `{text}`: {why}"));
-                return None;
-            }
-        };
-        let highest = template.highest();
-        if let Some(glob) = globs.iter().find(|glob| glob.captures() < highest) {
-            let count = match glob.captures() {
-                0 => "no wildcard".to_owned(),
-                1 => "only one wildcard".to_owned(),
-                n => format!("only {n} wildcards"),
-            };
-            problems.add(at, format!("there is no `{{{highest}}}`: `{}` has {count}", glob.as_str()));
-        }
-        Some(template)
-    };
-    let database = name("database", entry.database.as_ref());
-    let table = name("table", entry.table.as_ref());
-    let dataset = resolve(entry, place, problems);
-    (problems.count() == before).then_some(Compiled { rule, globs, bucket, database, table, dataset })
-}
-
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::{BadRows, Case, Compression, DuplicateAction, HiveType, Mark, Method, Mode, Projection, Transform};
-
-    fn rules(text: &str) -> Rules {
-        Rules::parse(text).unwrap_or_else(|error| panic!("{error}"))
-    }
-
-    fn dataset(body: &str) -> Dataset {
-        rules(&format!("[[dataset]]\nmatch = \"**\"\n{body}")).find("b", "k").dataset
-    }
-
-    /// The problems of a dataset whose body begins in line 3.
-    fn problems(body: &str) -> Vec<String> {
-        let error = Rules::parse(&format!("[[dataset]]\nmatch = \"**\"\n{body}")).expect_err(body);
-        error.problems.iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn the_first_dataset_that_matches_wins() {
-        let rules = rules(
-            r#"
-            [[dataset]]
-            match = "crm/*/users/*"
-            bucket = "partner-*"
-            database = "crm"
-            table = "{1}_daily"
-
-            [[dataset]]
-            match = ["crm/**", "erp/{a,b}/**"]
-            database = "raw"
-            "#,
-        );
-        let applied = rules.find("partner-x", "crm/ACME Inc/users/1.csv");
-        assert_eq!(applied.dataset.database.as_deref(), Some("crm"));
-        assert_eq!(applied.dataset.table.as_deref(), Some("acme_inc_daily"));
-        assert_eq!(applied.rule, Some(Rule { index: 0, line: 2 }));
-        let applied = rules.find("other", "crm/acme/users/1.csv");
-        assert_eq!((applied.rule.map(|rule| rule.line), applied.dataset.table), (Some(8), None));
-        assert_eq!(rules.find("other", "erp/b/x").rule.map(|rule| rule.index), Some(1));
-        assert_eq!(rules.find("other", "erp/c/x"), Applied::default());
-    }
-
-    #[test]
-    fn every_setting_is_understood() {
-        let found = dataset(
-            r#"
-            mode = "overwrite_partitions"
-            bad_rows = "rescue"
-            compression = "zstd"
-            compression_level = 9
-            row_group_bytes = "16 MB"
-            max_file_bytes = 1000
-            partition_by = ["Land", "year(order_date)", "day(ingested_at) as landed"]
-            context = { ingested_at = "landed_at" }
-            duplicates = { action = "flag", by = ["ID"] }
-            [dataset.projection]
-            country = { values = ["DE", "FR"] }
-            order_date_year = { range = "2020,2035" }
-            landed = { range = "2020-01-01,NOW", format = "yyyy-MM-dd" }
-            [dataset.format]
-            delimiter = "tab"
-            quote = "none"
-            header = 2
-            encoding = "utf-8-sig"
-            [dataset.cleanse]
-            trim = true
-            case = "lower"
-            [dataset.columns.Land]
-            rename = "Country"
-            case = "keep"
-            map = { D = "DE", "n/a" = false }
-            [dataset.columns.order_date]
-            date_format = "%d.%m.%Y"
-            [dataset.columns.price]
-            type = "decimal(12, 2)"
-            on_misfit = "sibling"
-            [dataset.columns.email]
-            pii = { method = "token", type = "email", shape = true }
-            [dataset.pii]
-            scope = "crm"
-            custom = { badge = "B-[0-9]{6}" }
-            "#,
-        );
-        assert_eq!((found.mode, found.bad_rows), (Some(Mode::OverwritePartitions), Some(BadRows::Rescue)));
-        assert_eq!(found.compression, Some(Compression::Zstd(Some(9))));
-        assert_eq!((found.row_group_bytes, found.max_file_bytes), (Some(16_000_000), Some(1000)));
-        let partitions: Vec<String> = found.partition_by.iter().map(ToString::to_string).collect();
-        assert_eq!(partitions, ["country", "year(order_date) as order_date_year", "day(ingested_at) as landed"]);
-        assert_eq!(found.partition_by[0].transform, Transform::Identity);
-        assert_eq!(found.context.ingested_at.as_deref(), Some("landed_at"));
-        let duplicates = found.duplicates.as_ref().unwrap();
-        assert_eq!(duplicates.action, DuplicateAction::Flag("is_duplicate".to_owned()));
-        assert_eq!(duplicates.by, ["id"]);
-        let properties = found.projection_properties();
-        assert_eq!(properties["projection.enabled"], "true");
-        assert_eq!(properties["projection.order_date_year.range"], "2020,2035");
-        assert_eq!(properties["projection.landed.format"], "yyyy-MM-dd");
-        let format = &found.format;
-        assert_eq!((format.delimiter.as_deref(), format.quote), (Some("\t"), Some(Mark::None)));
-        assert_eq!((format.header_rows, format.encoding.as_deref()), (Some(2), Some("utf-8-sig")));
-        let land = found.column("LAND").unwrap();
-        assert_eq!((land.rename.as_deref(), land.cleanse.trim, land.cleanse.case), (Some("country"), true, None));
-        assert_eq!(land.map["n/a"], None);
-        assert_eq!(found.column("Order Date").unwrap().data_type, Some(HiveType::Date));
-        assert_eq!(found.column("price").unwrap().cleanse.case, Some(Case::Lower));
-        let pii = found.column("email").unwrap().pii.as_ref().unwrap();
-        assert_eq!((&pii.method, pii.scope.as_deref()), (&Method::Token { shape: true }, Some("crm")));
-        assert!(found.declares_pii() && found.column("missing").is_none());
-    }
-
-    #[test]
-    fn a_column_has_its_own_notation_or_that_of_the_dataset() {
-        let found = rules(
-            r#"
-            [defaults]
-            format = { decimal = ",", thousands = "." }
-
-            [[dataset]]
-            match = "**"
-            format.thousands = " "
-            [dataset.columns]
-            price = { type = "double" }
-            weight = { decimal = ".", thousands = "" }
-            name = { type = "string" }
-            born = { date_format = ["%d.%m.%y", "%Y-%m-%d"] }
-            at = { date_format = ["%d.%m.%Y", "%d.%m.%Y %H:%M"], truncate = true }
-            "#,
-        )
-        .find("b", "k")
-        .dataset;
-        assert_eq!((found.format.decimal, found.format.thousands), (Some(','), Some(Mark::Is(' '))));
-        let column = |name: &str| found.column(name).unwrap();
-        let notation = |name: &str| (column(name).decimal, column(name).thousands);
-        assert_eq!(notation("price"), (Some(','), Some(Mark::Is(' '))));
-        assert_eq!(notation("weight"), (Some('.'), Some(Mark::None)));
-        assert_eq!([notation("name"), notation("born")], [(None, None); 2]);
-        assert_eq!((column("born").data_type, column("born").date_formats.len()), (Some(HiveType::Date), 2));
-        assert_eq!((column("at").data_type, column("at").truncate), (Some(HiveType::Timestamp), true));
-    }
-
-    #[test]
-    fn what_a_dataset_does_not_say_the_defaults_do() {
-        let rules = rules(
-            r#"
-            [defaults]
-            mode = "append"
-            compression = "zstd"
-            compression_level = 9
-            duplicates = "drop"
-            [defaults.format]
-            delimiter = ";"
-            header = false
-            [defaults.projection]
-            year = { range = "1,2" }
-
-            [[dataset]]
-            match = "a"
-            compression = "snappy"
-            duplicates = "keep"
-            format = { quote = "'", columns = ["x"] }
-            projection = { year = { range = "3,4" }, day = { type = "injected" } }
-            "#,
-        );
-        let found = rules.find("b", "a").dataset;
-        assert_eq!((found.mode, found.compression), (Some(Mode::Append), Some(Compression::Snappy)));
-        assert_eq!((found.duplicates, found.format.delimiter.as_deref()), (None, Some(";")));
-        assert_eq!((found.format.quote, found.format.header_rows), (Some(Mark::Is('\'')), Some(0)));
-        assert_eq!(found.projection.len(), 2);
-        assert!(matches!(found.projection["year"].projection, Projection::Integer { range: (3, 4), .. }));
-        let other = rules.find("b", "other");
-        assert_eq!((other.rule, other.dataset.compression), (None, Some(Compression::Zstd(Some(9)))));
-    }
-
-    #[test]
-    fn every_problem_is_told_with_its_place() {
-        let found = problems(
-            "partitoin_by = [\"a\"]\nmode = \"overwrite\"\n[dataset.format]\nheader = \"yes\"\n\
-             [dataset.columns.a]\ntyp = \"int\"\npii = { method = \"tokn\" }\nmap = { x = 5 }\n",
-        );
-        assert_eq!(
-            found,
-            [
-                "3:1: unknown field `partitoin_by`, did you mean `partition_by`?",
-                "4:8: unknown value `overwrite`, did you mean `overwrite_partitions`?",
-                "6:10: expected true, false or a number of rows",
-                "8:1: unknown field `typ`, did you mean `type`?",
-                "9:18: unknown value `tokn`, did you mean `token`?",
-                "10:13: expected a text, or false for null",
-            ]
-        );
-    }
-
-    #[test]
-    fn what_is_no_toml_is_told_with_its_place() {
-        let error = Rules::parse("[[dataset]]\nmatch = crm\nmode = \"append\"\nmode = \"append\"\n").unwrap_err();
-        let places: Vec<_> = error.problems.iter().map(|problem| (problem.line, problem.column)).collect();
-        assert!(places.contains(&(2, 9)) && places.contains(&(4, 1)), "{error}");
-        assert_eq!(cleanzone_error::Fault::name(&error).as_str(), "InvalidSettings");
-    }
-
-    #[test]
-    fn the_outer_shape_is_held_to() {
-        for (text, says) in [
-            ("datset = []", "1:1: unknown field `datset`, did you mean `dataset`?"),
-            ("[dataset]\nmatch = \"a\"", "1:2: datasets are written `[[dataset]]`"),
-            ("dataset = [1]", "1:12: expected a table"),
-            ("[defaults]\ntable = \"x\"", "2:1: `table` is for a `[[dataset]]`"),
-            ("[defaults]\nmode = 1", "2:8: expected a text"),
-            ("defaults = 1", "1:12: found integer `1`, expected a table"),
-            ("[[dataset]]\nmode = \"append\"", "1:1: a dataset needs `match`"),
-            ("[[dataset]]\nmatch = []", "2:9: a dataset needs `match`"),
-            ("[[dataset]]\nmatch = [\"a\", \"\"]", "2:15: in the glob ``: an empty glob"),
-            ("[[dataset]]\nmatch = \"s3://b/k\"", "2:9: `match` is over the key alone"),
-            ("[[dataset]]\nmatch = \"/k\"", "2:9: object keys do not begin"),
-            ("[[dataset]]\nmatch = \"a[\"", "2:9: in the glob `a[`"),
-            ("[[dataset]]\nmatch = \"a\"\nbucket = \"b/c\"", "3:10: in the glob `b/c`"),
-            ("[[dataset]]\nmatch = \"a/*\"\ntable = \"{3}\"", "3:9: there is no `{3}`: `a/*` has only one wildcard"),
-            ("[[dataset]]\nmatch = \"a\"\ntable = \"{x}\"", "3:9: in `{x}`: `{x}` is no capture"),
-            ("[[dataset]]\nmatch = \"a\"\n[[dataset]]\nmatch = \"a\"", "4:1: the dataset in line 1 matches"),
-        ] {
-            let error = Rules::parse(text).unwrap_err().to_string();
-            assert!(error.starts_with(says), "{text}: {error}");
-        }
-    }
-
-    #[test]
-    fn settings_that_contradict_each_other_are_refused() {
-        for (body, says) in [
-            ("max_rejected_ratio = 1.5", "3:22: `max_rejected_ratio` is a share, from 0 to 1"),
-            ("compression_level = 3", "3:1: only zstd has levels"),
-            ("compression = \"zstd\"\ncompression_level = 23", "4:21: the levels of zstd"),
-            ("row_group_bytes = \"16 XB\"", "3:19: `16 XB` is no size"),
-            ("row_group_bytes = 0", "3:19: `row_group_bytes` has to be more than 0"),
-            ("partition_by = [\"yaer(d)\"]", "3:17: unknown transform `yaer`, did you mean `year`?"),
-            ("partition_by = [\"year(d)\", \"year(e) as d_year\"]", "3:28: there are two partition keys `d_year`"),
-            ("partition_by = [\"a\", \"a as b\"]", "3:22: the column `a` becomes two"),
-            ("partition_by = [\"day(d) as d\"]", "3:17: the column `d` stays in the file"),
-            ("partition_by = [\"a\"]\ncolumns.A.drop = true", "3:17: the column `a` is dropped"),
-            ("partition_by = [\"a\"]\ncolumns.a.pii = \"drop\"", "3:17: the column `a` is dropped"),
-            ("partition_by = [\"a\"]\ncolumns.a.type = \"double\"", "3:17: a double is no partition key"),
-            ("partition_by = [\"year(a)\"]\ncolumns.a.type = \"int\"", "3:17: `a` is declared int"),
-            ("partition_by = [\"hour(a)\"]\ncolumns.a.type = \"date\"", "3:17: `a` is declared a date"),
-            ("partition_by = [\"a\"]\nprojection.b = { type = \"injected\" }", "4:1: Athena projects all"),
-            ("projection.a = {}", "3:12: a projection needs"),
-            ("context = { ingested_at = \"-\" }", "3:27: `-` is no name of a column"),
-            ("context = [\"ingested\"]", "3:12: unknown value `ingested`, did you mean `ingested_at`?"),
-            ("context = { source_key = \"a\", source_row = \"a\" }", "3:44: there is another column `a`"),
-            ("partition_by = [\"a\"]\ncontext = { source_key = \"a\" }", "4:26: there is another column `a`"),
-            ("partition_by = [\"a\", \"a\"]", "3:22: the column `a` becomes two"),
-            ("partition_by = [\"a\", \"year(b) as a\"]", "3:22: there are two partition keys `a`"),
-            ("duplicates = { action = \"drop\", column = \"a\" }", "3:33: only `action = \"flag\"`"),
-            ("duplicates = { action = \"drop\", by = [] }", "3:38: it names no column"),
-            ("format.delimiter = \"\"", "3:20: an empty text separates nothing"),
-            ("format.quote = \"ab\"", "3:16: expected one ASCII character"),
-            ("format = { delimiter = \";\", comment = \";\" }", "3:39: it is the `delimiter` too"),
-            ("format = { header = true, columns = [\"a\"] }", "3:27: these names are for a file without"),
-            ("format = { columns = [\"a\", \"A\"] }", "3:28: the column `A` is named twice"),
-            ("format.encoding = \"utf-9\"", "3:19: unknown character set `utf-9`"),
-            ("columns.a.type = \"text\"", "3:18: unknown type `text`, did you mean `string`?"),
-            ("columns.a.date_format = \"%Q\"", "3:25: unknown `%Q`"),
-            ("columns.a.date_format = []", "3:25: it names no format"),
-            ("columns.a.date_format = [\"%Y%m%d\", \"%d\"]", "3:36: `%d` gives no date"),
-            ("columns.a.date_format = [\"epoch\", \"epoch\"]", "3:35: the format `epoch` stands in the list twice"),
-            ("format.decimal = \";\"", "3:18: unknown value `;`, expected `.` or `,`"),
-            ("format = { decimal = \",\", thousands = \",\" }", "3:22: `,` is the `thousands` mark too"),
-            ("format.thousands = \".\"\ncolumns.a.decimal = \".\"", "4:21: `.` is the `thousands` mark too"),
-            ("format.decimal = \",\"\ncolumns.a.thousands = \",\"", "4:23: `,` is the `decimal` mark too"),
-            ("columns.a = { type = \"date\", decimal = \",\" }", "3:30: only numbers have a `decimal`"),
-            ("columns.a = { date_format = \"epoch\", thousands = \"\" }", "3:38: only numbers have a `thousands`"),
-            ("columns.a = { type = \"date\", truncate = true }", "3:30: only timestamps have digits"),
-            ("columns.a = { drop = true, truncate = false }", "3:28: the column is dropped, so `truncate`"),
-            (
-                "columns.a = { type = \"int\", date_format = \"epoch\" }",
-                "3:29: only dates and timestamps have a format",
-            ),
-            ("columns.a = { type = \"string\", on_misfit = \"null\" }", "3:32: every text fits"),
-            ("columns.a = { drop = true, rename = \"b\" }", "3:28: the column is dropped, so `rename`"),
-            ("columns.a.map = { x = true }", "3:23: expected a text, or false for null"),
-            ("[dataset.columns]\nA = {}\na = {}", "5:1: it is the same column as `A`"),
-            ("columns.a.rename = \"b\"\ncolumns.c.rename = \"B\"", "4:20: there is another column `b`"),
-            ("columns.a.rename = \"b\"\ncolumns.b.trim = true", "3:20: there is another column `b`"),
-            ("columns.a = { type = \"int\", pii = \"token\" }", "3:29: `token` makes a text"),
-            ("columns.a.pii = { method = \"mask\", shape = true }", "3:36: `mask` has no option `shape`"),
-            ("columns.a.pii = { method = \"mask\", char = \"ab\" }", "3:36: expected one character"),
-            ("columns.a.pii = { method = \"fpe\", alphabet = \"aa\" }", "3:35: expected `digits`"),
-            ("columns.a.pii = \"generalize\"", "3:17: `generalize` needs `to`"),
-            ("columns.a.pii = { method = \"generalize\", to = { bucket = 0 } }", "3:42: a bucket has to be wider"),
-            ("columns.a.pii = { type = \"email\" }", "3:17: missing field `method`"),
-            ("pii.threshold = -1", "3:17: `threshold` is a share"),
-            ("pii.sample_rows = 0", "3:19: leave it out"),
-            ("pii.custom.b = \"(\"", "3:16: it is no regular expression: unclosed group"),
-        ] {
-            let found = problems(body);
-            assert!(found.len() == 1 && found[0].starts_with(says), "{body}: {found:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_wrong_in_the_defaults_is_told_once() {
-        let error = Rules::parse("[defaults]\ncompression_level = 3\n[[dataset]]\nmatch = \"a\"\n").unwrap_err();
-        assert_eq!(error.problems.len(), 1, "{error}");
-    }
-
-    #[test]
-    fn the_example_is_valid_and_uses_every_setting_of_a_dataset() {
-        let text = include_str!("../../../examples/lake.toml");
-        let rules = rules(text);
-        assert!(rules.len() > 1);
-        let schema = crate::schema();
-        for field in schema["$defs"]["Dataset"]["properties"].as_object().unwrap().keys() {
-            let named = [format!("\n{field} = "), format!("[dataset.{field}"), format!("[defaults.{field}")];
-            assert!(named.iter().any(|name| text.contains(name)), "{field}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_text_is_read_or_refused(text in "(\\[\\[dataset\\]\\]\n)?(match|mode|format\\.quote|columns\\.a\\.map) = .{0,20}|.{0,40}") {
-            if let Err(error) = Rules::parse(&text) {
-                prop_assert!(!error.problems.is_empty());
-                prop_assert!(error.problems.iter().all(|problem| problem.line > 0 && problem.column > 0));
-            }
-        }
-
-        #[test]
-        fn something_holds_for_every_object(
-            globs in prop::collection::vec(("[a-c*?/]{1,6}", prop::option::of("[ab*]{1,3}")), 0..4),
-            bucket in ".{0,5}|[ab]{0,3}",
-            key in ".{0,10}|[abc/]{0,6}",
-        ) {
-            use std::fmt::Write as _;
-
-            let mut text = String::new();
-            for (i, (glob, bucket)) in globs.iter().enumerate() {
-                let glob = glob.trim_start_matches('/');
-                write!(text, "[[dataset]]\nmatch = \"x{glob}\"\ntable = \"t{i}\"\n").unwrap();
-                if let Some(bucket) = bucket {
-                    writeln!(text, "bucket = \"{bucket}\"").unwrap();
-                }
-            }
-            // Two datasets may come out the same, which is refused.
-            if let Ok(rules) = Rules::parse(&text) {
-                let key = format!("x{key}");
-                let first = globs.iter().position(|(glob, wanted)| {
-                    Glob::new(&format!("x{}", glob.trim_start_matches('/'))).unwrap().is_match(&key)
-                        && wanted.as_ref().is_none_or(|wanted| Glob::new(wanted).unwrap().is_match(&bucket))
-                });
-                let applied = rules.find(&bucket, &key);
-                prop_assert_eq!(applied.rule.map(|rule| rule.index), first);
-                prop_assert_eq!(applied.dataset.table, first.map(|i| format!("t{i}")));
-            }
-        }
-    }
-}
+mod tests;

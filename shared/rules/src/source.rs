@@ -10,44 +10,76 @@ use toml::{
 
 use crate::{Problem, RulesError, suggest::hint};
 
-/// Gathers what is wrong.
-pub(crate) struct Problems<'t> {
-    text: &'t str,
-    found: Vec<Problem>,
+/// The text of a file, which has to be UTF-8: what is decoded otherwise names other columns, and hides them from their
+/// rules.
+pub(crate) fn text(file: &[u8]) -> Result<&str, RulesError> {
+    if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, ..] | [_, 0, ..] = file {
+        let message = "the file is UTF-16; save it as UTF-8".to_owned();
+        return Err(RulesError { problems: vec![Problem { line: 1, column: 1, message }] });
+    }
+    std::str::from_utf8(file).map_err(|error| {
+        let (valid, rest) = file.split_at(error.valid_up_to());
+        let before = std::str::from_utf8(valid).unwrap_or_default();
+        let message = match rest {
+            _ if error.error_len().is_none() => "the file ends within a character; it is cut off".to_owned(),
+            [byte, ..] => format!("the byte 0x{byte:02X} is no UTF-8; save the file as UTF-8"),
+            [] => String::new(),
+        };
+        let (line, column) = Lines::new(before).position(before.len());
+        RulesError { problems: vec![Problem { line, column, message }] }
+    })
 }
 
-impl<'t> Problems<'t> {
+/// A text with the places of its lines.
+pub(crate) struct Lines<'t> {
+    text: &'t str,
+    /// Where each line begins.
+    starts: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
     pub(crate) fn new(text: &'t str) -> Self {
-        Self { text, found: Vec::new() }
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { text, starts }
     }
 
+    /// Line and character, both from 1.
+    pub(crate) fn position(&self, offset: usize) -> (usize, usize) {
+        let offset = self.text.floor_char_boundary(offset);
+        let line = self.starts.partition_point(|start| *start <= offset);
+        let start = line.checked_sub(1).and_then(|line| self.starts.get(line)).copied().unwrap_or(0);
+        (line, self.text[start..offset].chars().count() + 1)
+    }
+}
+
+/// Gathers what is wrong, each with its place in the text.
+#[derive(Debug, Default)]
+pub(crate) struct Problems(Vec<(usize, String)>);
+
+impl Problems {
     pub(crate) fn add(&mut self, offset: usize, message: impl Into<String>) {
-        let (line, column) = position(self.text, offset);
-        self.found.push(Problem { line, column, message: message.into() });
+        self.0.push((offset, message.into()));
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.found.len()
+        self.0.len()
     }
 
     /// An error where anything was wrong.
-    pub(crate) fn finish(self) -> Result<(), RulesError> {
-        let Self { mut found, .. } = self;
-        found.sort();
-        found.dedup();
-        if found.is_empty() { Ok(()) } else { Err(RulesError { problems: found }) }
+    pub(crate) fn finish(self, lines: &Lines<'_>) -> Result<(), RulesError> {
+        let problem = |(offset, message)| {
+            let (line, column) = lines.position(offset);
+            Problem { line, column, message }
+        };
+        let mut problems: Vec<Problem> = self.0.into_iter().map(problem).collect();
+        problems.sort();
+        problems.dedup();
+        if problems.is_empty() { Ok(()) } else { Err(RulesError { problems }) }
     }
 }
 
-/// Line and character, both from 1.
-pub(crate) fn position(text: &str, offset: usize) -> (usize, usize) {
-    let before = &text[..text.floor_char_boundary(offset)];
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
-}
-
 /// The tree, as far as the text is TOML.
-pub(crate) fn tree<'t>(text: &'t str, problems: &mut Problems<'t>) -> DeTable<'t> {
+pub(crate) fn tree<'t>(text: &'t str, problems: &mut Problems) -> DeTable<'t> {
     let (tree, errors) = DeTable::parse_recoverable(text);
     for error in errors {
         problems.add(error.span().map_or(0, |span| span.start), error.message());
@@ -70,10 +102,15 @@ impl<'t> Place<'t> {
         Self { node: Some(value.get_ref()), key, value: value.span().start }
     }
 
+    /// Whether there is anything here, and not only above.
+    pub(crate) fn is_given(self) -> bool {
+        self.node.is_some()
+    }
+
     /// A setting of this table; the table itself where it has no such setting.
     pub(crate) fn field(self, name: &str) -> Self {
         let entry = match self.node {
-            Some(DeValue::Table(table)) => table.iter().find(|(key, _)| key.get_ref() == name),
+            Some(DeValue::Table(table)) => table.get_key_value(name),
             _ => None,
         };
         entry.map_or(Self { node: None, ..self }, |(key, value)| Self::new(key.span().start, value))
@@ -89,8 +126,11 @@ impl<'t> Place<'t> {
     }
 }
 
+/// Problems of one dataset after which no more are looked for: each takes as long as to read it again.
+const MOST: usize = 100;
+
 /// Reads a value; whatever is wrong is told and left out, so that all of it is told. `None` where anything was.
-pub(crate) fn read<'t, T: DeserializeOwned>(value: &Spanned<DeValue<'t>>, problems: &mut Problems<'t>) -> Option<T> {
+pub(crate) fn read<T: DeserializeOwned>(value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<T> {
     let mut value = value.clone();
     let mut left_out: Option<Vec<String>> = None;
     loop {
@@ -105,6 +145,9 @@ pub(crate) fn read<'t, T: DeserializeOwned>(value: &Spanned<DeValue<'t>>, proble
                     problems.add(span.start, plain(error.message()));
                 }
                 left_out.push(remove(value.get_mut(), &span)?);
+                if left_out.len() >= MOST {
+                    return None;
+                }
             }
         }
     }
@@ -172,10 +215,11 @@ mod tests {
     #[test]
     fn positions_count_lines_and_characters_from_one() {
         let text = "ä = 1\nb = \"ö\" # x\n";
-        assert_eq!(position(text, 0), (1, 1));
-        assert_eq!(position(text, text.find('=').unwrap()), (1, 3));
-        assert_eq!(position(text, text.find('#').unwrap()), (2, 9));
-        assert_eq!(position(text, 1000), (3, 1));
+        let lines = Lines::new(text);
+        assert_eq!(lines.position(0), (1, 1));
+        assert_eq!(lines.position(text.find('=').unwrap()), (1, 3));
+        assert_eq!(lines.position(text.find('#').unwrap()), (2, 9));
+        assert_eq!(lines.position(1000), (3, 1));
     }
 
     #[test]
