@@ -185,12 +185,15 @@ def test_numbers_that_are_switched_off_or_on_late_are_not_there(zone: Zone, data
         held = zone.table(database, table)["Parameters"].keys()
         return {name for name in held if name.startswith(("num", "record", "size", "cleanzone."))}
 
-    zone.rule(f'match = "{database}/on/**"\nstatistics = "counts"', f'match = "{database}/late/**"')
+    on, late = f'match = "{database}/on/**"', f'match = "{database}/late/**"'
+    counted = '\nstatistics = "counts"'
+    zone.rule(on + counted, late)
     for table in ("on", "late"):
         zone.convert(f"{database}/{table}/year=2026/a.csv", csv("n", "1", "2", "3"))
     assert "numRows" in known("on")
     assert known("late") == set()
-    zone.rule(f'match = "{database}/on/**"', f'match = "{database}/late/**"\nstatistics = "counts"')
+    zone.change_rule(on + counted, on)
+    zone.change_rule(late, late + counted)
     for table in ("on", "late"):
         zone.convert(f"{database}/{table}/year=2026/b.csv", csv("n", "4"))
         assert known(table) == set(), table
@@ -204,7 +207,8 @@ def test_rows_that_projection_hides_are_told_of_and_properties_go_with_their_rul
         return {name: value for name, value in held.items() if "projection" in name}
 
     keys = f'match = "{database}/t/*"\npartition_by = ["country"]\nmax_rejected_ratio = 0.5'
-    zone.rule(f'{keys}\n[dataset.projection]\ncountry = {{ values = ["DE", "FR"] }}')
+    projected = f'{keys}\n[dataset.projection]\ncountry = {{ values = ["DE", "FR"] }}'
+    zone.rule(projected)
     report = zone.convert(f"{database}/t/a.csv", csv("id,country", "1,DE", "2,sentinel", "3,"))
     [warning] = report["warnings"]
     assert (warning["kind"], warning["column"]) == ("ProjectionMiss", "country")
@@ -212,12 +216,13 @@ def test_rows_that_projection_hides_are_told_of_and_properties_go_with_their_rul
     assert "sentinel" not in warning["message"]
     assert projection()["projection.country.values"] == "DE,FR"
 
-    zone.rule(f'{keys}\n[dataset.projection]\ncountry = {{ values = ["DE", "FR"], on_miss = "reject" }}')
+    rejecting = projected.replace(" }", ', on_miss = "reject" }')
+    zone.change_rule(projected, rejecting)
     report = zone.convert(f"{database}/t/b.csv", csv("id,country", "4,FR", "5,sentinel"))
     assert (report["rows"], report["rejected"], report.get("warnings")) == (1, 1, None)
     assert "5,sentinel" in zone.read(report["rejected_path"]).decode()
 
-    zone.rule(keys)
+    zone.change_rule(rejecting, keys)
     zone.convert(f"{database}/t/c.csv", csv("id,country", "6,IT"))
     assert projection() == {"projection.enabled": "false"}
 

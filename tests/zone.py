@@ -180,6 +180,12 @@ class Stack:
         self._rules += "".join(f"[[dataset]]\n{dataset}\n" for dataset in datasets)
         self.write_rules(self._rules)
 
+    def change_rule(self, before: str, after: str) -> None:
+        """Puts another dataset in the place of one that `rule` has added: two that match the same are refused."""
+        assert before in self._rules, before
+        self._rules = self._rules.replace(f"[[dataset]]\n{before}\n", f"[[dataset]]\n{after}\n")
+        self.write_rules(self._rules)
+
     def write_rules(self, text: str | None = None) -> None:
         bucket, _, key = self.outputs["LakeConfigUri"].removeprefix("s3://").partition("/")
         self.s3.put_object(Bucket=bucket, Key=key, Body=(self._rules if text is None else text).encode())
