@@ -9,9 +9,9 @@ use std::{
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    Bookkeeping, Catalog, ColumnStatistics, Error, Evolution, FileSchema, Format, Partition, Plan, RegisteredPartition,
-    Result, Statistics, Table, TableName, Widened, Written, bookkeeping, catalog::GROUP, merge, partition, projection,
-    spark, statistics::Numbers,
+    Bookkeeping, Catalog, ColumnStatistics, Error, Evolution, FileSchema, Format, MARKED, Partition, Plan,
+    RegisteredPartition, Result, Statistics, Table, TableName, Widened, Written, bookkeeping, catalog::GROUP, merge,
+    partition, projection, spark, statistics::Numbers,
 };
 
 /// The first pause after a lost race; each further one is up to twice as long. A write takes about this long.
@@ -38,6 +38,9 @@ pub struct Commit<'a> {
     pub name: &'a TableName,
     /// Where the table's files are, with a trailing slash.
     pub location: &'a str,
+    /// The text that the names of database and table are made of, where they are made of parts of object keys. Another
+    /// text that gives the same names is refused.
+    pub captured: Option<&'a str>,
     /// The file's columns.
     pub file: &'a FileSchema,
     /// What becomes of columns that the table lacks.
@@ -313,6 +316,7 @@ impl Committer {
         loop {
             if let Some(table) = &held {
                 check_location(name, table, location)?;
+                check_captured(name, table, commit.captured)?;
             }
             let plan = merge(name, held.as_ref(), file, commit.evolution)?;
             if let Some(table) = &held {
@@ -527,11 +531,30 @@ fn new_table(commit: &Commit<'_>, columns: Vec<crate::Column>, partition_keys: V
     let location = format!("{}/", commit.location.trim_end_matches('/'));
     let mut table = Table::new(location, columns, partition_keys);
     table.parameters = crate::table::parameters(commit.compression);
+    table.parameters.insert(MARKED.to_owned(), "marked".to_owned());
+    table.parameters.extend(commit.captured.map(|text| (CAPTURED.to_owned(), text.to_owned())));
     projection::put(&mut table, &commit.projection);
     if let Some(bookkeeping) = commit.statistics.filter(|_| commit.is_first) {
         bookkeeping.mark(&mut table.parameters);
     }
     table
+}
+
+/// The table parameter that holds [`Commit::captured`].
+const CAPTURED: &str = "cleanzone.captured";
+
+/// Refuses a file whose key gives the name of a table that another key has made.
+fn check_captured(name: &TableName, table: &Table, captured: Option<&str>) -> Result<()> {
+    match (table.parameters.get(CAPTURED), captured) {
+        (Some(held), Some(captured)) if held != captured => Err(Error::schema(
+            name,
+            format!(
+                "is the table of {held:?}, and {captured:?} in the object key gives the same name; rename one of the \
+                 folders, or give it a table of its own in lake.toml"
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn check_location(name: &TableName, table: &Table, location: &str) -> Result<()> {

@@ -27,6 +27,7 @@ mod expect;
 #[cfg(feature = "glue")]
 mod glue;
 mod hive_type;
+mod mark;
 mod memory;
 mod merge;
 mod partition;
@@ -44,6 +45,7 @@ pub use expect::{Reading, Wanted, expect};
 #[cfg(feature = "glue")]
 pub use glue::GlueCatalog;
 pub use hive_type::{data_type, hive_type};
+pub use mark::{MARKED, Mark, Position};
 pub use memory::{Call, MemoryCatalog, Trouble};
 pub use merge::{Evolution, FileColumn, FileSchema, PartitionKey, Plan, Widened, merge};
 pub use partition::{Partition, RegisteredPartition};

@@ -6,7 +6,8 @@ use std::{
 use arrow::datatypes::DataType;
 
 use crate::{
-    Column, Error, Format, Mismatch, PROVISIONAL, Result, Table, TableName, hive_type, partition, widening::widens,
+    Column, Error, Format, Mark, Mismatch, PROVISIONAL, Position, Result, Table, TableName, hive_type, mark::Met,
+    partition, widening::widens,
 };
 
 /// What becomes of a file's columns that its table lacks. Without a table, they make it.
@@ -42,6 +43,10 @@ pub struct FileColumn {
     /// The notation that the file proves for its values, where the table does not have it: see
     /// [`NOTATION`](crate::NOTATION).
     pub notation: Option<String>,
+    /// What it stands for.
+    pub mark: Mark,
+    /// Its place, from 1, in a file without a header.
+    pub place: Option<usize>,
     /// No value of the file says how the column is written: the column is empty, or missing.
     pub unproved: bool,
 }
@@ -129,6 +134,8 @@ pub enum Plan {
         described: Vec<String>,
         /// The names of those that were there and are now known in one more notation.
         noted: Vec<String>,
+        /// The names of those that were there and are now marked as what they are.
+        marked: Vec<String>,
     },
     /// The file holds other types or columns than the table: read it again under the table as it is.
     Reread {
@@ -147,7 +154,7 @@ impl Plan {
                 let keys = partition_keys.iter().map(|key| format!("new partition key {} {}", key.name, key.hive_type));
                 columns.iter().map(new_in_words).chain(keys).collect()
             }
-            Self::Update { columns, added, promoted, widened, described, noted } => {
+            Self::Update { columns, added, promoted, widened, described, noted, marked } => {
                 let named = |names: &[String], words: fn(&Column) -> String| -> Vec<String> {
                     let found = |name: &String| columns.iter().find(|column| column.name == *name).map(words);
                     names.iter().filter_map(found).collect()
@@ -162,6 +169,7 @@ impl Plan {
                 lines.extend(named(promoted, settled));
                 lines.extend(widened.iter().map(wider));
                 lines.extend(named(described, |column| format!("column {} has a comment now", column.name)));
+                lines.extend(named(marked, |column| format!("column {} is marked as {}", column.name, column.mark())));
                 lines.extend(named(noted, |column| {
                     format!("column {} is written as {}", column.name, column.notations().join(" or "))
                 }));
@@ -207,7 +215,7 @@ pub fn merge(name: &TableName, existing: Option<&Table>, file: &FileSchema, evol
         table.columns.iter().enumerate().map(|(place, column)| (column.name.to_lowercase(), place)).collect();
     let mut columns = table.columns.clone();
     let (mut added, mut promoted, mut widened) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut described, mut noted) = (Vec::new(), Vec::new());
+    let (mut described, mut noted, mut marked) = (Vec::new(), Vec::new(), Vec::new());
     let (mut mismatches, mut unknown) = (Vec::new(), Vec::new());
     for column in &file.columns {
         let Some(&place) = places.get(&column.name.to_lowercase()) else {
@@ -227,12 +235,26 @@ pub fn merge(name: &TableName, existing: Option<&Table>, file: &FileSchema, evol
                     continue;
                 }
             }
-            let new = new_column(name, column)?;
+            let mut new = new_column(name, column)?;
+            if column.mark.is_of_files() && table.is_marked() {
+                new.put_position(column.place.map_or(Position::Later, Position::Field));
+            }
             added.push(new.name.clone());
             columns.push(new);
             continue;
         };
+        let met = table.meet(name, &table.columns[place], &column.mark)?;
+        if met == Met::Other {
+            let (held, mark) = (&table.columns[place], &column.mark);
+            let table = Some(table.known_mark(held).unwrap_or_default().to_string());
+            mismatches.push(Mismatch { column: held.name.clone(), table, file: mark.to_string() });
+            continue;
+        }
         let held = &mut columns[place];
+        if met == Met::Heals {
+            held.put_mark(&column.mark);
+            marked.push(held.name.clone());
+        }
         if let Some(found) = &column.data_type {
             match settle(name, held, column, found)? {
                 Settled::Same => {}
@@ -264,10 +286,12 @@ pub fn merge(name: &TableName, existing: Option<&Table>, file: &FileSchema, evol
         return Err(lacking(name, &unknown));
     } else if !mismatches.is_empty() {
         Plan::Reread { columns: mismatches }
-    } else if [&added, &promoted, &described, &noted].iter().all(|names| names.is_empty()) && widened.is_empty() {
+    } else if [&added, &promoted, &described, &noted, &marked].iter().all(|names| names.is_empty())
+        && widened.is_empty()
+    {
         Plan::Nothing
     } else {
-        Plan::Update { columns, added, promoted, widened, described, noted }
+        Plan::Update { columns, added, promoted, widened, described, noted, marked }
     })
 }
 
@@ -374,6 +398,7 @@ fn new_column(name: &TableName, column: &FileColumn) -> Result<Column> {
     };
     let mut new = Column { comment: column.comment.clone(), ..new };
     new.begin_notations(column.notation.as_deref(), column.unproved);
+    new.put_mark(&column.mark);
     Ok(new)
 }
 

@@ -20,7 +20,7 @@ pub const PLAIN: &str = "1234.5";
 const UNPROVED: &str = "unproved";
 
 /// The name of a table.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TableName {
     /// The database.
     pub database: String,

@@ -3,7 +3,7 @@
 use std::io;
 
 use arrow::{datatypes::DataType, error::ArrowError};
-use cleanzone_catalog::hive_type;
+use cleanzone_catalog::{Mark, hive_type};
 use cleanzone_tabular::{self as tabular, Origin, Planner, Source};
 
 use crate::{
@@ -60,6 +60,10 @@ pub(crate) struct TableColumn {
     pub(crate) notation: Option<String>,
     /// It has no values.
     pub(crate) is_empty: bool,
+    /// What it stands for.
+    pub(crate) mark: Mark,
+    /// Its place, from 1, in a file without a header.
+    pub(crate) place: Option<usize>,
 }
 
 impl TableColumn {
@@ -68,6 +72,14 @@ impl TableColumn {
             in_file: Some(column.source_name).filter(|_| column.origin == Origin::File),
             notation: column.notation.map(|notation| notation.to_string()),
             is_empty: column.nulls == rows,
+            mark: match column.origin {
+                Origin::File => Mark::File,
+                Origin::Sibling => Mark::SiblingOf(column.beside.unwrap_or_default()),
+                Origin::Rescued => Mark::Rescued,
+                Origin::RowNumber => Mark::RowNumber,
+                Origin::Duplicate => Mark::Duplicate,
+            },
+            place: None,
             name: column.name,
             data_type: column.data_type,
         }
@@ -104,7 +116,15 @@ pub(crate) fn convert<F: Files>(
                 let hive_type = hive_type(&data_type).unwrap_or_default();
                 content.columns.push(ColumnReport { name: name.to_owned(), hive_type, ..ColumnReport::default() });
                 let name = name.to_owned();
-                columns.push(TableColumn { name, data_type, in_file: None, notation: None, is_empty: false });
+                columns.push(TableColumn {
+                    name,
+                    data_type,
+                    in_file: None,
+                    notation: None,
+                    is_empty: false,
+                    mark: Mark::Context,
+                    place: None,
+                });
             }
         }
         let bytes = written.files.iter().map(|file| file.bytes).sum();

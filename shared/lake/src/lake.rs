@@ -32,7 +32,7 @@ use crate::{
     settings::{Mode, Settings, Statistics},
     sink::{FileKind, NoEvidence},
     statistics::{Book, Counts, Entered, Figures, Ledger},
-    warning::{Warning, WarningKind, Warnings},
+    warning::{Warning, WarningKind},
 };
 
 /// For how long a table that others write to is tried.
@@ -492,7 +492,7 @@ impl Lake {
             table: begin.table.clone(),
             folders: folders.cloned().collect(),
             settings: self.settings.clone(),
-            warnings: Warnings::default(),
+            ..TablePlanner::default()
         };
         let options = self.settings.read.clone();
         let target = Target {
@@ -523,6 +523,12 @@ impl Lake {
             let mut files = StagedFiles::new(bridge, store, keys, metadata);
             let mut converted = convert(&mut source, &mut files, &planner, &options, target)?;
             converted.warnings.extend(planner.warnings.take());
+            let decided = planner.decided();
+            for column in converted.columns.iter_mut().filter(|column| column.mark.is_of_files()) {
+                if let Some(known) = decided.get(&column.name) {
+                    (column.mark, column.place) = known.clone();
+                }
+            }
             Ok::<_, Error>((converted, files.into_staged()))
         });
         let (mut converted, staged) = ended.await.map_err(Error::Task)??;
@@ -574,6 +580,7 @@ impl Lake {
         let commit = Commit {
             name: &names.table,
             location: &names.table_location(),
+            captured: self.settings.dataset.captured.as_deref(),
             file: &FileSchema { columns, partition_keys },
             evolution: self.settings.evolution,
             projection: self.settings.dataset.projection_properties(),
@@ -602,6 +609,8 @@ impl Lake {
                     always: column.in_file.is_none(),
                     notation: column.notation.clone(),
                     unproved: column.is_empty,
+                    mark: column.mark.clone(),
+                    place: column.place,
                     ..FileColumn::new(
                         &column.name,
                         Some(column.data_type.clone()).filter(|found| *found != DataType::Null),

@@ -12,6 +12,7 @@
 mod absent;
 mod bridge;
 mod column_statistics;
+mod columns;
 mod context;
 mod convert;
 mod document;

@@ -67,9 +67,11 @@ impl Naming {
                 return Err(error(format!("a Hive folder stands where the {what} is expected")));
             }
             let whence = if ruled { "of lake.toml" } else { "folder" };
-            let name = sanitise(&text);
-            if !name.contains(|c: char| c.is_ascii_alphanumeric()) {
-                return Err(error(format!("the {what} {whence} has no Latin letter or digit to make a name of")));
+            // Of what wildcards match, rules keep letters of all scripts.
+            let keeps_letters = ruled && !text.is_ascii();
+            let (name, letters) = if keeps_letters { (text, "letter") } else { (sanitise(&text), "Latin letter") };
+            if !name.contains(|c: char| c.is_ascii_alphanumeric() || keeps_letters && c.is_alphanumeric()) {
+                return Err(error(format!("the {what} {whence} has no {letters} or digit to make a name of")));
             }
             if name.len() > MAX_NAME {
                 return Err(error(format!("the {what} name is longer than {MAX_NAME} bytes")));
@@ -123,17 +125,19 @@ fn partitions(folders: &[&str]) -> Result<Vec<(String, String)>, String> {
         .collect()
 }
 
+/// The names that the columns of a header would have if each were the only one.
+pub(crate) fn wanted_names(header: &[String]) -> Vec<String> {
+    let wanted = |(i, name): (usize, &String)| match sanitise(name.trim()) {
+        name if name.is_empty() => format!("column_{}", i + 1),
+        name => truncate(&name, MAX_NAME).to_owned(),
+    };
+    header.iter().enumerate().map(wanted).collect()
+}
+
 /// Column names for a header: sanitised, `column_3` for an empty third one, unique among themselves and against
 /// `taken` (the partition keys), a second `a` becoming `a_1`.
 pub fn column_names(header: &[String], taken: &[String]) -> Vec<String> {
-    let wanted: Vec<String> = header
-        .iter()
-        .enumerate()
-        .map(|(i, name)| match sanitise(name.trim()) {
-            name if name.is_empty() => format!("column_{}", i + 1),
-            name => truncate(&name, MAX_NAME).to_owned(),
-        })
-        .collect();
+    let wanted = wanted_names(header);
     // A name that stands in the header as such is never given to another column.
     let mut used: HashSet<String> = taken.iter().cloned().collect();
     let mut reserved: HashSet<String> = wanted.iter().cloned().collect();
@@ -281,7 +285,8 @@ mod tests {
         assert_eq!(of("crm/users/x.csv", None, Some("people")), names("crm", "people", 0));
         assert_eq!(of("users/x.csv", Some("crm"), None), names("crm", "users", 0));
         assert!(matches!(Naming::with("x.csv", Some("crm"), None), Err(Error::Key { .. })));
-        assert!(matches!(Naming::with("x.csv", Some("crm"), Some("日本")), Err(Error::Key { .. })));
+        assert_eq!(of("x.csv", Some("crm"), Some("日本_daily")), names("crm", "日本_daily", 0));
+        assert!(matches!(Naming::with("x.csv", Some("crm"), Some("…")), Err(Error::Key { .. })));
     }
 
     #[test]

@@ -1,19 +1,25 @@
 //! How the columns of a file meet those of a table.
 
-use std::collections::HashSet;
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::{Mutex, PoisonError},
+};
 
 use arrow::datatypes::DataType;
-use cleanzone_catalog::{Column, Reading, Table, TableName, Wanted, data_type, expect, text_limit};
+use cleanzone_catalog::{Column, Mark as TableMark, Reading, Table, TableName, Wanted, data_type, expect, text_limit};
 use cleanzone_rules::{Column as Rule, Mark, Names};
 use cleanzone_tabular::{ColumnPlan, Header, Misfit, NumberFormat, Planner, RESCUED, Role, SinkError, TextLimit};
 
 use crate::{
-    Error, PartitionBy, Settings, Transform, absent, naming::column_names, rules::cleanse, settings::Evolution,
+    Error, PartitionBy, Settings, Transform, absent,
+    columns::{Around, Named, by_position, check_renames},
+    rules::cleanse,
+    settings::Evolution,
     warning::Warnings,
 };
 
 /// Names columns as the rules and the table do, and makes the table's types the contract.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct TablePlanner {
     /// The table, for messages.
     pub(crate) name: TableName,
@@ -23,17 +29,32 @@ pub(crate) struct TablePlanner {
     pub(crate) settings: Settings,
     /// What was found on the way.
     pub(crate) warnings: Warnings,
+    /// What the columns of the file stand for, by name, and their places where it has no header.
+    pub(crate) decided: Mutex<BTreeMap<String, (TableMark, Option<usize>)>>,
 }
 
 impl Planner for TablePlanner {
     fn plan(&self, header: &Header) -> Result<Vec<ColumnPlan>, SinkError> {
         let dataset = &self.settings.dataset;
-        let in_file = if header.given { header.names.clone() } else { self.by_position(header.names.len()) };
+        let fields = header.names.len();
+        let placed = if header.given { None } else { self.by_position(fields)? };
+        let in_file = match &placed {
+            Some(placed) => placed.iter().map(|named| named.name.clone()).collect(),
+            None => header.names.clone(),
+        };
         if !in_file.is_empty() {
             absent::warn(dataset, &self.all_names(&in_file), &self.warnings);
         }
         let rules: Vec<Option<&Rule>> = in_file.iter().map(|name| dataset.column(name)).collect();
-        let mut names = self.names(&in_file, &rules).into_iter();
+        let names = match placed {
+            // What the table calls a column is not to be made a name of once more.
+            Some(placed) if !rules.iter().any(Option::is_some) && self.settings.dataset.format.columns.is_none() => {
+                placed
+            }
+            _ => self.names(&in_file, &rules)?,
+        };
+        self.decide(&names, &rules, header.given);
+        let mut names = names.into_iter().map(|named| named.name);
         let mut plans: Vec<ColumnPlan> = Vec::with_capacity(in_file.len());
         for (name, rule) in in_file.iter().zip(&rules) {
             plans.push(if is_dropped(*rule) {
@@ -49,30 +70,50 @@ impl Planner for TablePlanner {
         }
         Ok(plans)
     }
+
+    fn taken(&self) -> Vec<String> {
+        self.table.iter().flat_map(|table| &table.columns).map(|column| column.name.clone()).collect()
+    }
 }
 
 impl TablePlanner {
     /// For a file that becomes no part of a table.
     pub(crate) fn without_table(settings: Settings) -> Self {
-        Self {
-            name: TableName::new("", "file"),
-            table: None,
-            folders: Vec::new(),
-            settings,
-            warnings: Warnings::default(),
-        }
+        Self { name: TableName::new("", "file"), settings, ..Self::default() }
     }
 
     /// The names of columns in the table, without those that are dropped.
-    fn names(&self, in_file: &[String], rules: &[Option<&Rule>]) -> Vec<String> {
-        let taken: Vec<String> = self.folders.iter().chain(self.made()).cloned().collect();
-        let wanted: Vec<String> = in_file
-            .iter()
-            .zip(rules)
-            .filter(|(_, rule)| !is_dropped(**rule))
-            .map(|(name, rule)| rule.and_then(|rule| rule.rename.clone()).unwrap_or_else(|| name.clone()))
-            .collect();
-        column_names(&wanted, &taken)
+    fn names(&self, in_file: &[String], rules: &[Option<&Rule>]) -> Result<Vec<Named>, Error> {
+        let reserved: Vec<String> = self.folders.iter().chain(self.made()).cloned().collect();
+        let kept = || in_file.iter().zip(rules).filter(|(_, rule)| !is_dropped(**rule));
+        let called: Vec<&String> = kept().map(|(name, _)| name).collect();
+        let renamed: Vec<Option<&String>> =
+            kept().map(|(_, rule)| rule.and_then(|rule| rule.rename.as_ref())).collect();
+        check_renames(&called, &renamed)?;
+        let called: Vec<String> =
+            called.into_iter().zip(renamed).map(|(name, renamed)| renamed.unwrap_or(name).clone()).collect();
+        let around = Around { reserved: &reserved, table: self.table.as_ref(), may_rescue: self.is_of_lake() };
+        Ok(around.name(&called, &self.warnings))
+    }
+
+    /// Remembers what columns stand for, for the commit.
+    fn decide(&self, names: &[Named], rules: &[Option<&Rule>], has_header: bool) {
+        let kept = rules.iter().enumerate().filter(|(_, rule)| !is_dropped(**rule)).map(|(place, _)| place);
+        let decided = names.iter().zip(kept).map(|(named, place)| {
+            let place = (!has_header).then_some(place + 1);
+            (named.name.clone(), (named.mark.clone(), place))
+        });
+        *self.decided.lock().unwrap_or_else(PoisonError::into_inner) = decided.collect();
+    }
+
+    /// What the columns of the file stand for, by name, and their places where the file has no header.
+    pub(crate) fn decided(&self) -> BTreeMap<String, (TableMark, Option<usize>)> {
+        self.decided.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the file becomes part of a table.
+    fn is_of_lake(&self) -> bool {
+        !self.name.database.is_empty()
     }
 
     /// The names by which rules may mean a column.
@@ -93,32 +134,19 @@ impl TablePlanner {
         keys.chain(settings.context.names()).chain(settings.read.added())
     }
 
-    /// Names for the columns of a file without a header: as the rules list them, or as the table has them.
-    fn by_position(&self, columns: usize) -> Vec<String> {
-        let listed = self.settings.dataset.format.columns.clone().unwrap_or_else(|| self.of_table());
-        let listed = listed.into_iter().map(Some).chain(std::iter::repeat(None));
-        listed
-            .take(columns)
-            .enumerate()
-            .map(|(place, name)| name.unwrap_or_else(|| format!("column_{}", place + 1)))
-            .collect()
-    }
-
-    /// The table's columns that come from files, in order. None where some of a file's are partition keys, since the
-    /// table does not tell their places.
-    fn of_table(&self) -> Vec<String> {
-        let Some(table) = &self.table else { return Vec::new() };
+    /// Names for the columns of a file without a header: as the rules list them, or as the table has them. The table does
+    /// not tell where columns were that are partition keys.
+    fn by_position(&self, fields: usize) -> Result<Option<Vec<Named>>, Error> {
+        if let Some(listed) = &self.settings.dataset.format.columns {
+            let rest = (listed.len()..fields).map(|place| format!("column_{}", place + 1));
+            let names = listed.iter().take(fields).cloned().chain(rest);
+            return Ok(Some(names.map(|name| Named { name, mark: TableMark::File }).collect()));
+        }
         if self.settings.partition_by.iter().any(|by| by.transform == Transform::Identity) {
-            return Vec::new();
+            return Ok(None);
         }
         let made: HashSet<&str> = self.made().map(String::as_str).chain([RESCUED]).collect();
-        let names: HashSet<&str> = table.columns.iter().map(|column| &*column.name).collect();
-        let is_sibling = |name: &str| {
-            let parts = name.trim_end_matches('_').rsplit_once('_');
-            parts.is_some_and(|(column, kind)| names.contains(column) && SIBLINGS.contains(&kind))
-        };
-        let from_file = |name: &&str| !made.contains(*name) && !is_sibling(name);
-        table.columns.iter().map(|column| &*column.name).filter(from_file).map(str::to_owned).collect()
+        by_position(self.table.as_ref(), |name| made.contains(name), fields)
     }
 
     /// What the rules say of one column.
@@ -137,6 +165,7 @@ impl TablePlanner {
             lenient: rule.is_some_and(|rule| rule.data_type.is_some()),
             numbers: self.numbers(rule),
             known: Vec::new(),
+            siblings: Vec::new(),
             role: Role::Keep,
             cleanse: cleanse(&self.settings.dataset, rule),
             misfit: match rule.and_then(|rule| rule.on_misfit) {
@@ -195,6 +224,7 @@ impl TablePlanner {
             // A notation of a later version of this program is none that is known here.
             let known = held.into_iter().flat_map(Column::notations).filter_map(|text| text.parse().ok());
             plan.known = known.collect();
+            plan.siblings = self.siblings(&plan.name);
         }
         Ok(plans)
     }
@@ -221,6 +251,13 @@ impl TablePlanner {
         Some(TextLimit { characters: characters.into(), padded })
     }
 
+    /// The siblings that a column has in the table.
+    fn siblings(&self, name: &str) -> Vec<(DataType, String)> {
+        let columns = self.table.iter().flat_map(|table| &table.columns);
+        let of_it = columns.filter(|column| column.mark() == TableMark::SiblingOf(name.to_owned()));
+        of_it.filter_map(|column| Some((column.data_type()?, column.name.clone()))).collect()
+    }
+
     /// The partition key that a column is itself, if it is one.
     fn key(&self, name: &str) -> Option<&PartitionBy> {
         let mut keys = self.settings.partition_by.iter().filter(|by| by.transform == Transform::Identity);
@@ -243,9 +280,6 @@ impl TablePlanner {
         self.settings.evolution
     }
 }
-
-/// The types that a sibling's name ends in.
-const SIBLINGS: [&str; 6] = ["boolean", "bigint", "double", "date", "timestamp", "string"];
 
 fn is_dropped(rule: Option<&Rule>) -> bool {
     rule.is_some_and(|rule| rule.drop)

@@ -1,5 +1,7 @@
 //! A dataset that is ready to be asked.
 
+use unicode_normalization::UnicodeNormalization;
+
 use crate::{
     Applied, Dataset, Rule,
     document::Entry,
@@ -44,8 +46,16 @@ impl Compiled {
     pub(crate) fn apply(&self, captures: &[&str]) -> Applied {
         let name = |template: &Option<Template>| template.as_ref().map(|template| template.expand(captures));
         let (database, table) = (name(&self.database), name(&self.table));
-        Applied { dataset: Dataset { database, table, ..self.dataset.clone() }, rule: Some(self.rule) }
+        let templates = self.database.iter().chain(&self.table);
+        let used: Vec<String> = templates.flat_map(|template| template.matched(captures)).map(composed).collect();
+        let captured = (!used.is_empty()).then(|| used.join(" / "));
+        Applied { dataset: Dataset { database, table, captured, ..self.dataset.clone() }, rule: Some(self.rule) }
     }
+}
+
+/// A text in which one letter is written in one way (NFC).
+fn composed(text: &str) -> String {
+    text.nfc().collect()
 }
 
 fn globs(entry: &Entry, place: Place<'_>, problems: &mut Problems) -> Vec<Glob> {

@@ -13,6 +13,9 @@ pub struct Dataset {
     pub database: Option<String>,
     /// The table, likewise.
     pub table: Option<String>,
+    /// What the wildcards have matched of which `database` and `table` are made: two texts may give one name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub captured: Option<String>,
     /// What a new upload means for what is there.
     pub mode: Option<Mode>,
     /// What becomes of columns that the table lacks.

@@ -37,6 +37,7 @@ pub(crate) fn resolve<'t>(entry: &Entry, place: Place<'t>, problems: &mut Proble
     Dataset {
         database: None,
         table: None,
+        captured: None,
         mode: entry.mode,
         schema: entry.schema,
         bad_rows: entry.bad_rows,

@@ -1,4 +1,4 @@
-use crate::name::sanitise;
+use crate::name::{assemble, sanitise};
 
 /// A name with captures in it: `{1}_daily`.
 #[derive(Clone, Debug)]
@@ -47,17 +47,23 @@ impl Template {
         numbers.max().unwrap_or(0)
     }
 
-    /// The name, sanitised.
+    /// The name, sanitised, with all letters of what wildcards have matched; empty where one of those has none.
     pub(crate) fn expand(&self, captures: &[&str]) -> String {
-        let text: String = self
-            .0
-            .iter()
-            .map(|piece| match piece {
-                Piece::Text(text) => text.as_str(),
-                Piece::Capture(number) => captures.get(number - 1).copied().unwrap_or_default(),
-            })
-            .collect();
-        sanitise(&text)
+        if self.matched(captures).any(|text| !text.contains(char::is_alphanumeric)) {
+            return String::new();
+        }
+        assemble(self.0.iter().map(|piece| match piece {
+            Piece::Text(text) => (text.as_str(), false),
+            Piece::Capture(number) => (captures.get(number - 1).copied().unwrap_or_default(), true),
+        }))
+    }
+
+    /// What the wildcards have matched that are named in it.
+    pub(crate) fn matched<'c>(&self, captures: &[&'c str]) -> impl Iterator<Item = &'c str> {
+        self.0.iter().filter_map(|piece| match piece {
+            Piece::Text(_) => None,
+            Piece::Capture(number) => Some(captures.get(number - 1).copied().unwrap_or_default()),
+        })
     }
 }
 
@@ -70,8 +76,10 @@ mod tests {
     #[test]
     fn captures_are_filled_in_and_the_whole_is_sanitised() {
         let template = Template::new("{2}_{1} Daily").unwrap();
-        assert_eq!((template.highest(), template.expand(&["A/b", "Größe"])), (2, "gro_e_a_b_daily".to_owned()));
+        assert_eq!((template.highest(), template.expand(&["A/b", "Größe"])), (2, "größe_a_b_daily".to_owned()));
         assert_eq!(Template::new("crm").unwrap().expand(&[]), "crm");
+        // Of nothing but symbols there is no name that another folder would not give as well.
+        assert_eq!(Template::new("{1}_daily").unwrap().expand(&["---"]), "");
     }
 
     #[test]
@@ -87,7 +95,7 @@ mod tests {
             if let Ok(template) = Template::new(&text) {
                 let captures: Vec<&str> = captures.iter().map(String::as_str).collect();
                 let name = template.expand(&captures);
-                prop_assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'));
+                prop_assert!(name.chars().all(|c| !c.is_ascii_uppercase() && (!c.is_ascii_punctuation() || c == '_')));
             }
         }
     }

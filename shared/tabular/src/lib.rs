@@ -172,6 +172,12 @@ pub trait Planner {
     /// # Errors
     /// Ends the reading; comes back as [`Error::Plan`].
     fn plan(&self, header: &Header) -> Result<Vec<ColumnPlan>, SinkError>;
+
+    /// Names that no sibling gets, beside those of the file's own columns, but where
+    /// [`ColumnPlan::siblings`] gives it: those of a table that the file becomes part of.
+    fn taken(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// The columns of a file.
@@ -206,6 +212,8 @@ pub struct ColumnPlan {
     pub known: Vec<Notation>,
     /// How numbers are written. `None`: as the values of the file and `known` prove.
     pub numbers: Option<NumberFormat>,
+    /// Siblings that the column has already, in a table that the file becomes part of: the type and the name of each.
+    pub siblings: Vec<(DataType, String)>,
     /// Where its values go.
     pub role: Role,
     /// What is done to each value first.
@@ -240,9 +248,9 @@ pub enum Misfit {
     /// It is null, and counted.
     Null,
     /// It is null, and its text stands in a column of its own, the sibling: that has the type that just these texts
-    /// share, and is called `<column>_<type>`, of `boolean`, `bigint`, `double`, `date`, `timestamp` and `string`, with
-    /// as many `_` behind as no column of the file, or of those that the reader adds, has. Without such a value there
-    /// is no sibling.
+    /// share, and is called as [`ColumnPlan::siblings`] says, or else `<column>_<type>`, of `boolean`, `bigint`,
+    /// `double`, `date`, `timestamp` and `string`, with as many `_` behind as no column of the file, of those that the
+    /// reader adds, or of [`Planner::taken`] has. Without such a value there is no sibling.
     Sibling,
 }
 
@@ -255,6 +263,8 @@ pub struct Column {
     pub source_name: String,
     /// Where it comes from.
     pub origin: Origin,
+    /// The name of the column whose misfits it holds, where it is a sibling.
+    pub beside: Option<String>,
     /// Its type; `Null` where no value gives evidence of one.
     pub data_type: DataType,
     /// Rows in which it is null.

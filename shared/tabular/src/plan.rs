@@ -28,6 +28,8 @@ pub(crate) struct Plan {
     pub(crate) row_number: Option<String>,
     pub(crate) key: Option<Key>,
     pub(crate) tokens: Tokens,
+    /// Names that no sibling gets, in lower case.
+    taken: Arc<[String]>,
     /// Whether batches are wanted, or only evidence.
     pub(crate) emit: bool,
     /// Whether whatever is inferred is text.
@@ -49,6 +51,8 @@ pub(crate) struct PlannedColumn {
     pub(crate) known: Vec<Notation>,
     /// Styles of numbers that a rule allows.
     pub(crate) allowed: Option<Styles>,
+    /// The types and names of the siblings that it has already.
+    beside: Vec<(DataType, String)>,
     pub(crate) limit: Option<TextLimit>,
     /// Whether its values must not be in what is kept of rejected rows.
     pub(crate) withheld: bool,
@@ -184,7 +188,13 @@ impl How {
 }
 
 impl Plan {
-    pub(crate) fn new(header: Header, plans: Vec<ColumnPlan>, options: &Options) -> Result<Self, Error> {
+    /// A plan for a file with this header; no sibling gets one of the `taken` names.
+    pub(crate) fn new(
+        header: Header,
+        plans: Vec<ColumnPlan>,
+        taken: &[String],
+        options: &Options,
+    ) -> Result<Self, Error> {
         let (found, wanted) = (plans.len(), header.names.len());
         if found != wanted {
             return Err(Error::Plan(format!("{found} plans for {wanted} columns").into()));
@@ -204,6 +214,7 @@ impl Plan {
             row_number: options.row_number.clone(),
             key,
             tokens,
+            taken: taken.iter().map(|name| name.to_lowercase()).collect(),
             emit: true,
             all_strings: options.all_strings,
             is_choosy: false,
@@ -317,6 +328,7 @@ impl Plan {
             name: name.to_owned(),
             source_name: source_name.to_owned(),
             origin,
+            beside: None,
             data_type,
             nulls: 0,
             nulled: 0,
@@ -326,7 +338,10 @@ impl Plan {
         let file = self.kept().map(|(_, c)| of(&c.name, &c.source_name, Origin::File, c.how.data_type()));
         let siblings = self.siblings.iter().filter(|sibling| sibling.exists()).map(|sibling| {
             let column = &sibling.column;
-            of(&self.sibling_name(column), &column.source_name, Origin::Sibling, column.how.data_type())
+            Column {
+                beside: Some(column.name.clone()),
+                ..of(&self.sibling_name(column), &column.source_name, Origin::Sibling, column.how.data_type())
+            }
         });
         let rescued = self.has_rescued().then(|| of(RESCUED, "", Origin::Rescued, DataType::Utf8));
         let number = self.row_number.as_ref().map(|name| of(name, "", Origin::RowNumber, DataType::Int64));
@@ -385,11 +400,15 @@ impl Plan {
 
     /// The name of a sibling: siblings of different columns never get the same.
     fn sibling_name(&self, column: &PlannedColumn) -> String {
-        let mut name = format!("{}_{}", column.name, sql_name(&column.how.data_type()));
+        let data_type = column.how.data_type();
+        if let Some((_, name)) = column.beside.iter().find(|(of, _)| *of == data_type) {
+            return name.clone();
+        }
+        let mut name = format!("{}_{}", column.name, sql_name(&data_type));
         let own = self.own_names();
         let taken = |name: &str| {
             let mut names = self.kept().map(|(_, c)| c.name.as_str()).chain(own.iter().map(String::as_str));
-            names.any(|other| other.eq_ignore_ascii_case(name))
+            names.any(|other| other.eq_ignore_ascii_case(name)) || self.taken.contains(&name.to_lowercase())
         };
         while taken(&name) {
             name.push('_');
@@ -464,11 +483,11 @@ impl PlannedColumn {
             None if all_strings => How::open(Evidence::TEXT),
             None => How::open(Evidence::NONE),
         };
-        let ColumnPlan { name, role, cleanse, misfit, known, numbers, limit, .. } = plan;
+        let ColumnPlan { name, role, cleanse, misfit, known, numbers, siblings: beside, limit, .. } = plan;
         let allowed = numbers.and_then(NumberFormat::styles);
         let limit = limit.filter(|_| matches!(how, How::Declared { data_type: DataType::Utf8, .. }));
         let withheld = plan.withheld || role == Role::Drop;
-        Ok(Self { name, source_name, how, role, cleanse, misfit, known, allowed, limit, withheld })
+        Ok(Self { name, source_name, how, role, cleanse, misfit, known, allowed, beside, limit, withheld })
     }
 
     /// The type that its values have to fit, as SQL names it.

@@ -65,7 +65,7 @@ pub fn read(
     let plans = planner.plan(&header).map_err(Error::Plan)?;
     let policy = Policy { rescue: options.bad_rows == BadRows::Rescue, pad: options.pad_short_rows };
     let scanner = Scanner { grammar, fields: count, policy };
-    let mut plan = Plan::new(header, plans, options)?;
+    let mut plan = Plan::new(header, plans, &planner.taken(), options)?;
     plan.is_choosy = sink.is_choosy();
 
     let block_bytes = match options.block_bytes {

@@ -71,6 +71,7 @@ fn one(values_of: &[&str], plan: ColumnPlan) -> (Vec<String>, u64, Column) {
                 name: String::new(),
                 source_name: String::new(),
                 origin: crate::Origin::File,
+                beside: None,
                 data_type: DataType::Null,
                 nulls: 0,
                 nulled: 0,
