@@ -70,11 +70,15 @@ pub(crate) struct Check {
     /// Show what holds for this object, as `s3://bucket/key`; can be given several times.
     #[arg(long = "key", value_name = "URI", value_parser = object)]
     pub(crate) keys: Vec<Object>,
+    /// Warn of rules on columns that this file does not have: a delimited file, or a table as `aws glue get-table` prints
+    /// it (.json). It is held against the dataset of each `--key`, or of its own path.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) against: Option<PathBuf>,
     /// Print one line of JSON.
     #[arg(long)]
     pub(crate) json: bool,
     /// Print the JSON schema of lake.toml, and nothing else.
-    #[arg(long, conflicts_with_all = ["file", "keys", "json"])]
+    #[arg(long, conflicts_with_all = ["file", "keys", "against", "json"])]
     pub(crate) schema: bool,
 }
 

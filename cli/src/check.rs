@@ -1,11 +1,14 @@
 use std::{fmt::Write as _, fs, path::Path, process::ExitCode};
 
-use cleanzone_error::ErrorName;
-use cleanzone_lake::Naming;
-use cleanzone_rules::{Applied, Dataset, Rules, RulesError, is_name};
+use cleanzone_error::{ErrorName, Fault as _};
+use cleanzone_lake::{Error, Naming};
+use cleanzone_rules::{Applied, Dataset, Rules, RulesError, Shadowed, is_name};
 use serde_json::{Value, json};
 
-use crate::args::{Check, Object};
+use crate::{
+    against,
+    args::{Check, Object},
+};
 
 /// Checks a `lake.toml`, and shows what it makes of each key.
 pub(crate) fn run(arguments: &Check) -> ExitCode {
@@ -24,15 +27,28 @@ pub(crate) fn run(arguments: &Check) -> ExitCode {
     match Rules::parse(&file) {
         Ok(rules) => {
             let answers: Vec<Answer> = arguments.keys.iter().map(|object| Answer::new(&rules, object)).collect();
+            let warnings = match warnings(&rules, arguments, path) {
+                Ok(warnings) => warnings,
+                Err(error) => {
+                    eprintln!("error[{}]: {error}", error.name());
+                    return ExitCode::FAILURE;
+                }
+            };
             if arguments.json {
                 let keys: Vec<Value> = answers.iter().map(Answer::json).collect();
-                println!("{}", json!({ "valid": true, "datasets": rules.len(), "keys": keys }));
+                let warnings: Vec<_> =
+                    warnings.iter().map(|(kind, text)| json!({ "kind": kind, "message": text })).collect();
+                println!("{}", json!({ "valid": true, "datasets": rules.len(), "keys": keys, "warnings": warnings }));
             } else {
                 println!("{}: {}", path.display(), datasets(rules.len()));
                 for answer in answers {
                     print!("\n{}", answer.text());
                 }
+                for (kind, text) in &warnings {
+                    eprintln!("warning[{kind}]: {text}");
+                }
             }
+            // Rules that do nothing are no reason not to deploy the others.
             ExitCode::SUCCESS
         }
         Err(RulesError { problems }) => {
@@ -45,6 +61,30 @@ pub(crate) fn run(arguments: &Check) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What is allowed, and probably not meant: the kind of each, and what it is.
+fn warnings(rules: &Rules, arguments: &Check, path: &Path) -> Result<Vec<(&'static str, String)>, Error> {
+    let never = |shadowed: Shadowed| {
+        let (line, by) = (shadowed.rule.line, shadowed.by.line);
+        let why = format!(
+            "{}:{line}: this dataset never applies, as the one in line {by} matches all of its objects \
+                           and comes first; put it before that one",
+            path.display()
+        );
+        ("ShadowedDataset", why)
+    };
+    let mut found: Vec<_> = rules.shadowed().into_iter().map(never).collect();
+    let Some(file) = &arguments.against else { return Ok(found) };
+    let itself = Object { bucket: String::new(), key: file.to_string_lossy().into_owned() };
+    let objects = if arguments.keys.is_empty() { std::slice::from_ref(&itself) } else { &arguments.keys };
+    for object in objects {
+        let dataset = rules.find(&object.bucket, &object.key).dataset;
+        let names = against::names(file, &dataset)?;
+        let absent = dataset.absent(&names).into_iter();
+        found.extend(absent.map(|column| ("AbsentColumn", against::absent(column, &names, file))));
+    }
+    Ok(found)
 }
 
 fn datasets(count: usize) -> String {

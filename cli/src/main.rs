@@ -1,5 +1,6 @@
 //! `cleanzone`: the conversion of the lake, on local files.
 
+mod against;
 mod args;
 mod check;
 mod convert;

@@ -66,7 +66,8 @@ pub fn expect(
             (None, _) => free,
             (_, Some(held)) if held.is_provisional() => free,
             (_, Some(held)) => {
-                let held_type = held.data_type().ok_or_else(|| merge::unfillable(name, held))?;
+                let fillable = held.data_type().filter(|held_type| *held_type != DataType::Binary);
+                let held_type = fillable.ok_or_else(|| merge::unfillable(name, held))?;
                 Reading::As(settle(name, &held.name, &held.hive_type, held_type, column.declared.as_ref())?)
             }
             (Some(_), None) => match evolution {
@@ -181,6 +182,8 @@ mod tests {
         assert!(refused(&held(), &["YEAR"]).contains("is a partition key as well"));
         assert!(refused(&held(), &["id", "Id"]).contains("occurs twice"));
         let nested = table(vec![Column::new("tags", "array<string>")]);
+        let sealed = table(vec![Column::new("seal", "binary")]);
+        assert!(refused(&sealed, &["seal"]).contains("seal is binary, which delimited text cannot fill"));
         assert!(refused(&nested, &["tags"]).contains("array<string>, which delimited text cannot fill"));
         let view = Table { format: Format::Other("a view".into()), ..held() };
         assert!(refused(&view, &["id"]).contains("is a view"));

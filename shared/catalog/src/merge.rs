@@ -436,7 +436,8 @@ pub(crate) fn unfillable(name: &TableName, held: &Column) -> Error {
     Error::schema(
         name,
         format!(
-            "column {} is {}, which delimited text cannot fill; rename or drop it in the file",
+            "column {0} is {1}, which delimited text cannot fill; rename or drop the file's column in lake.toml, as in \
+             `columns.{0}.rename = \"{0}_text\"`",
             held.name, held.hive_type
         ),
     )
@@ -536,7 +537,8 @@ mod tests {
         assert_eq!(evolve(Some(&nested), &file(&[("tags", None)])), Plan::Nothing);
         assert_eq!(
             refusal(Some(&nested), &file(&[("tags", Some(DataType::Utf8))])),
-            "sales.orders: column tags is array<string>, which delimited text cannot fill; rename or drop it in the file"
+            "sales.orders: column tags is array<string>, which delimited text cannot fill; rename or drop the file's \
+             column in lake.toml, as in `columns.tags.rename = \"tags_text\"`"
         );
         let iceberg = Table { format: Format::Other("an Iceberg table".into()), ..table(vec![]) };
         assert!(refusal(Some(&iceberg), &file(&[])).contains("is an Iceberg table"));

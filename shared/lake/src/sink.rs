@@ -213,10 +213,12 @@ impl<W: Write + Send> Rows<W> {
         let mut projection: Vec<usize> = (0..schema.fields().len()).filter(|i| !parted_by.contains(i)).collect();
         let added = target.provenance.columns().next().is_some();
         if projection.is_empty() && !added {
-            return Err(Error::Schema(
-                "the table is partitioned by all columns of the file, which leaves none to write; partition by fewer"
-                    .to_owned(),
-            ));
+            let keys: Vec<&str> = target.partitioning.by.iter().map(|key| key.name.as_str()).collect();
+            return Err(Error::Schema(format!(
+                "all columns of the file are partition keys ({}), which leaves the table none; name fewer in \
+                 `partition_by`, or add a column by `context`, as in `context = [\"source_key\"]`",
+                keys.join(", ")
+            )));
         }
         let evident = |i: &usize| columns.get(*i).is_none_or(|c| c.data_type != DataType::Null);
         let mut settled = None;

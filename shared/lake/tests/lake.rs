@@ -41,6 +41,15 @@ async fn the_first_file_becomes_a_table() {
 }
 
 #[tokio::test]
+async fn a_table_of_partition_keys_alone_is_refused_with_their_names() {
+    let world = World::new();
+    world.rule("[[dataset]]\nmatch = \"**\"\npartition_by = [\"name\", \"favorite_num as num\"]\n");
+    let error = world.lake().convert(&world.land("db/t/a.csv", BOOK, 1), None).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::SchemaConflict);
+    assert!(error.to_string().contains("all columns of the file are partition keys (name, num)"), "{error}");
+}
+
+#[tokio::test]
 async fn rules_on_columns_that_nobody_has_are_warned_of() {
     let world = World::new();
     world.rule(

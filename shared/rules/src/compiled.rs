@@ -43,11 +43,11 @@ impl Compiled {
     }
 
     /// What holds for an object of which the wildcards matched this.
-    pub(crate) fn apply(&self, captures: &[&str]) -> Applied {
-        let name = |template: &Option<Template>| template.as_ref().map(|template| template.expand(captures));
-        let (database, table) = (name(&self.database), name(&self.table));
-        let templates = self.database.iter().chain(&self.table);
-        let used: Vec<String> = templates.flat_map(|template| template.matched(captures)).map(composed).collect();
+    pub(crate) fn apply(&self, matched: &[&str]) -> Applied {
+        let expand = |template: &Option<Template>| template.as_ref().map(|template| template.expand(matched));
+        let (database, table) = (expand(&self.database), expand(&self.table));
+        let both = self.database.iter().chain(&self.table);
+        let used: Vec<String> = both.flat_map(|template| template.matched(matched)).map(composed).collect();
         let captured = (!used.is_empty()).then(|| used.join(" / "));
         Applied { dataset: Dataset { database, table, captured, ..self.dataset.clone() }, rule: Some(self.rule) }
     }

@@ -54,8 +54,26 @@ const PLAIN: [(&str, HiveType); 11] = [
     ("timestamp", HiveType::Timestamp),
 ];
 
+/// Types of Hive that a column of delimited text cannot have.
+const NO_TEXT: [&str; 9] =
+    ["binary", "varbinary", "array", "list", "map", "struct", "row", "uniontype", "interval_day_time"];
+
 /// Names that other systems have for these types.
-const ELSEWHERE: [(&str, &str); 12] = [
+const ELSEWHERE: [(&str, &str); 26] = [
+    ("int8", "tinyint"),
+    ("int16", "smallint"),
+    ("int32", "int"),
+    ("float32", "float"),
+    ("float64", "double"),
+    ("dec", "decimal(p,s)"),
+    ("money", "decimal(p,s)"),
+    ("json", "string"),
+    ("uuid", "string"),
+    ("time", "string"),
+    ("object", "string"),
+    ("timestamptz", "timestamp"),
+    ("timestampwithtimezone", "timestamp"),
+    ("timestampwithouttimezone", "timestamp"),
     ("bool", "boolean"),
     ("byte", "tinyint"),
     ("short", "smallint"),
@@ -87,14 +105,27 @@ impl FromStr for HiveType {
         }
         let (name, arguments) = match lower.split_once('(') {
             Some((name, rest)) => (name, rest.strip_suffix(')')),
-            None => (lower.as_str(), Some("10,0")),
+            None => (lower.as_str(), None),
         };
+        if lower == "decimal" {
+            return Err(
+                "`decimal` alone is a decimal(10,0), which has no digits after the point; write how many digits \
+                        it has, and how many of them after the point, as in `decimal(18,2)`"
+                    .into(),
+            );
+        }
         if name == "decimal" {
             let (precision, scale) = arguments.and_then(|a| a.split_once(',').or(Some((a, "0")))).unwrap_or_default();
             return match (precision.parse(), scale.parse()) {
                 (Ok(precision @ 1..=38), Ok(scale)) if scale <= precision => Ok(Self::Decimal { precision, scale }),
                 _ => Err("a decimal is written `decimal(p,s)`, with 1 to 38 digits, s of them after the point".into()),
             };
+        }
+        let (kind, _) = name.split_once('<').unwrap_or((name, ""));
+        if NO_TEXT.contains(&kind) {
+            return Err(format!(
+                "no field of delimited text becomes `{text}`; declare it as `string`, which queries can take apart"
+            ));
         }
         let length = arguments.and_then(|length| length.parse::<u16>().ok()).filter(|length| *length > 0);
         match (name, lower.contains('('), length) {
@@ -151,7 +182,7 @@ mod tests {
             ("VARCHAR( 10 )", "varchar(10)"),
             ("char(2)", "char(2)"),
             ("DECIMAL ( 12 , 2 )", "decimal(12,2)"),
-            ("decimal", "decimal(10,0)"),
+            ("decimal(10)", "decimal(10,0)"),
             ("Integer", "int"),
         ] {
             assert_eq!(text.parse::<HiveType>().unwrap().to_string(), written);
@@ -169,7 +200,15 @@ mod tests {
             ("decimal(39,1)", "1 to 38 digits"),
             ("decimal(3,4)", "1 to 38 digits"),
             ("decimal(3", "1 to 38 digits"),
-            ("array<int>", "expected `boolean`"),
+            ("decimal", "as in `decimal(18,2)`"),
+            (" Decimal ", "as in `decimal(18,2)`"),
+            ("decimal()", "1 to 38 digits"),
+            ("array<int>", "no field of delimited text becomes `array<int>`; declare it as `string`"),
+            ("struct<a:decimal(1,0),b:int>", "declare it as `string`"),
+            ("map<string,int>", "declare it as `string`"),
+            ("binary", "declare it as `string`"),
+            ("timestamp with time zone", "did you mean `timestamp`?"),
+            ("quaternion", "expected `boolean`"),
         ] {
             let error = text.parse::<HiveType>().unwrap_err();
             assert!(error.contains(says), "{text}: {error}");

@@ -44,6 +44,7 @@ mod projection;
 mod resolve;
 mod rules;
 mod schema;
+mod shadow;
 mod source;
 mod suggest;
 mod template;
@@ -61,3 +62,4 @@ pub use pii::{Alphabet, ColumnPii, DatasetPii, Detect, EncryptMode, Generalize, 
 pub use projection::{IntervalUnit, OnMiss, Projected, Projection};
 pub use rules::{Applied, Rule, Rules};
 pub use schema::schema;
+pub use shadow::Shadowed;

@@ -47,10 +47,10 @@ pub(crate) fn assemble<'t>(pieces: impl Iterator<Item = (&'t str, bool)>) -> Str
     out
 }
 
-/// Whether a sanitised name can be that of a database, a table or a column: it has a Latin letter or a digit, and fits
+/// Whether a sanitised name can be that of a database, a table or a column: it has a letter or a digit, and fits
 /// into the catalog.
 pub fn is_name(sanitised: &str) -> bool {
-    sanitised.len() <= MAX_NAME && sanitised.contains(|c: char| c.is_ascii_alphanumeric())
+    sanitised.len() <= MAX_NAME && sanitised.contains(char::is_alphanumeric)
 }
 
 /// By what a column is found: its sanitised name, or, where nothing remains of it, the name in lower case.

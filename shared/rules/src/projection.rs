@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::projected::is_range;
+use crate::{HiveType, Transform, projected::is_range};
 
 /// How Athena computes the values of a partition key instead of asking the catalog.
 ///
@@ -59,6 +59,69 @@ pub enum OnMiss {
     Reject,
 }
 
+/// What is known of a partition key's values, as they stand in its folders.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeyValues {
+    pub(crate) transform: Transform,
+    /// The type of the key.
+    pub(crate) data_type: HiveType,
+}
+
+impl KeyValues {
+    /// The first and the last number that a value can be.
+    fn bounds(self) -> Option<(i64, i64)> {
+        match self.transform {
+            Transform::Year => Some((1, 9999)),
+            Transform::Month => Some((1, 12)),
+            Transform::Hour => Some((0, 23)),
+            Transform::Identity | Transform::Day => None,
+        }
+    }
+
+    fn is_whole(self) -> bool {
+        matches!(self.data_type, HiveType::TinyInt | HiveType::SmallInt | HiveType::Int | HiveType::BigInt)
+    }
+
+    /// Whether a folder can have this value, as it is written.
+    fn can_be(self, value: &str) -> bool {
+        let within = |number: i64| self.bounds().is_none_or(|(first, last)| (first..=last).contains(&number));
+        match self.data_type {
+            HiveType::Boolean => matches!(value, "true" | "false"),
+            HiveType::Date => is_date(value),
+            _ if self.is_whole() => {
+                value.parse().is_ok_and(|number: i64| number.to_string() == value && within(number))
+            }
+            _ => true,
+        }
+    }
+
+    /// The formats of dates that give values as they are written; `None`: any does.
+    fn formats(self) -> Option<&'static [&'static str]> {
+        match (self.transform, self.data_type) {
+            (_, HiveType::Date) => Some(&["yyyy-MM-dd", "uuuu-MM-dd"]),
+            (_, HiveType::Boolean) => Some(&[]),
+            (Transform::Year, _) => Some(&["yyyy", "uuuu", "y", "u"]),
+            (Transform::Month, _) => Some(&["M", "L"]),
+            (Transform::Hour, _) => Some(&["H"]),
+            _ => None,
+        }
+    }
+}
+
+/// What can be projected of a type that has no numbers.
+fn instead(found: HiveType) -> &'static str {
+    match found {
+        HiveType::Date => "give a `range` of dates, with `format = \"yyyy-MM-dd\"`",
+        _ => "list its `values`",
+    }
+}
+
+/// Whether a text is written as a date is in a folder: `2026-11-30`.
+fn is_date(text: &str) -> bool {
+    let digit = |(i, byte): (usize, u8)| if i == 4 || i == 7 { byte == b'-' } else { byte.is_ascii_digit() };
+    text.len() == 10 && text.bytes().enumerate().all(digit)
+}
+
 /// The type of a partition projection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -103,6 +166,49 @@ impl IntervalUnit {
 }
 
 impl Projection {
+    /// Holds a projection to the values that the folders of its key have: what it computes and no folder is called, no
+    /// query finds.
+    ///
+    /// # Errors
+    /// The field that is wrong, and why.
+    pub(crate) fn fits(&self, key: KeyValues) -> Result<(), (&'static str, String)> {
+        let found = key.data_type;
+        match self {
+            Self::Enum { values } => match values.iter().find(|value| !key.can_be(value)) {
+                Some(value) => {
+                    Err(("values", format!("the key is {found}, and no folder of it is called `{value}`; correct it")))
+                }
+                None => Ok(()),
+            },
+            Self::Integer { .. } if matches!(found, HiveType::Boolean | HiveType::Date) => Err((
+                "range",
+                format!("whole numbers cannot be values of the key, which is {found}; {}", instead(found)),
+            )),
+            Self::Integer { range: (first, last), digits, .. } => {
+                let outside = |(least, most): &(i64, i64)| last < least || first > most;
+                if let Some((least, most)) = key.bounds().filter(outside) {
+                    let why =
+                        format!("the values of the key are {least} to {most}, and none of them lies in the range");
+                    return Err(("range", why));
+                }
+                // Years have four digits as it is.
+                if key.is_whole() && digits.is_some_and(|digits| digits > 1) && key.transform != Transform::Year {
+                    let why = "folders of numbers have no zeros in front, as in `month=2`; leave `digits` out";
+                    return Err(("digits", why.to_owned()));
+                }
+                Ok(())
+            }
+            Self::Date { format, .. } => match key.formats() {
+                Some([]) => Err(("format", format!("dates cannot be values of the key, which is {found}"))),
+                Some(formats) if !formats.contains(&format.as_str()) => {
+                    Err(("format", format!("folders of the key are called as `{}` writes it; set that", formats[0])))
+                }
+                _ => Ok(()),
+            },
+            Self::Injected => Ok(()),
+        }
+    }
+
     /// The table properties, without `projection.<key>.`.
     pub(crate) fn properties(&self) -> Vec<(&'static str, String)> {
         let text = str::to_owned;

@@ -12,6 +12,7 @@ use crate::{
     name::{column_key, is_name, sanitise},
     notation::{decimal, thousands, type_of_format},
     pii::PiiEntry,
+    projection::KeyValues,
     source::{Place, Problems},
 };
 
@@ -21,8 +22,10 @@ pub(crate) fn resolve<'t>(entry: &Entry, place: Place<'t>, problems: &mut Proble
     let columns = it.columns();
     let names = TableNames::of(&columns);
     let partition_by = it.partition_by(&names);
+    let projection = it.projection(&partition_by, &names);
     let context = it.context();
     let duplicates = it.duplicates(&names);
+    it.something_is_left(&names, &partition_by, &context, duplicates.as_ref());
     it.unique_names(&columns, &partition_by, &context, duplicates.as_ref());
     let ratio = |it: &mut Resolver<'_, 't>, field: &str, place: Place<'t>, value: Option<f64>| {
         let value = value?;
@@ -45,7 +48,7 @@ pub(crate) fn resolve<'t>(entry: &Entry, place: Place<'t>, problems: &mut Proble
         compression: it.compression(),
         row_group_bytes: it.size("row_group_bytes", entry.row_group_bytes.as_ref()),
         max_file_bytes: it.size("max_file_bytes", entry.max_file_bytes.as_ref()),
-        projection: it.projection(&partition_by),
+        projection,
         partition_by,
         statistics: entry.statistics,
         context,
@@ -77,6 +80,17 @@ impl<'c> TableNames<'c> {
 
     fn of_column(&self, name: &str) -> String {
         self.renamed.get(column_key(name).as_str()).map_or_else(|| sanitise(name.trim()), |name| (*name).to_owned())
+    }
+
+    /// What is known of a partition key's values.
+    fn values_of(&self, key: &PartitionBy) -> KeyValues {
+        let declared = || self.columns.get(&key.column).and_then(|column| column.data_type);
+        let data_type = match key.transform {
+            Transform::Identity => declared().unwrap_or(HiveType::String),
+            Transform::Day => HiveType::Date,
+            Transform::Year | Transform::Month | Transform::Hour => HiveType::Int,
+        };
+        KeyValues { transform: key.transform, data_type }
     }
 
     /// Whether the column of this name in the table is left out.
@@ -169,7 +183,31 @@ impl<'t> Resolver<'_, 't> {
         found
     }
 
-    fn projection(&mut self, partition_by: &[PartitionBy]) -> BTreeMap<String, Projected> {
+    /// Refuses partition keys that take all columns of a file along, where the rules list these.
+    fn something_is_left(
+        &mut self,
+        names: &TableNames<'_>,
+        partition_by: &[PartitionBy],
+        context: &Context,
+        duplicates: Option<&Duplicates>,
+    ) {
+        let listed = self.entry.format.as_ref().and_then(|format| format.columns.as_ref());
+        let is_key =
+            |name: &String| partition_by.iter().any(|key| key.transform == Transform::Identity && key.column == *name);
+        let all_keys = listed.is_some_and(|listed| {
+            let mut kept = listed.iter().map(|name| names.of_column(name)).filter(|name| !names.is_dropped(name));
+            !listed.is_empty() && !partition_by.is_empty() && kept.all(|name| is_key(&name))
+        });
+        let added = *context != Context::default()
+            || duplicates.is_some_and(|duplicates| matches!(duplicates.action, DuplicateAction::Flag(_)));
+        if all_keys && !added {
+            let why = "all columns that `format.columns` lists are partition keys or dropped, which leaves the table none; \
+                       partition by fewer, or add one by `context`";
+            self.problems.add(self.place.field("partition_by").value, why);
+        }
+    }
+
+    fn projection(&mut self, partition_by: &[PartitionBy], names: &TableNames<'_>) -> BTreeMap<String, Projected> {
         let at = self.place.field("projection");
         let mut found = BTreeMap::new();
         for (key, entry) in self.entry.projection.iter().flatten() {
@@ -180,6 +218,10 @@ impl<'t> Resolver<'_, 't> {
                 Err((field, why)) => self.problems.add(at.field(field).value, why),
                 Ok(_) if !is_name(&name) => self.problems.add(at.key, "it is no name of a partition key"),
                 Ok(projection) => {
+                    let parted = partition_by.iter().find(|partition| partition.name == name);
+                    if let Some(Err((field, why))) = parted.map(|key| projection.fits(names.values_of(key))) {
+                        self.problems.add(at.field(field).value, why);
+                    }
                     let projected = Projected { projection, on_miss: entry.on_miss.unwrap_or_default() };
                     if found.insert(name, projected).is_some() {
                         self.problems.add(at.key, format!("the partition key `{key}` is projected twice"));

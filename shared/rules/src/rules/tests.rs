@@ -293,6 +293,38 @@ fn settings_that_contradict_each_other_are_refused() {
         ("format = { header = true, columns = [\"a\"] }", "3:27: these names are for a file without"),
         ("format = { columns = [\"a\", \"A\"] }", "3:28: the column `A` is named twice"),
         ("format.encoding = \"utf-9\"", "3:19: unknown character set `utf-9`"),
+        ("columns.a.type = \"decimal\"", "3:18: `decimal` alone is a decimal(10,0)"),
+        ("columns.a.type = \"array<int>\"", "3:18: no field of delimited text becomes `array<int>`"),
+        (
+            "partition_by = [\"a\", \"b\"]\nformat.columns = [\"A\", \"c\"]\ncolumns.c.rename = \"b\"",
+            "3:16: all columns that `format.columns` lists",
+        ),
+        (
+            "partition_by = [\"month(d)\"]\nprojection.d_month.values = [\"1\", \"02\"]",
+            "4:29: the key is int, and no folder",
+        ),
+        ("partition_by = [\"month(d)\"]\nprojection.d_month.values = [\"13\"]", "4:29: the key is int, and no folder"),
+        (
+            "partition_by = [\"month(d)\"]\nprojection.d_month = { range = \"1,12\", digits = 2 }",
+            "4:49: folders of numbers have no zeros",
+        ),
+        (
+            "partition_by = [\"hour(d)\"]\nprojection.d_hour.range = \"24,48\"",
+            "4:27: the values of the key are 0 to 23",
+        ),
+        ("partition_by = [\"day(d)\"]\nprojection.d_day.range = \"1,31\"", "4:26: whole numbers cannot be values"),
+        (
+            "partition_by = [\"day(d)\"]\nprojection.d_day = { range = \"20200101,NOW\", format = \"yyyyMMdd\" }",
+            "4:55: folders of the key are called as `yyyy-MM-dd`",
+        ),
+        (
+            "partition_by = [\"a\"]\ncolumns.a.type = \"date\"\nprojection.a.values = [\"30.11.2026\"]",
+            "5:23: the key is date, and no folder",
+        ),
+        (
+            "partition_by = [\"a\"]\ncolumns.a.type = \"boolean\"\nprojection.a.range = \"0,1\"",
+            "5:22: whole numbers cannot be values of the key, which is boolean; list its `values`",
+        ),
         ("columns.a.type = \"text\"", "3:18: unknown type `text`, did you mean `string`?"),
         ("columns.a.date_format = \"%Q\"", "3:25: unknown `%Q`"),
         ("columns.a.date_format = []", "3:25: it names no format"),

@@ -1,0 +1,166 @@
+//! Datasets that never apply, because others come first that match all of their objects.
+
+use crate::{Rule, Rules, compiled::Compiled, glob::Glob};
+
+/// A dataset that never applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shadowed {
+    /// The dataset.
+    pub rule: Rule,
+    /// One of those before it that match its objects.
+    pub by: Rule,
+}
+
+/// A piece of a glob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Token<'g> {
+    Char(char),
+    /// `?`
+    One,
+    /// `*`
+    Star,
+    /// `**`
+    Stars,
+    /// `[…]` or `{…}`, taken as a whole.
+    Choice(&'g str),
+}
+
+impl Rules {
+    /// Datasets of which earlier ones match every object. Where that takes more than a look at the globs piece by piece
+    /// to see, as with different lists of alternatives, nothing is said.
+    pub fn shadowed(&self) -> Vec<Shadowed> {
+        let mut found = Vec::new();
+        for (i, compiled) in self.datasets.iter().enumerate() {
+            let before = &self.datasets[..i];
+            let by: Vec<Option<&Compiled>> = compiled.globs.iter().map(|glob| cover(before, compiled, glob)).collect();
+            if let Some(Some(first)) = by.first()
+                && by.iter().all(Option::is_some)
+            {
+                found.push(Shadowed { rule: compiled.rule, by: first.rule });
+            }
+        }
+        found
+    }
+}
+
+/// The dataset before another that matches all that one of its globs does.
+fn cover<'d>(before: &'d [Compiled], compiled: &Compiled, glob: &Glob) -> Option<&'d Compiled> {
+    let bucket = |other: &Compiled| match (&other.bucket, &compiled.bucket) {
+        (None, _) => true,
+        (Some(other), Some(bucket)) => covers(other.as_str(), bucket.as_str()),
+        (Some(_), None) => false,
+    };
+    let may = |other: &&Glob| glob.prefix().starts_with(other.prefix());
+    before.iter().find(|other| {
+        other.globs.iter().filter(may).any(|other| covers(other.as_str(), glob.as_str())) && bucket(other)
+    })
+}
+
+/// Whether one glob matches all that another one does; `false` where that is not plain to see.
+fn covers(wide: &str, narrow: &str) -> bool {
+    let (wide, narrow) = (tokens(wide), tokens(narrow));
+    // Reachable places in `wide` for each place in `narrow`, as in matching a text.
+    let mut at = vec![false; wide.len() + 1];
+    at[0] = true;
+    skip_empty(&wide, &mut at);
+    for token in narrow {
+        let mut next = vec![false; wide.len() + 1];
+        for (i, piece) in wide.iter().enumerate().filter(|(i, _)| at[*i]) {
+            match (piece, token) {
+                (Token::Stars, _) => next[i] = true,
+                (Token::Star, token) if stays_in_folder(token) => next[i] = true,
+                (Token::One, Token::Char(c)) if c != '/' => next[i + 1] = true,
+                (piece, token) if *piece == token => next[i + 1] = true,
+                _ => {}
+            }
+        }
+        at = next;
+        skip_empty(&wide, &mut at);
+    }
+    at[wide.len()]
+}
+
+/// Wildcards may match nothing.
+fn skip_empty(wide: &[Token<'_>], at: &mut [bool]) {
+    for (i, piece) in wide.iter().enumerate() {
+        if at[i] && matches!(piece, Token::Star | Token::Stars) {
+            at[i + 1] = true;
+        }
+    }
+}
+
+fn stays_in_folder(token: Token<'_>) -> bool {
+    match token {
+        Token::Char(c) => c != '/',
+        Token::One | Token::Star => true,
+        Token::Stars => false,
+        Token::Choice(text) => !text.contains('/') && !text.contains("**"),
+    }
+}
+
+fn tokens(glob: &str) -> Vec<Token<'_>> {
+    let mut all = Vec::new();
+    let mut rest = glob;
+    while let Some(c) = rest.chars().next() {
+        let (token, len) = match c {
+            '*' if rest.starts_with("**") => (Token::Stars, 2),
+            '*' => (Token::Star, 1),
+            '?' => (Token::One, 1),
+            '[' | '{' => {
+                let close = if c == '[' { ']' } else { '}' };
+                // A class may begin with the bracket that ends it.
+                let from = if c == '[' { 2 } else { 1 };
+                let end = rest.char_indices().skip(from).find(|(_, other)| *other == close);
+                let end = end.map_or(rest.len(), |(at, _)| at + 1);
+                (Token::Choice(&rest[..end]), end)
+            }
+            c => (Token::Char(c), c.len_utf8()),
+        };
+        all.push(token);
+        rest = &rest[len..];
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn datasets_that_never_apply_are_found() {
+        let shadowed = |text: &str| -> Vec<(usize, usize)> {
+            let rules = Rules::parse(text).unwrap();
+            rules.shadowed().iter().map(|shadowed| (shadowed.rule.index, shadowed.by.index)).collect()
+        };
+        let datasets = |globs: &[&str]| {
+            let text: Vec<_> = globs.iter().map(|glob| format!("[[dataset]]\nmatch = {glob}\n")).collect();
+            shadowed(&text.concat())
+        };
+        assert_eq!(datasets(&["\"crm/**\"", "\"crm/*/users/*\"", "\"erp/*\""]), [(1, 0)]);
+        assert_eq!(datasets(&["\"crm/*/users/*\"", "\"crm/**\""]), []);
+        assert_eq!(datasets(&["\"a/**\"", "\"b/**\"", "[\"a/x\", \"b/*\"]"]), [(2, 0)]);
+        assert_eq!(datasets(&["\"a/**\"", "[\"a/x\", \"c/*\"]"]), []);
+        assert_eq!(datasets(&["\"a/*.csv\"", "\"a/b/c.csv\"", "\"a/{x,y}.csv\"", "\"a/[xy]z.csv\""]), [(2, 0), (3, 0)]);
+        assert_eq!(shadowed("[[dataset]]\nmatch = \"**\"\nbucket = \"x\"\n[[dataset]]\nmatch = \"a\"\n"), []);
+    }
+
+    proptest! {
+        /// What is said to be covered is: no key of the narrow glob is missed by the wide one.
+        #[test]
+        fn what_is_covered_is_matched(
+            wide in prop::collection::vec(prop::sample::select(vec!["a", "b", "/", "*", "**", "?", "{a,b}", "[ab]"]), 1..6),
+            narrow in prop::collection::vec(prop::sample::select(vec!["a", "b", "/", "*", "**", "?", "{a,b}", "[ab]"]), 1..6),
+            keys in prop::collection::vec("[ab/]{1,6}", 1..40),
+        ) {
+            let (wide, narrow) = (wide.concat(), narrow.concat());
+            let (Ok(one), Ok(other)) = (Glob::new(&wide), Glob::new(&narrow)) else { return Ok(()) };
+            if covers(&wide, &narrow) {
+                for key in keys.iter().filter(|key| other.is_match(key)) {
+                    prop_assert!(one.is_match(key), "{wide} {narrow} {key}");
+                }
+            }
+        }
+    }
+}
