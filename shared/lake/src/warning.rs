@@ -63,8 +63,6 @@ pub enum WarningKind {
     ProjectionMiss,
     /// The rules name a column that neither the file nor the table has.
     AbsentColumn,
-    /// A folder of the object key contradicts the rule of its partition key.
-    FolderAgainstRule,
     /// Two columns share a name, and one of them has another name in the table.
     NamesMet,
     /// Columns of the table are of types that some engines cannot read from older files by path.
@@ -90,9 +88,6 @@ impl WarningKind {
             Self::AbsentColumn => {
                 "Correct the name in lake.toml, or remove the rule. Where the column should have come, ask the sender: a \
                  missing column is null in the table."
-            }
-            Self::FolderAgainstRule => {
-                "Put the file into the folder that its rows belong to, or remove the rule from lake.toml."
             }
             Self::NamesMet => "Rename one of the columns in lake.toml, so that each has a name that says what it is.",
             Self::WidenedByPath => {
@@ -167,12 +162,11 @@ fn cut(mut text: String, most: usize) -> String {
 mod tests {
     use super::*;
 
-    const ALL: [WarningKind; 7] = [
+    const ALL: [WarningKind; 6] = [
         WarningKind::NotationChanged,
         WarningKind::AmbiguousNotation,
         WarningKind::ProjectionMiss,
         WarningKind::AbsentColumn,
-        WarningKind::FolderAgainstRule,
         WarningKind::NamesMet,
         WarningKind::WidenedByPath,
     ];
