@@ -78,8 +78,8 @@ impl WarningKind {
                  written in one way, declare it in lake.toml."
             }
             Self::AmbiguousNotation => {
-                "Declare in lake.toml how the column is written, such as by its date_format. Values that were read \
-                 otherwise come right with the next upload of the file."
+                "Declare in lake.toml how the column is written, such as by its date_format. A column that is a string \
+                 already stays one: to have it typed, drop the table and upload its files again."
             }
             Self::ProjectionMiss => {
                 "Widen `values` or `range` of the key in the dataset's projection, so that queries find the rows. They are \
