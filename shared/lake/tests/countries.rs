@@ -174,6 +174,7 @@ fn a_file_in_another_notation_is_told_of_once_and_read_as_it_proves() {
             .unwrap_err()
             .to_string();
         assert!(error.contains("\"amount\" is double, found another notation"), "{error}");
+        assert!(error.contains("declare how the column is written"), "{error}");
         let amounts: Vec<_> = world.rows("db/t/").into_iter().map(|row| row["amount"].clone()).collect();
         assert_eq!(amounts.len(), 3);
         let table = world.catalog.table(&TableName::new("db", "t")).await.unwrap().unwrap();

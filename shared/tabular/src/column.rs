@@ -19,6 +19,7 @@ use crate::{
     Cleanse, Misfit,
     block::Block,
     field,
+    flaw::OTHERWISE,
     grammar::Grammar,
     notation::Reading,
     plan::{Given, How, PlannedColumn, Sibling, Tokens},
@@ -534,9 +535,6 @@ fn class(value: &[u8], quoted: bool) -> &'static str {
         Kind::Text => "text",
     }
 }
-
-/// A number or a date in a notation that the column does not have, or that could be one of two.
-const OTHERWISE: &str = "another notation";
 
 /// Fields that are looked at closely after one that was not as it should be, if that was the first.
 const OTHERS: usize = 64;

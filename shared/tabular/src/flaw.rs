@@ -1,5 +1,9 @@
 use std::fmt;
 
+/// What [`Flaw::Misfit`] finds in a number or a date in a notation that the column does not have, or that could be one of
+/// two.
+pub(crate) const OTHERWISE: &str = "another notation";
+
 /// What is wrong with a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Flaw {
@@ -55,6 +59,9 @@ impl Flaw {
             Self::StrayQuote | Self::UnterminatedQuote => "set the quote and the escape",
             Self::TooLong { .. } => "set the quote, or raise the limit",
             Self::InvalidUtf8 | Self::Nul => "set the encoding",
+            Self::Misfit { found, .. } if *found == OTHERWISE => {
+                "declare how the column is written (decimal, thousands, date_format)"
+            }
             Self::Misfit { .. } => "declare another type",
             Self::Duplicate => "flag duplicates instead of dropping them",
             Self::Refused { .. } => "see the reason",
