@@ -1,5 +1,7 @@
 //! Datasets that never apply, because others come first that match all of their objects.
 
+use std::collections::{BTreeSet, HashMap};
+
 use crate::{Rule, Rules, compiled::Compiled, glob::Glob};
 
 /// A dataset that never applies.
@@ -25,35 +27,51 @@ enum Token<'g> {
     Choice(&'g str),
 }
 
+/// Globs of datasets that come first, by the text that every match of theirs begins with.
+#[derive(Default)]
+struct Before<'d> {
+    by_prefix: HashMap<&'d str, Vec<(&'d Glob, &'d Compiled)>>,
+    lengths: BTreeSet<usize>,
+}
+
 impl Rules {
     /// Datasets of which earlier ones match every object. Where that takes more than a look at the globs piece by piece
     /// to see, as with different lists of alternatives, nothing is said.
     pub fn shadowed(&self) -> Vec<Shadowed> {
         let mut found = Vec::new();
-        for (i, compiled) in self.datasets.iter().enumerate() {
-            let before = &self.datasets[..i];
-            let by: Vec<Option<&Compiled>> = compiled.globs.iter().map(|glob| cover(before, compiled, glob)).collect();
-            if let Some(Some(first)) = by.first()
-                && by.iter().all(Option::is_some)
-            {
+        let mut before = Before::default();
+        for compiled in &self.datasets {
+            let by: Option<Vec<&Compiled>> = compiled.globs.iter().map(|glob| before.cover(compiled, glob)).collect();
+            if let Some(first) = by.as_ref().and_then(|by| by.first()) {
                 found.push(Shadowed { rule: compiled.rule, by: first.rule });
             }
+            before.add(compiled);
         }
         found
     }
 }
 
-/// The dataset before another that matches all that one of its globs does.
-fn cover<'d>(before: &'d [Compiled], compiled: &Compiled, glob: &Glob) -> Option<&'d Compiled> {
-    let bucket = |other: &Compiled| match (&other.bucket, &compiled.bucket) {
-        (None, _) => true,
-        (Some(other), Some(bucket)) => covers(other.as_str(), bucket.as_str()),
-        (Some(_), None) => false,
-    };
-    let may = |other: &&Glob| glob.prefix().starts_with(other.prefix());
-    before.iter().find(|other| {
-        other.globs.iter().filter(may).any(|other| covers(other.as_str(), glob.as_str())) && bucket(other)
-    })
+impl<'d> Before<'d> {
+    fn add(&mut self, compiled: &'d Compiled) {
+        for glob in &compiled.globs {
+            self.by_prefix.entry(glob.prefix()).or_default().push((glob, compiled));
+            self.lengths.insert(glob.prefix().len());
+        }
+    }
+
+    /// The dataset that matches all that a glob of another one does.
+    fn cover(&self, compiled: &Compiled, glob: &Glob) -> Option<&'d Compiled> {
+        let prefix = glob.prefix();
+        let bucket = |other: &Compiled| match (&other.bucket, &compiled.bucket) {
+            (None, _) => true,
+            (Some(other), Some(bucket)) => covers(other.as_str(), bucket.as_str()),
+            (Some(_), None) => false,
+        };
+        let prefixes = self.lengths.iter().take_while(|length| **length <= prefix.len());
+        let lists = prefixes.filter_map(|length| self.by_prefix.get(prefix.get(..*length)?));
+        let mut possible = lists.flatten();
+        possible.find(|(other, dataset)| bucket(dataset) && covers(other.as_str(), glob.as_str())).map(|found| found.1)
+    }
 }
 
 /// Whether one glob matches all that another one does; `false` where that is not plain to see.
