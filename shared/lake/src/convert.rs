@@ -4,7 +4,7 @@ use std::io;
 
 use arrow::{datatypes::DataType, error::ArrowError};
 use cleanzone_catalog::{Mark, hive_type};
-use cleanzone_tabular::{self as tabular, Origin, Planner, Source};
+use cleanzone_tabular::{self as tabular, Ambiguity, Origin, Planner, Source};
 
 use crate::{
     Error,
@@ -106,7 +106,7 @@ pub(crate) fn convert<F: Files>(
             column.data_type = DataType::Utf8;
         }
         let mut content = content(&report);
-        let warnings: Vec<_> = report.columns.iter().filter(|column| column.ambiguous).map(ambiguous).collect();
+        let warnings: Vec<_> = report.columns.iter().filter_map(ambiguous).collect();
         let mut columns: Vec<_> =
             report.columns.into_iter().map(|column| TableColumn::of(column, report.rows)).collect();
         if !columns.is_empty() {
@@ -136,16 +136,20 @@ pub(crate) fn convert<F: Files>(
     result
 }
 
-/// A column whose values can be read in several notations.
-fn ambiguous(column: &tabular::Column) -> Warning {
-    let name = hive_type(&column.data_type).unwrap_or_else(|| "string".to_owned());
-    let found = if column.data_type == DataType::Utf8 {
-        "its values are numbers or dates that can be read in two ways, so that it is text".to_owned()
-    } else {
-        format!("some of its values can be read as {name} in two ways, and do not fit")
+/// That the values of a column can be read in several notations.
+fn ambiguous(column: &tabular::Column) -> Option<Warning> {
+    let found = match column.ambiguity? {
+        Ambiguity::Text => {
+            "its values are numbers or dates that can be read in two ways, so that it is text".to_owned()
+        }
+        Ambiguity::DecimalPoint => "its points are read as decimal points, and could be between thousands".to_owned(),
+        Ambiguity::Misfits => {
+            let name = hive_type(&column.data_type).unwrap_or_else(|| "string".to_owned());
+            format!("its values can be read as {name} in two ways; those that differ do not fit")
+        }
     };
     let advice = "declare decimal, thousands or date_format in lake.toml";
-    Warning::of_column(WarningKind::AmbiguousNotation, &column.name, format!("{found}; {advice}"))
+    Some(Warning::of_column(WarningKind::AmbiguousNotation, &column.name, format!("{found}; {advice}")))
 }
 
 /// Every row that was read has to be in a file. Whatever went wrong otherwise, nothing is published.

@@ -92,7 +92,7 @@ pub use error::Error;
 pub use input::{Compression, FileFormat, HEAD_LENGTH, InputError, InputFacts, InputOptions, ZipEntries};
 pub use inspect::{Hint, InspectedColumn, InspectedDialect, Inspection, inspect};
 pub use length::TextLimit;
-pub use notation::{Notation, NumberFormat, UnknownNotation};
+pub use notation::{Ambiguity, Notation, NumberFormat, UnknownNotation};
 pub use options::{BadRows, DuplicateAction, Duplicates, Limits, Options, UnknownBadRows};
 pub use reader::read;
 pub use recognise::{Recognised, recognise};
@@ -273,8 +273,8 @@ pub struct Column {
     pub nulled: u64,
     /// The notation that its values prove, where that is none of [`ColumnPlan::known`].
     pub notation: Option<Notation>,
-    /// Some of its values can be read in several ways, and nothing decides: it is text, or does not take them.
-    pub ambiguous: bool,
+    /// What becomes of values that can be read in several ways, if it has such.
+    pub ambiguity: Option<Ambiguity>,
 }
 
 /// Where a column comes from.

@@ -74,6 +74,17 @@ impl FromStr for Notation {
     }
 }
 
+/// What becomes of values that can be read in several ways, where nothing decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ambiguity {
+    /// The column is text.
+    Text,
+    /// Points are read as decimal points, as programs write them, and could be between thousands.
+    DecimalPoint,
+    /// Values of which the readings differ do not fit.
+    Misfits,
+}
+
 /// No [`Notation`] is written so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a notation such as 1.234,5 or %d/%m/%Y")]
@@ -200,7 +211,8 @@ impl Together {
     pub(crate) fn reading(self, subject: &Subject<'_>) -> Reading {
         let styles = subject.allowed.unwrap_or_else(|| self.styles(subject));
         // What is parsed at once says nothing, and a decimal comma speaks for other columns.
-        let speaks = subject.proof().decimal_point == Some(Styles::COMMA) && subject.evidence.has_decimal_comma();
+        let proof = subject.proof();
+        let speaks = proof.decimal_point == Some(Styles::COMMA) && !proof.is_only_grouped;
         let is_open = self.watch && subject.evidence.spans_decimal_points() || styles.meets(Styles::COMMA) && !speaks;
         let watch = is_open && subject.allowed.is_none() && subject.declared.is_some_and(holds_numbers);
         Reading { styles, layouts: self.layouts(subject), watch }
@@ -214,20 +226,20 @@ impl Together {
         let known = subject.known_styles();
         let is_one = |styles: Styles| styles == POINT || styles == COMMA;
         let or_known = |otherwise| if known.is_empty() { otherwise } else { known };
-        match subject.evidence.decimal_points() {
-            None => or_known(POINT),
+        let Some(found) = subject.evidence.decimal_points() else { return or_known(POINT) };
+        let is_settled = is_one(known) && (found.is_empty() || subject.proof().is_only_grouped && !found.meets(known));
+        match (found.meets(POINT), found.meets(COMMA)) {
+            _ if is_settled => known,
             // They contradict each other.
-            Some(found) if found.is_empty() => {
-                if is_one(known) {
-                    known
-                } else {
-                    EITHER
-                }
-            }
-            Some(found) if !found.meets(POINT) => COMMA,
-            Some(found) if !found.meets(COMMA) => POINT,
-            Some(_) if self.decimal_points.is_empty() || is_one(known) && !self.changed => or_known(Styles::PLAIN),
-            Some(_) => usual(self.decimal_points),
+            (false, false) => EITHER,
+            (true, false) => POINT,
+            (false, true) => COMMA,
+            (true, true) if is_one(known) && (self.decimal_points.is_empty() || !self.changed) => known,
+            (true, true) if !self.decimal_points.is_empty() => usual(self.decimal_points),
+            (true, true) if !known.is_empty() => known,
+            // `5.000` is 5, as programs write it, or 5000; `1.234` is no whole number but as 1234.
+            (true, true) if subject.declared.is_some_and(DataType::is_integer) => EITHER,
+            (true, true) => Styles::PLAIN,
         }
     }
 
@@ -255,8 +267,8 @@ impl Together {
 /// What a column proves of how the file is written.
 struct Proof {
     decimal_point: Option<Styles>,
-    /// No number has decimals: points between thousands are found in version numbers and addresses, too, which prove
-    /// nothing of other columns.
+    /// No number has decimals: separators between groups of three are found in addresses and telephone numbers, too,
+    /// which prove nothing of other columns, or against earlier files.
     is_only_grouped: bool,
     orders: Layouts,
 }
@@ -281,7 +293,7 @@ impl Subject<'_> {
                 orders = found.filter(|found| found.only().is_some()).fold(orders, Layouts::or);
             }
         }
-        let is_only_grouped = decimal_point == Some(Styles::COMMA) && !self.evidence.has_decimal_comma();
+        let is_only_grouped = decimal_point.is_some_and(|point| !self.evidence.has_decimals(point));
         Proof { decimal_point, is_only_grouped, orders: orders.and(Layouts::MISTAKABLE) }
     }
 
@@ -304,7 +316,8 @@ impl Subject<'_> {
     fn contradicts_known(&self) -> bool {
         let proof = self.proof();
         let (styles, layouts) = (self.known_styles(), self.known_layouts());
-        let numbers = proof.decimal_point.is_some_and(|point| !styles.is_empty() && !styles.meets(point));
+        let proved = proof.decimal_point.filter(|_| !proof.is_only_grouped);
+        let numbers = proved.is_some_and(|point| !styles.is_empty() && !styles.meets(point));
         let dates = PAIRS.iter().map(|(_, pair)| Layouts::of(pair)).any(|pair| {
             let (proved, known) = (proof.orders.and(pair), layouts.and(pair));
             !proved.is_empty() && !known.is_empty() && proved.and(known).is_empty()
@@ -317,7 +330,8 @@ impl Subject<'_> {
         let proof = self.proof();
         let known = self.known_styles();
         let inferred = kind.and_then(Notation::of_kind);
-        if let Some(point) = proof.decimal_point.filter(|point| !known.meets(*point)) {
+        let proved = proof.decimal_point.filter(|_| !proof.is_only_grouped || self.declared.is_none());
+        if let Some(point) = proved.filter(|point| !known.meets(*point)) {
             let style = if point == Styles::COMMA { Style::Comma } else { Style::Plain };
             return Some(inferred.unwrap_or(Notation(Inner::Numbers(style))));
         }
@@ -329,23 +343,24 @@ impl Subject<'_> {
         unknown.map(|layout| Notation(Inner::Dates(*layout))).or_else(|| inferred.filter(|_| self.known.is_empty()))
     }
 
-    /// Whether values have several readings between which nothing decides.
-    pub(crate) fn is_ambiguous(&self, together: Together) -> bool {
-        match self.declared {
-            None => {
-                let allowed = self.allowed.unwrap_or(Styles::USUAL);
-                self.evidence.is_ambiguous() && self.evidence.kind_in(allowed, together.file) == Kind::Text
-            }
-            Some(_) if self.allowed.is_some() => false,
-            Some(declared) if holds_numbers(declared) => {
-                let found = self.evidence.decimal_points();
-                found.is_some() && together.styles(self).common().is_none()
-            }
-            Some(_) => {
-                let mut pairs = PAIRS.iter().map(|(_, pair)| Layouts::of(pair)).enumerate();
-                pairs.any(|(i, pair)| self.evidence.uses_pair(i) && together.order(self, i, pair).only().is_none())
-            }
-        }
+    /// What becomes of values that have several readings between which nothing decides, if there are any.
+    pub(crate) fn ambiguity(&self, together: Together) -> Option<Ambiguity> {
+        let Some(declared) = self.declared else {
+            return match self.evidence.kind_in(self.allowed.unwrap_or(Styles::USUAL), together.file) {
+                Kind::Text if self.evidence.is_ambiguous() => Some(Ambiguity::Text),
+                Kind::Double if self.allowed.is_none() && self.evidence.spans_decimal_points() => {
+                    Some(Ambiguity::DecimalPoint)
+                }
+                _ => None,
+            };
+        };
+        let is_open = if holds_numbers(declared) {
+            self.evidence.decimal_points().is_some() && together.styles(self).common().is_none()
+        } else {
+            let mut pairs = PAIRS.iter().map(|(_, pair)| Layouts::of(pair)).enumerate();
+            pairs.any(|(i, pair)| self.evidence.uses_pair(i) && together.order(self, i, pair).only().is_none())
+        };
+        (is_open && self.allowed.is_none()).then_some(Ambiguity::Misfits)
     }
 }
 

@@ -224,7 +224,10 @@ impl Plan {
         let siblings = plan.columns.iter().enumerate().filter(|(_, c)| c.has_sibling());
         let siblings = siblings.map(|(of, column)| {
             let how = How::open(Evidence::NONE);
-            Sibling { of, column: PlannedColumn { how, known: Vec::new(), allowed: None, ..column.clone() } }
+            Sibling {
+                of,
+                column: PlannedColumn { how, known: Vec::new(), allowed: Some(Styles::UNMISTAKABLE), ..column.clone() },
+            }
         });
         plan.siblings = siblings.collect();
         plan.set_schema();
@@ -333,7 +336,7 @@ impl Plan {
             nulls: 0,
             nulled: 0,
             notation: None,
-            ambiguous: false,
+            ambiguity: None,
         };
         let file = self.kept().map(|(_, c)| of(&c.name, &c.source_name, Origin::File, c.how.data_type()));
         let siblings = self.siblings.iter().filter(|sibling| sibling.exists()).map(|sibling| {
@@ -428,7 +431,7 @@ impl Plan {
                 How::Declared { .. } => None,
             };
             column.notation = subject.news(kind);
-            column.ambiguous = subject.is_ambiguous(together);
+            column.ambiguity = subject.ambiguity(together);
         }
         for (column, nulls) in columns.iter_mut().zip(nulls) {
             column.nulls = *nulls;

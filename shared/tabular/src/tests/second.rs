@@ -3,7 +3,7 @@
 use arrow::datatypes::TimeUnit;
 
 use super::*;
-use crate::{Misfit, Notation, NumberFormat};
+use crate::{Ambiguity, Misfit, Notation, NumberFormat};
 
 const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
 
@@ -76,7 +76,7 @@ fn one(values_of: &[&str], plan: ColumnPlan) -> (Vec<String>, u64, Column) {
                 nulls: 0,
                 nulled: 0,
                 notation: None,
-                ambiguous: false,
+                ambiguity: None,
             };
             (Vec::new(), rejected, nothing)
         }
@@ -112,7 +112,7 @@ fn a_second_file_is_read_in_the_notation_that_it_proves() {
             (expected.to_vec(), 0),
             "{values_of:?}"
         );
-        assert!(!column.ambiguous, "{values_of:?}");
+        assert_eq!(column.ambiguity, None, "{values_of:?}");
     }
 }
 
@@ -129,6 +129,14 @@ fn earlier_files_decide_where_a_file_leaves_several_notations() {
         ("1.234", DataType::Float64, &["1234.5", "1.234,5"], None),
         ("1.234", DataType::Int64, &[], None),
         ("1.234", DataType::Int64, &["1.234,5"], Some("1234")),
+        // Five, or five thousand.
+        ("5.000", DataType::Int64, &[], None),
+        ("5.000", DataType::Int64, &["1.234,5"], Some("5000")),
+        ("5.0", DataType::Int64, &[], Some("5")),
+        // Groups of three alone prove nothing against earlier files.
+        ("192.168.178.101", DataType::Float64, &["1234.5"], None),
+        ("555 123 456", DataType::Float64, &["1234.5"], None),
+        ("1,234,567", DataType::Float64, &["1234,5"], None),
         ("01/02/2026", DataType::Date32, &["%d/%m/%Y"], Some("2026-02-01")),
         ("01/02/2026", DataType::Date32, &["%m/%d/%Y"], Some("2026-01-02")),
         ("01/02/2026", DataType::Date32, &["%d-%m-%Y"], None),
@@ -148,7 +156,7 @@ fn a_contradiction_within_a_column_is_settled_by_earlier_files_or_not_at_all() {
     // Only what can be read in one way alone is taken.
     let (rows, rejected, column) = one(&["1,5", "3.5", "1.234"], held("a", DataType::Float64, &[]));
     assert_eq!((rows, rejected), (vec!["1.5".to_owned(), "3.5".to_owned()], 1));
-    assert!(column.ambiguous);
+    assert_eq!(column.ambiguity, Some(Ambiguity::Misfits));
     let (rows, rejected, _) = one(&["31/01/2026", "01/31/2026", "01/02/2026"], held("a", DataType::Date32, &[]));
     assert_eq!((rows, rejected), (vec!["2026-01-31".to_owned(), "2026-01-31".to_owned()], 1));
 }
@@ -167,6 +175,31 @@ fn a_file_that_is_written_otherwise_is_told_of() {
         assert_eq!(rejected, 0, "{value}");
         assert_eq!(column.notation.map(|notation| notation.to_string()).as_deref(), expected, "{value} {known:?}");
     }
+}
+
+#[test]
+fn groups_of_three_are_no_proof_to_be_remembered() {
+    let (rows, _, column) = one(&["1.234.567"], held("a", DataType::Int64, &[]));
+    assert_eq!((rows, column.notation), (vec!["1234567".to_owned()], None));
+}
+
+#[test]
+fn a_sibling_is_no_guess() {
+    let plan = ColumnPlan { misfit: Misfit::Sibling, ..held("a", DataType::Float64, &["1234.5", "1.234,5"]) };
+    let (report, rows) = values("a;b\n1.234;x\n", &Held(vec![plan]));
+    assert_eq!((types(&report)[2].clone(), rows), (DataType::Utf8, vec!["∅|x|1.234".to_owned()]));
+    let plan = ColumnPlan { misfit: Misfit::Sibling, ..held("a", DataType::Int64, &[]) };
+    let (report, rows) = values("a;b\n1.5;x\n", &Held(vec![plan]));
+    assert_eq!((types(&report)[2].clone(), rows), (DataType::Float64, vec!["∅|x|1.5".to_owned()]));
+}
+
+#[test]
+fn points_that_could_be_between_thousands_are_told_of() {
+    let (report, rows) = values("a;b\n1.234;x\n172;y\n", &Held::default());
+    assert_eq!(rows, ["1.234|x", "172.0|y"]);
+    assert_eq!(report.columns[0].ambiguity, Some(Ambiguity::DecimalPoint));
+    let (report, _) = values("a;b\n1.234;x\n172.5;y\n", &Held::default());
+    assert_eq!(report.columns[0].ambiguity, None);
 }
 
 #[test]
@@ -189,7 +222,7 @@ fn columns_of_a_file_speak_for_each_other() {
     assert!(rows[0].ends_with("|1.25") && rows[1].ends_with("|2.125"), "{rows:?}");
     // Without a proof it is text, and said to be so.
     let (report, rows) = values("d;x\n01/02/2026;1.5\n", &Held::default());
-    assert_eq!((rows, report.columns[0].ambiguous), (vec!["01/02/2026|1.5".to_owned()], true));
+    assert_eq!((rows, report.columns[0].ambiguity), (vec!["01/02/2026|1.5".to_owned()], Some(Ambiguity::Text)));
     // A column that is written otherwise than before speaks for the others of the file, one that is not does not.
     let plans = || vec![held("a", DataType::Float64, &["1234.5"]), held("b", DataType::Float64, &["1234.5"])];
     let (_, rows) = values("a;b\n1,5;1.234\n", &Held(plans()));

@@ -150,8 +150,11 @@ impl Evidence {
             return Self::NONE;
         }
         let family = |family: Styles| if styles.meets(family) { family } else { Styles::NONE };
-        let has_decimals = styles.and(Styles::COMMA).plain(text).is_some_and(|plain| plain.contains(&b'.'));
-        let decimals = if has_decimals { STYLED_FLOAT << Style::Comma as u32 } else { 0 };
+        let decimals = |family: Styles, style: Style| {
+            let has_decimals = styles.and(family).plain(text).is_some_and(|plain| plain.contains(&b'.'));
+            if has_decimals { STYLED_FLOAT << style as u32 } else { 0 }
+        };
+        let decimals = decimals(Styles::COMMA, Style::Comma) | decimals(Styles::POINT, Style::Plain);
         Self { seen: STYLED | decimals, styles: family(Styles::POINT).or(family(Styles::COMMA)), ..Self::NONE }
     }
 
@@ -316,10 +319,10 @@ impl Evidence {
         self.has(FLOAT | STYLED).then(|| self.styles.and(Styles::USUAL))
     }
 
-    /// Whether a number has decimals behind a comma.
-    pub(crate) fn has_decimal_comma(self) -> bool {
-        let comma = [Style::PointComma, Style::SpaceComma, Style::ApostropheComma, Style::Comma];
-        comma.into_iter().any(|style| self.has(STYLED_FLOAT << style as u32))
+    /// Whether a number has decimals behind the decimal point of one of these styles.
+    pub(crate) fn has_decimals(self, family: Styles) -> bool {
+        let plain = family.meets(Styles::PLAIN) && self.has(FLOAT | STYLED_FLOAT << Style::Plain as u32);
+        plain || family.grouped().any(|style| self.has(STYLED_FLOAT << style as u32))
     }
 
     /// The orders of day and month that its dates leave open.

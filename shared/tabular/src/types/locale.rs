@@ -39,6 +39,9 @@ impl Styles {
     /// Styles that values can prove.
     pub(crate) const USUAL: Self =
         Self::of(&[Style::CommaPoint, Style::PointComma, Style::SpaceComma, Style::ApostrophePoint, Style::Plain]);
+    /// The same without the plain one, which would decide where others are possible.
+    pub(crate) const UNMISTAKABLE: Self =
+        Self::of(&[Style::CommaPoint, Style::PointComma, Style::SpaceComma, Style::ApostrophePoint]);
     /// Styles with a decimal point.
     pub(crate) const POINT: Self =
         Self::of(&[Style::CommaPoint, Style::ApostrophePoint, Style::SpacePoint, Style::Plain]);
