@@ -243,3 +243,24 @@ def test_a_folder_of_the_key_is_typed_by_the_rule_of_its_name(zone: Zone, databa
     assert [(key["Name"], key["Type"]) for key in zone.table(database, "t")["PartitionKeys"]] == [("year", "int")]
     failure = zone.failed(zone.land(f"{database}/t/year=soon/b.csv", csv("id", "2")))
     assert failure.attributes["error"] == "SchemaConflict"
+
+
+def test_senders_whose_folders_look_alike_have_tables_of_their_own(zone: Zone, database: str):
+    zone.rule(f'match = "{database}/*/*.csv"\ndatabase = "{database}"\ntable = "{{1}}_daily"')
+    for n, (folder, table) in enumerate(
+        [("日本", "日本_daily"), ("中国", "中国_daily"), ("ACME Inc", "acme_inc_daily")]
+    ):
+        assert zone.convert(f"{database}/{folder}/1.csv", csv("n", str(n)))["table"] == table
+        assert zone.query(f'SELECT n FROM "{database}"."{table}"') == [(str(n),)]  # noqa: S608
+    failure = zone.failed(zone.land(f"{database}/acme-inc/1.csv", csv("n", "9")))
+    assert failure.attributes["error"] == "SchemaConflict"
+    assert '"ACME Inc"' in failure.body
+
+
+def test_a_name_stands_for_one_thing_in_every_file(zone: Zone, database: str):
+    zone.rule(f'match = "{database}/t/*"\ncolumns.a = {{ type = "bigint", on_misfit = "sibling" }}')
+    zone.convert(f"{database}/t/1.csv", csv("a,b", "1,x", "misfit,y"))
+    report = zone.convert(f"{database}/t/2.csv", csv("a_string,a", "own,2"))
+    assert [(w["kind"], w["column"]) for w in report["warnings"]] == [("NamesMet", "a_string_")]
+    found = set(zone.query(f'SELECT a, a_string, a_string_ FROM "{database}".t'))  # noqa: S608
+    assert found == {("1", None, None), (None, "misfit", None), ("2", None, "own")}
