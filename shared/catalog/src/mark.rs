@@ -17,7 +17,8 @@ const ORIGIN: &str = "cleanzone.origin";
 const SIBLING_OF: &str = "cleanzone.sibling-of";
 /// The column of files that has this name because its own was taken.
 const INSTEAD_OF: &str = "cleanzone.instead-of";
-/// The place in files without a header of a column that came later than the table; `later` where none proves it.
+/// The place of a column in the file that brought it: `2` without a header, `2 of 3` with one, `later` where it proves
+/// nothing of other files.
 const POSITION: &str = "cleanzone.position";
 
 /// What a column stands for.
@@ -77,13 +78,32 @@ impl fmt::Display for Mark {
     }
 }
 
-/// The place of a column that came later than its table, in files without a header.
+/// The place of a column in the file that brought it, by which fields of files without a header are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Position {
-    /// This field, from 1: a file without a header brought it.
+    /// This field, from 1, of a file without a header.
     Field(usize),
-    /// None that is proved: a file with a header brought it.
+    /// This field, from 1, of so many, in the file with a header that made the table.
+    Of(usize, usize),
+    /// None that proves anything: a file with a header added the column, or a rule names it.
     Later,
+}
+
+impl Position {
+    /// The place, as far as it proves something in a table that was there.
+    pub(crate) fn in_table(self) -> Self {
+        if matches!(self, Self::Of(..)) { Self::Later } else { self }
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field(place) => write!(f, "{place}"),
+            Self::Of(place, fields) => write!(f, "{place} of {fields}"),
+            Self::Later => f.write_str("later"),
+        }
+    }
 }
 
 /// What a file's column and the table's column of its name are to each other.
@@ -111,10 +131,14 @@ impl Column {
         }
     }
 
-    /// Its place in files without a header, if it came later than its table.
+    /// Its place in the file that brought it; `None` where nobody has noted it.
     pub fn position(&self) -> Option<Position> {
         let text = self.parameters.get(POSITION)?;
-        Some(text.parse().map_or(Position::Later, Position::Field))
+        let place = match text.split_once(" of ") {
+            Some((place, fields)) => place.parse().ok().zip(fields.parse().ok()).map(|(p, n)| Position::Of(p, n)),
+            None => text.parse().ok().map(Position::Field),
+        };
+        Some(place.unwrap_or(Position::Later))
     }
 
     pub(crate) fn put_mark(&mut self, mark: &Mark) {
@@ -128,11 +152,7 @@ impl Column {
     }
 
     pub(crate) fn put_position(&mut self, position: Position) {
-        let text = match position {
-            Position::Field(place) => place.to_string(),
-            Position::Later => "later".to_owned(),
-        };
-        self.parameters.insert(POSITION.to_owned(), text);
+        self.parameters.insert(POSITION.to_owned(), position.to_string());
     }
 }
 
@@ -181,7 +201,7 @@ mod tests {
             let mut column = Column::new("a", "string");
             column.put_mark(&mark);
             assert_eq!((column.mark(), column.position()), (mark, None));
-            for position in [Position::Field(7), Position::Later] {
+            for position in [Position::Field(7), Position::Of(2, 3), Position::Later] {
                 column.put_position(position);
                 assert_eq!(column.position(), Some(position));
             }

@@ -45,8 +45,8 @@ pub struct FileColumn {
     pub notation: Option<String>,
     /// What it stands for.
     pub mark: Mark,
-    /// Its place, from 1, in a file without a header.
-    pub place: Option<usize>,
+    /// Its place in the file; `None` says nothing.
+    pub position: Option<Position>,
     /// No value of the file says how the column is written: the column is empty, or missing.
     pub unproved: bool,
 }
@@ -236,8 +236,8 @@ pub fn merge(name: &TableName, existing: Option<&Table>, file: &FileSchema, evol
                 }
             }
             let mut new = new_column(name, column)?;
-            if column.mark.is_of_files() && table.is_marked() {
-                new.put_position(column.place.map_or(Position::Later, Position::Field));
+            if column.mark.is_of_files() && (column.position.is_some() || table.is_marked()) {
+                new.put_position(column.position.map_or(Position::Later, Position::in_table));
             }
             added.push(new.name.clone());
             columns.push(new);
@@ -399,6 +399,9 @@ fn new_column(name: &TableName, column: &FileColumn) -> Result<Column> {
     let mut new = Column { comment: column.comment.clone(), ..new };
     new.begin_notations(column.notation.as_deref(), column.unproved);
     new.put_mark(&column.mark);
+    if let Some(position) = column.position {
+        new.put_position(position);
+    }
     Ok(new)
 }
 

@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
-use cleanzone_catalog::{Column, Mark, Position, Table};
+use cleanzone_catalog::{Column, Mark, Table};
 use cleanzone_tabular::RESCUED;
 
 use crate::{
     Error,
     naming::{column_names, wanted_names},
+    places::Placed,
     warning::{Warning, WarningKind, Warnings},
 };
 
@@ -30,13 +31,19 @@ pub(crate) struct Around<'a> {
 
 impl Around<'_> {
     /// Names columns that are called so in the file, or by a rule.
-    pub(crate) fn name(&self, called: &[String], warnings: &Warnings) -> Vec<Named> {
-        let (wanted, names) = (wanted_names(called), column_names(called, self.reserved));
+    pub(crate) fn name(&self, columns: &[Placed], warnings: &Warnings) -> Vec<Named> {
+        let called: Vec<String> = columns.iter().map(Placed::called).cloned().collect();
+        let (wanted, names) = (wanted_names(&called), column_names(&called, self.reserved));
         let mut used: HashSet<String> = names.iter().chain(&wanted).chain(self.reserved).cloned().collect();
         let mut all = Vec::with_capacity(names.len());
-        for (wanted, name) in wanted.into_iter().zip(names) {
+        let mut seen = HashSet::new();
+        for ((column, wanted), name) in columns.iter().zip(wanted).zip(names) {
+            // The second column of a name goes by the name that tells it from the first.
+            let wanted = if seen.insert(wanted.clone()) { wanted } else { name.clone() };
             let moved = self.table.and_then(|table| instead_of(table, &wanted));
-            let found = if let Some(held) = moved {
+            let found = if let Some(held) = &column.held {
+                held.clone()
+            } else if let Some(held) = moved {
                 Named { name: held.name.clone(), mark: Mark::InsteadOf(wanted) }
             } else if self.is_taken(&wanted) || self.is_taken(&name) {
                 let name = self.free(name, &mut used);
@@ -111,51 +118,12 @@ pub(crate) fn check_renames(in_file: &[&String], renamed: &[Option<&String>]) ->
     Ok(())
 }
 
-/// Names for the fields of a file without a header: those of the table's columns of files, where their number and order
-/// are proved, or `column_1`, `column_2`, … where the table has such names, or there is none.
-///
-/// The order is that of the file which made the table, followed by what files without a header brought later. A column
-/// that a file with a header brought later has no place that is proved.
-///
-/// # Errors
-/// [`Error::Schema`] where nothing proves which field is which column.
-pub(crate) fn by_position(
-    table: Option<&Table>,
-    is_added: impl Fn(&str) -> bool,
-    fields: usize,
-) -> Result<Option<Vec<Named>>, Error> {
-    let Some(table) = table else { return Ok(None) };
-    let of_files = |column: &&Column| match table.known_mark(column) {
-        Some(mark) => mark.is_of_files(),
-        None => !is_added(&column.name),
-    };
-    let columns: Vec<&Column> = table.columns.iter().filter(of_files).collect();
-    let number = |column: &Column| column.name.strip_prefix("column_").and_then(|digits| digits.parse::<usize>().ok());
-    if columns.iter().all(|column| number(column).is_some()) {
-        return Ok(None);
-    }
-    let first = columns.iter().filter(|column| column.position().is_none()).count();
-    let in_place = |(i, column): (usize, &&Column)| match column.position() {
-        None => i < first,
-        Some(position) => position == Position::Field(i + 1),
-    };
-    if columns.len() == fields && columns.iter().enumerate().all(in_place) {
-        let named = |column: &&Column| Named { name: column.name.clone(), mark: column.mark() };
-        return Ok(Some(columns.iter().map(named).collect()));
-    }
-    Err(Error::Schema(format!(
-        "the file has no header and {fields} fields, and the table has {} columns of files{}, so that nothing proves which \
-         field is which; name them by `format.columns` in lake.toml, or send a header",
-        columns.len(),
-        if columns.len() == fields { ", some of which came later in files with a header" } else { "" },
-    )))
-}
-
 #[cfg(test)]
 mod tests {
     use cleanzone_catalog::MARKED;
 
     use super::*;
+    use crate::places::placed;
 
     fn column(name: &str, parameters: &[(&str, &str)]) -> Column {
         let parameters = parameters.iter().map(|(name, value)| (format!("cleanzone.{name}"), (*value).to_owned()));
@@ -172,7 +140,7 @@ mod tests {
         let texts = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let around = Around { reserved: &texts(reserved), table, may_rescue: true };
         let (file, warnings) = (texts(file), Warnings::default());
-        let named = around.name(&file, &warnings);
+        let named = around.name(&placed(&file), &warnings);
         let moved = named.iter().filter(|named| named.mark != Mark::File).count();
         let known = named.iter().filter(|named| table.is_some_and(|table| table.column(&named.name).is_some()));
         let known = known.filter(|named| named.mark != Mark::File).count();
@@ -197,26 +165,16 @@ mod tests {
     }
 
     #[test]
-    fn fields_without_names_have_those_of_the_table_where_their_places_are_proved() {
-        let places = |table: &Table, fields: usize| {
-            let found = by_position(Some(table), |name| name == "at", fields);
-            found.map(|named| named.map(|named| named.into_iter().map(|named| named.name).collect::<Vec<_>>()))
-        };
-        let held = table(vec![column("ship", &[]), column("ship_date", &[])], true);
-        assert_eq!(places(&held, 2).unwrap().unwrap(), ["ship", "ship_date"]);
-        assert!(places(&held, 1).is_err() && places(&held, 3).is_err());
-        let more = [column("x", &[("position", "3")]), column("at", &[("origin", "context")])];
-        let held = table(held.columns.into_iter().chain(more).collect(), true);
-        assert_eq!(places(&held, 3).unwrap().unwrap(), ["ship", "ship_date", "x"]);
-        let held = table(vec![column("a", &[]), column("b", &[("position", "later")])], true);
-        assert!(places(&held, 2).unwrap_err().to_string().contains("some of which came later"));
-        let held = table(vec![column("column_1", &[]), column("column_2", &[("position", "later")])], true);
-        assert_eq!(places(&held, 7).unwrap(), None);
-        // Of before: what the rules name is no column of files.
-        let held = table(vec![column("a", &[]), column("at", &[])], false);
-        assert_eq!(places(&held, 1).unwrap().unwrap(), ["a"]);
-        let held = table(vec![column("a", &[]), column("a_string", &[])], false);
-        assert!(places(&held, 1).is_err());
+    fn two_columns_of_a_taken_name_keep_theirs_apart() {
+        assert_eq!(named(None, &[], &["_rescued", "_RESCUED"]), ["_rescued_", "_rescued_1"]);
+        let held = [("_rescued_", "_rescued"), ("source_key_1", "source_key")];
+        let held = held.map(|(name, other)| column(name, &[("instead-of", other)]));
+        let held = table(held.to_vec(), true);
+        assert_eq!(named(Some(&held), &[], &["_rescued", "_RESCUED"]), ["_rescued_", "_rescued_1"]);
+        let file = ["source_key", "Source Key"];
+        assert_eq!(named(Some(&held), &["source_key"], &file), ["source_key_1", "source_key_2"]);
+        // The same where the rules no longer add a column of that name.
+        assert_eq!(named(Some(&held), &[], &file)[0], "source_key_1");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io;
 
 use arrow::{datatypes::DataType, error::ArrowError};
-use cleanzone_catalog::{Mark, hive_type};
+use cleanzone_catalog::{Mark, Position, hive_type};
 use cleanzone_tabular::{self as tabular, Ambiguity, Origin, Planner, Source};
 
 use crate::{
@@ -54,7 +54,7 @@ pub(crate) struct TableColumn {
     pub(crate) name: String,
     /// `Null` where no value gives evidence of a type.
     pub(crate) data_type: DataType,
-    /// The name as it stands in the file; `None` where it does not come from there as it is.
+    /// The name by which rules mean it; `None` where it does not come from the file as it is.
     pub(crate) in_file: Option<String>,
     /// The notation that its values prove, where the table does not know it.
     pub(crate) notation: Option<String>,
@@ -62,8 +62,8 @@ pub(crate) struct TableColumn {
     pub(crate) is_empty: bool,
     /// What it stands for.
     pub(crate) mark: Mark,
-    /// Its place, from 1, in a file without a header.
-    pub(crate) place: Option<usize>,
+    /// Its place in the file.
+    pub(crate) position: Option<Position>,
 }
 
 impl TableColumn {
@@ -79,7 +79,7 @@ impl TableColumn {
                 Origin::RowNumber => Mark::RowNumber,
                 Origin::Duplicate => Mark::Duplicate,
             },
-            place: None,
+            position: None,
             name: column.name,
             data_type: column.data_type,
         }
@@ -123,7 +123,7 @@ pub(crate) fn convert<F: Files>(
                     notation: None,
                     is_empty: false,
                     mark: Mark::Context,
-                    place: None,
+                    position: None,
                 });
             }
         }

@@ -4,7 +4,7 @@ use arrow::datatypes::DataType;
 use bytes::Bytes;
 use cleanzone_catalog::{
     Bookkeeping, Catalog, Column, Commit, Committed, Committer, Error as CatalogError, FileColumn, FileSchema, Numbers,
-    Partition, PartitionKey, Statistics as CatalogStatistics, Table, TableName, Widened, data_type,
+    Partition, PartitionKey, Position, Statistics as CatalogStatistics, Table, TableName, Widened, data_type,
 };
 use cleanzone_events::ObjectCreated;
 use cleanzone_rules::Applied;
@@ -526,7 +526,7 @@ impl Lake {
             let decided = planner.decided();
             for column in converted.columns.iter_mut().filter(|column| column.mark.is_of_files()) {
                 if let Some(known) = decided.get(&column.name) {
-                    (column.mark, column.place) = known.clone();
+                    known.clone().put(column);
                 }
             }
             Ok::<_, Error>((converted, files.into_staged()))
@@ -610,7 +610,7 @@ impl Lake {
                     notation: column.notation.clone(),
                     unproved: column.is_empty,
                     mark: column.mark.clone(),
-                    place: column.place,
+                    position: column.position,
                     ..FileColumn::new(
                         &column.name,
                         Some(column.data_type.clone()).filter(|found| *found != DataType::Null),
@@ -631,6 +631,7 @@ impl Lake {
                     declared: Some(declared.clone()),
                     comment: rule.comment.clone(),
                     unproved: true,
+                    position: Some(Position::Later),
                     ..FileColumn::new(name, data_type(&declared))
                 });
             }

@@ -25,6 +25,7 @@ mod overwrite;
 mod partition;
 mod partition_codes;
 mod partition_rows;
+mod places;
 mod planner;
 mod projection;
 mod publish;

@@ -6,13 +6,17 @@ use std::{
 };
 
 use arrow::datatypes::DataType;
-use cleanzone_catalog::{Column, Mark as TableMark, Reading, Table, TableName, Wanted, data_type, expect, text_limit};
+use cleanzone_catalog::{
+    Column, Mark as TableMark, Position, Reading, Table, TableName, Wanted, data_type, expect, text_limit,
+};
 use cleanzone_rules::{Column as Rule, Mark, Names};
 use cleanzone_tabular::{ColumnPlan, Header, Misfit, NumberFormat, Planner, RESCUED, Role, SinkError, TextLimit};
 
 use crate::{
     Error, PartitionBy, Settings, Transform, absent,
-    columns::{Around, Named, by_position, check_renames},
+    columns::{Around, Named, check_renames},
+    convert::TableColumn,
+    places::{Placed, Places, numbered, placed},
     rules::cleanse,
     settings::Evolution,
     warning::Warnings,
@@ -29,31 +33,39 @@ pub(crate) struct TablePlanner {
     pub(crate) settings: Settings,
     /// What was found on the way.
     pub(crate) warnings: Warnings,
-    /// What the columns of the file stand for, by name, and their places where it has no header.
-    pub(crate) decided: Mutex<BTreeMap<String, (TableMark, Option<usize>)>>,
+    /// What the columns of the file stand for, by name.
+    pub(crate) decided: Mutex<BTreeMap<String, Decided>>,
+}
+
+/// What was decided of a file's column beside its name.
+#[derive(Clone, Debug)]
+pub(crate) struct Decided {
+    mark: TableMark,
+    position: Position,
+    /// The name by which rules mean it.
+    in_file: String,
+}
+
+impl Decided {
+    /// Tells the commit.
+    pub(crate) fn put(self, column: &mut TableColumn) {
+        column.mark = self.mark;
+        column.position = Some(self.position);
+        column.in_file = Some(self.in_file);
+    }
 }
 
 impl Planner for TablePlanner {
     fn plan(&self, header: &Header) -> Result<Vec<ColumnPlan>, SinkError> {
         let dataset = &self.settings.dataset;
-        let fields = header.names.len();
-        let placed = if header.given { None } else { self.by_position(fields)? };
-        let in_file = match &placed {
-            Some(placed) => placed.iter().map(|named| named.name.clone()).collect(),
-            None => header.names.clone(),
-        };
+        let fields = if header.given { placed(&header.names) } else { self.by_position(header.names.len())? };
+        let in_file: Vec<String> = fields.iter().map(|field| field.in_file.clone()).collect();
         if !in_file.is_empty() {
             absent::warn(dataset, &self.all_names(&in_file), &self.warnings);
         }
         let rules: Vec<Option<&Rule>> = in_file.iter().map(|name| dataset.column(name)).collect();
-        let names = match placed {
-            // What the table calls a column is not to be made a name of once more.
-            Some(placed) if !rules.iter().any(Option::is_some) && self.settings.dataset.format.columns.is_none() => {
-                placed
-            }
-            _ => self.names(&in_file, &rules)?,
-        };
-        self.decide(&names, &rules, header.given);
+        let names = self.names(&fields, &rules)?;
+        self.decide(&names, &fields, &rules, header.given);
         let mut names = names.into_iter().map(|named| named.name);
         let mut plans: Vec<ColumnPlan> = Vec::with_capacity(in_file.len());
         for (name, rule) in in_file.iter().zip(&rules) {
@@ -83,31 +95,39 @@ impl TablePlanner {
     }
 
     /// The names of columns in the table, without those that are dropped.
-    fn names(&self, in_file: &[String], rules: &[Option<&Rule>]) -> Result<Vec<Named>, Error> {
+    fn names(&self, fields: &[Placed], rules: &[Option<&Rule>]) -> Result<Vec<Named>, Error> {
         let reserved: Vec<String> = self.folders.iter().chain(self.made()).cloned().collect();
-        let kept = || in_file.iter().zip(rules).filter(|(_, rule)| !is_dropped(**rule));
-        let called: Vec<&String> = kept().map(|(name, _)| name).collect();
+        let kept = || fields.iter().zip(rules).filter(|(_, rule)| !is_dropped(**rule));
+        let in_file: Vec<&String> = kept().map(|(field, _)| &field.in_file).collect();
         let renamed: Vec<Option<&String>> =
             kept().map(|(_, rule)| rule.and_then(|rule| rule.rename.as_ref())).collect();
-        check_renames(&called, &renamed)?;
-        let called: Vec<String> =
-            called.into_iter().zip(renamed).map(|(name, renamed)| renamed.unwrap_or(name).clone()).collect();
+        check_renames(&in_file, &renamed)?;
+        let called = kept().zip(&renamed).map(|((field, _), renamed)| Placed {
+            in_file: renamed.unwrap_or(&field.in_file).clone(),
+            ..(*field).clone()
+        });
         let around = Around { reserved: &reserved, table: self.table.as_ref(), may_rescue: self.is_of_lake() };
-        Ok(around.name(&called, &self.warnings))
+        Ok(around.name(&called.collect::<Vec<_>>(), &self.warnings))
     }
 
     /// Remembers what columns stand for, for the commit.
-    fn decide(&self, names: &[Named], rules: &[Option<&Rule>], has_header: bool) {
-        let kept = rules.iter().enumerate().filter(|(_, rule)| !is_dropped(**rule)).map(|(place, _)| place);
-        let decided = names.iter().zip(kept).map(|(named, place)| {
-            let place = (!has_header).then_some(place + 1);
-            (named.name.clone(), (named.mark.clone(), place))
+    fn decide(&self, names: &[Named], fields: &[Placed], rules: &[Option<&Rule>], has_header: bool) {
+        let position = |place: usize, field: &Placed| match (has_header, field.is_numbered) {
+            (true, _) => Position::Of(place, fields.len()),
+            (false, true) => Position::Field(place),
+            // Another list of names, or none, may come.
+            (false, false) => Position::Later,
+        };
+        let kept = fields.iter().zip(rules).zip(1..).filter(|((_, rule), _)| !is_dropped(**rule));
+        let decided = names.iter().zip(kept).map(|(named, ((field, _), place))| {
+            let (mark, in_file) = (named.mark.clone(), field.in_file.clone());
+            (named.name.clone(), Decided { mark, position: position(place, field), in_file })
         });
         *self.decided.lock().unwrap_or_else(PoisonError::into_inner) = decided.collect();
     }
 
-    /// What the columns of the file stand for, by name, and their places where the file has no header.
-    pub(crate) fn decided(&self) -> BTreeMap<String, (TableMark, Option<usize>)> {
+    /// What the columns of the file stand for, by name.
+    pub(crate) fn decided(&self) -> BTreeMap<String, Decided> {
         self.decided.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -134,19 +154,17 @@ impl TablePlanner {
         keys.chain(settings.context.names()).chain(settings.read.added())
     }
 
-    /// Names for the columns of a file without a header: as the rules list them, or as the table has them. The table does
-    /// not tell where columns were that are partition keys.
-    fn by_position(&self, fields: usize) -> Result<Option<Vec<Named>>, Error> {
-        if let Some(listed) = &self.settings.dataset.format.columns {
+    /// The columns of a file without a header: as the rules list them, or as the table has them.
+    fn by_position(&self, fields: usize) -> Result<Vec<Placed>, Error> {
+        let dataset = &self.settings.dataset;
+        if let Some(listed) = &dataset.format.columns {
             let rest = (listed.len()..fields).map(|place| format!("column_{}", place + 1));
-            let names = listed.iter().take(fields).cloned().chain(rest);
-            return Ok(Some(names.map(|name| Named { name, mark: TableMark::File }).collect()));
+            return Ok(placed(&listed.iter().take(fields).cloned().chain(rest).collect::<Vec<_>>()));
         }
-        if self.settings.partition_by.iter().any(|by| by.transform == Transform::Identity) {
-            return Ok(None);
-        }
+        let Some(table) = &self.table else { return Ok(numbered(fields)) };
         let made: HashSet<&str> = self.made().map(String::as_str).chain([RESCUED]).collect();
-        by_position(self.table.as_ref(), |name| made.contains(name), fields)
+        let has_keys = self.settings.partition_by.iter().any(|by| by.transform == Transform::Identity);
+        Places { table, dataset, has_keys }.of(fields, |name| made.contains(name))
     }
 
     /// What the rules say of one column.
