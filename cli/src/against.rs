@@ -24,7 +24,7 @@ pub(crate) fn names(path: &Path, dataset: &Dataset) -> Result<Names, Error> {
         names.in_table(columns.iter().chain(keys).filter_map(|column| column.get("Name")?.as_str()));
         return Ok(names);
     }
-    // How the file is written counts, what becomes of its columns does not.
+    // Only the format of the file matters here, not the rules of its columns.
     let format = Dataset { format: dataset.format.clone(), ..Dataset::default() };
     let settings = Settings::default().under(Arc::new(format));
     let inspection = inspect_file(path, &settings)?;

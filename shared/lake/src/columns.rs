@@ -157,7 +157,7 @@ mod tests {
         let held = table(vec![column("a_string", &sibling), column("a_string_", &[("instead-of", "a_string")])], true);
         assert_eq!(named(Some(&held), &[], &["a_string"]), ["a_string_"]);
         assert_eq!(named(Some(&held), &[], &["a_string_"]), ["a_string__"]);
-        // What rules have added once stays that, also when they add it no longer.
+        // A column that rules have added keeps its mark when they add it no longer.
         let held = table(vec![column("source_key", &[("origin", "context")])], true);
         assert_eq!(named(Some(&held), &[], &["source_key"]), ["source_key_"]);
         let held = table(vec![column("_rescued", &[])], true);

@@ -67,7 +67,7 @@ impl Naming {
                 return Err(error(format!("a Hive folder stands where the {what} is expected")));
             }
             let whence = if ruled { "of lake.toml" } else { "folder" };
-            // Of what wildcards match, rules keep letters of all scripts.
+            // Rules keep letters of all scripts in the text that wildcards match.
             let keeps_letters = ruled && !text.is_ascii();
             let (name, letters) = if keeps_letters { (text, "letter") } else { (sanitise(&text), "Latin letter") };
             if !name.contains(|c: char| c.is_ascii_alphanumeric() || keeps_letters && c.is_alphanumeric()) {

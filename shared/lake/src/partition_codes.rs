@@ -9,6 +9,7 @@ use arrow::{
         TimestampMicrosecondType,
     },
 };
+use cleanzone_rules::civil;
 
 use crate::{Error, naming::HIVE_NULL, settings::Transform};
 
@@ -259,20 +260,6 @@ fn of_date_part(value: i128, transform: Transform) -> String {
         }
         _ => value.to_string(),
     }
-}
-
-/// Year, month and day of a number of days since 1970-01-01, in the proleptic Gregorian calendar. Years are counted
-/// from March, so that the leap day is the last one of its year
-/// (<https://howardhinnant.github.io/date_algorithms.html#civil_from_days>).
-fn civil(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let of_month = day - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (era * 400 + year + i64::from(month <= 2), month, of_month)
 }
 
 #[cfg(test)]

@@ -241,7 +241,7 @@ pub struct Column {
     pub data_type: Option<HiveType>,
     /// Its name in the table, sanitised.
     pub rename: Option<String>,
-    /// How its dates or timestamps are written; the first that fits a value holds for it. There is a `data_type` where
+    /// Patterns of its dates or timestamps; those that fit a value have to agree. There is a `data_type` where
     /// this is not empty: where the rules give none, `timestamp` if a format has a time, and else `date`.
     pub date_formats: Vec<String>,
     /// What stands before the decimals of its numbers: its own, or that of [`Format::decimal`]. `None` where its type is

@@ -369,7 +369,7 @@ pub(crate) struct ColumnEntry {
     /// Its name in the table.
     pub(crate) rename: Option<String>,
     /// How dates or timestamps are written: `epoch`, `epoch_ms` or `epoch_us`, or a pattern of `%Y %y %m %b %d %H %I %M
-    /// %S %f %p %z`; or a list of them, of which the first that fits a value holds for it.
+    /// %S %f %p %z`; or a list of them, of which those that fit a value have to agree.
     pub(crate) date_format: Option<OneOrMany>,
     /// What stands before the decimals of a number; the format's if absent.
     pub(crate) decimal: Option<DecimalName>,

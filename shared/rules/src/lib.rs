@@ -54,6 +54,7 @@ pub use dataset::{
     BadRows, Case, Cleanse, Column, Compression, Context, Dataset, DuplicateAction, Duplicates, Evolution, Format,
     Mark, Misfit, Mode, Statistics,
 };
+pub use date_pattern::civil;
 pub use error::{Problem, RulesError};
 pub use hive_type::HiveType;
 pub use name::{is_name, sanitise};

@@ -165,7 +165,7 @@ mod tests {
     }
 
     proptest! {
-        /// What is said to be covered is: no key of the narrow glob is missed by the wide one.
+        /// A wide glob matches every key of a narrow glob that it covers.
         #[test]
         fn what_is_covered_is_matched(
             wide in prop::collection::vec(prop::sample::select(vec!["a", "b", "/", "*", "**", "?", "{a,b}", "[ab]"]), 1..6),

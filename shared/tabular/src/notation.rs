@@ -207,10 +207,10 @@ impl Together {
         together
     }
 
-    /// How a column is read whose type is given.
+    /// The reading of a column of a given type.
     pub(crate) fn reading(self, subject: &Subject<'_>) -> Reading {
         let styles = subject.allowed.unwrap_or_else(|| self.styles(subject));
-        // What is parsed at once says nothing, and a decimal comma speaks for other columns.
+        // Values on the fast path give no evidence, and a decimal comma is evidence for other columns.
         let proof = subject.proof();
         let speaks = proof.decimal_point == Some(Styles::COMMA) && !proof.is_only_grouped;
         let is_open = self.watch && subject.evidence.spans_decimal_points() || styles.meets(Styles::COMMA) && !speaks;

@@ -86,7 +86,7 @@ pub(crate) enum How {
         /// Whether values may be text for now, but the column is not certain to be.
         open: bool,
         times: Times,
-        /// Whether each number is looked at, as other columns need to know how this one is written.
+        /// Each number is looked at, because the notation of other columns depends on it.
         watch: bool,
     },
 }
@@ -157,7 +157,7 @@ impl How {
         Self::Inferred { kind, open: !evidence.is_settled_text(), times: evidence.times(), watch }
     }
 
-    /// How a column is read of which nothing is known but this.
+    /// The reading of a column of which this is all that is known.
     fn open(evidence: Evidence) -> Self {
         Self::inferred(evidence, None, Together::NOTHING)
     }

@@ -86,7 +86,7 @@ impl Styles {
         if self.meets(Self::PLAIN) {
             return Some(Style::Plain);
         }
-        let mut styles = Style::GROUPED.into_iter().filter(|style| self.meets(Self::of(&[*style])));
+        let mut styles = self.grouped().filter(|style| *style != Style::Comma);
         match (styles.next(), styles.next()) {
             (Some(only), None) => Some(only),
             _ if self.meets(Self::COMMA) => Some(Style::Comma),
@@ -147,15 +147,6 @@ impl Styles {
 }
 
 impl Style {
-    /// Those that set thousands apart, each by a separator of its own.
-    pub(crate) const GROUPED: [Style; 6] = [
-        Style::CommaPoint,
-        Style::PointComma,
-        Style::SpaceComma,
-        Style::ApostrophePoint,
-        Style::SpacePoint,
-        Style::ApostropheComma,
-    ];
     /// All but the plain one.
     const ALL: [Style; 7] = [
         Style::CommaPoint,
