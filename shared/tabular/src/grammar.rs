@@ -21,6 +21,9 @@ pub(crate) struct Grammar {
     pub(crate) escape: Option<u8>,
     pub(crate) terminator: Terminator,
     pub(crate) comment: Option<u8>,
+    /// Lines that begin with [`comment`](Self::comment) are comments whatever else they hold. Otherwise such a line is a
+    /// record where it has the right number of fields: nobody has said that it is none.
+    pub(crate) comments_are_certain: bool,
     /// Bytes that a record may have.
     pub(crate) limit: usize,
     /// Bytes that may end a plain run of a field: first of the delimiter, terminators, escape.
@@ -87,6 +90,7 @@ impl Grammar {
             escape,
             terminator: dialect.terminator,
             comment: dialect.comment,
+            comments_are_certain: true,
             limit: usize::MAX,
             special,
         }
@@ -145,20 +149,35 @@ impl Grammar {
         if start >= text.len() {
             return if eof { Step::End } else { Step::More };
         }
+        let first = ends.len();
         if self.comment == Some(text[start]) {
+            if !self.comments_are_certain && expected.is_some() {
+                match self.record(text, start, eof, expected, ends) {
+                    Step::More => {
+                        ends.truncate(first);
+                        return self.more(text, start);
+                    }
+                    Step::Record { end, next, flaw: None }
+                        if Some(ends.len() - first) == expected && end - start <= self.limit =>
+                    {
+                        return Step::Record { end, next, flaw: None };
+                    }
+                    _ => ends.truncate(first),
+                }
+            }
             return match self.line_end(text, start, eof) {
                 Some((_, next)) => Step::Skip { next },
                 None => self.more(text, start),
             };
         }
-        let first = ends.len();
         let step = self.record(text, start, eof, expected, ends);
         let Step::Record { end, next, flaw } = step else {
             ends.truncate(first);
             return step;
         };
         let found = ends.len() - first;
-        if found == 1 && is_blank(&text[start..end], expected) {
+        let is_last = eof && next >= text.len();
+        if found == 1 && (is_blank(&text[start..end], expected) || is_last && is_end_of_text(&text[start..next])) {
             ends.truncate(first);
             return Step::Skip { next };
         }
@@ -525,6 +544,12 @@ impl Grammar {
 /// Whether a line with one field is no record: empty, or, where records have more fields, blank.
 fn is_blank(line: &[u8], expected: Option<usize>) -> bool {
     line.is_empty() || expected != Some(1) && line.iter().all(|b| matches!(b, b' ' | b'\t'))
+}
+
+/// Whether a last line is none: a line end of another kind than those before it, or the mark by which DOS ends a text.
+fn is_end_of_text(line: &[u8]) -> bool {
+    let rest = line.strip_prefix(b"\x1A").unwrap_or(line);
+    rest.iter().all(|b| matches!(b, b'\n' | b'\r'))
 }
 
 #[cfg(test)]

@@ -56,14 +56,14 @@ pub fn read(
     let dialect = sniffed.dialect.clone();
     let grammar = grammar(&dialect, options);
     let mut header = header(&mut blocks, &header_grammar(&sniffed, options), &sniffed, options)?;
-    fit(&mut header, sniffed.columns);
+    fit(&mut header, &sniffed);
     let count = header.len();
     if count == 0 {
         return Ok(Tally::default().report(None, dialect, certainty, probe.facts(), 1));
     }
     let header = Header { names: header, given: dialect.header_rows > 0 };
     let plans = planner.plan(&header).map_err(Error::Plan)?;
-    let policy = Policy { rescue: options.bad_rows == BadRows::Rescue, pad: options.pad_short_rows };
+    let policy = Policy::new(options.bad_rows == BadRows::Rescue, &sniffed, options);
     let scanner = Scanner { grammar, fields: count, policy };
     let mut plan = Plan::new(header, plans, &planner.taken(), options)?;
     plan.is_choosy = sink.is_choosy();
@@ -107,6 +107,7 @@ pub fn read(
 pub(crate) fn grammar(dialect: &Dialect, options: &Options) -> Grammar {
     let mut grammar = Grammar::new(dialect);
     grammar.limit = options.limits.record_bytes.min(MAX_RECORD);
+    grammar.comments_are_certain = options.dialect.comment.given().is_some();
     grammar
 }
 
@@ -116,7 +117,13 @@ pub(crate) fn header_grammar(sniffed: &Sniffed, options: &Options) -> Grammar {
     if let Some(delimiter) = &sniffed.header_delimiter {
         dialect.delimiter.clone_from(delimiter);
     }
-    grammar(&dialect, options)
+    if sniffed.header_prefix.is_some() {
+        dialect.comment = None;
+    }
+    // What looks like a comment before the header is one.
+    let mut grammar = grammar(&dialect, options);
+    grammar.comments_are_certain = true;
+    grammar
 }
 
 /// Passes over what stands before the first record, and returns the names of the columns; they are as many as the
@@ -144,8 +151,10 @@ pub(crate) fn header(
             want = longer(want, grammar, "a line before the header")?;
         }
     }
-    let mut names: Vec<String> = Vec::new();
-    let mut rows = 0;
+    if let Some(prefix) = &sniffed.header_prefix {
+        blocks.skip(prefix.len(), 0);
+    }
+    let mut rows: Vec<Vec<String>> = Vec::new();
     let mut want = SNIFFED;
     loop {
         let position = blocks.position();
@@ -164,29 +173,25 @@ pub(crate) fn header(
                     return Err(Error::MalformedCsv { line: position.0, offset: position.1, what });
                 }
                 check_columns(ends.len(), options)?;
-                names.resize(names.len().max(ends.len()), String::new());
+                let mut names = Vec::with_capacity(ends.len());
                 let mut from = 0;
-                for (name, end) in names.iter_mut().zip(ends) {
+                for end in ends {
                     let (content, _) = field::content(&text[from..end as usize], grammar);
-                    let part = String::from_utf8_lossy(&content);
-                    if !name.is_empty() && !part.trim().is_empty() {
-                        name.push(' ');
-                    }
-                    name.push_str(&part);
+                    names.push(String::from_utf8_lossy(&content).into_owned());
                     from = end as usize + grammar.delimiter.len();
                 }
                 let lines = grammar.lines(&text[..next]);
                 blocks.skip(next, lines);
-                rows += 1;
-                if rows == dialect.header_rows {
-                    return Ok(names);
+                rows.push(names);
+                if rows.len() == dialect.header_rows as usize {
+                    return Ok(sniff::header::join(&rows));
                 }
             }
             Step::Skip { next } => {
                 let lines = grammar.lines(&text[..next]);
                 blocks.skip(next, lines);
             }
-            Step::End => return Ok(names),
+            Step::End => return Ok(sniff::header::join(&rows)),
             Step::Long => return Err(too_long(grammar, "the header")),
             Step::More => want = longer(want, grammar, "the header")?,
         }
@@ -204,7 +209,11 @@ fn check_columns(found: usize, options: &Options) -> Result<(), Error> {
 }
 
 /// Makes a header as wide as most records are: names that are missing are empty, and so may be those beyond.
-pub(crate) fn fit(header: &mut Vec<String>, columns: usize) {
+pub(crate) fn fit(header: &mut Vec<String>, sniffed: &Sniffed) {
+    let columns = sniffed.columns;
+    if sniffed.row_names && header.len() + 1 == columns {
+        header.insert(0, String::new());
+    }
     if header.len() < columns && !header.is_empty() {
         header.resize(columns, String::new());
     }

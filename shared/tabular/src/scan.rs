@@ -8,10 +8,11 @@
 #![allow(clippy::cast_possible_truncation, reason = "places in a block are 32 bits wide, and blocks far smaller")]
 
 use crate::{
-    Terminator,
+    Options, Terminator,
     block::{Block, Odd, Rejected},
     flaw::Flaw,
     grammar::{Grammar, Step},
+    sniff::Sniffed,
 };
 
 /// Bytes that have to be readable behind the end of a text.
@@ -24,6 +25,15 @@ pub(crate) struct Policy {
     pub(crate) rescue: bool,
     /// Short ones are not flawed.
     pub(crate) pad: bool,
+    /// Empty fields beyond the last column are none.
+    pub(crate) trim: bool,
+}
+
+impl Policy {
+    /// What is wanted, and what the way in which the file is written asks for.
+    pub(crate) fn new(rescue: bool, sniffed: &Sniffed, options: &Options) -> Self {
+        Self { rescue, pad: options.pad_short_rows || sniffed.uneven.short, trim: sniffed.uneven.long }
+    }
 }
 
 /// What makes up a record, and what becomes of it.
@@ -87,6 +97,11 @@ impl Scanner {
                 block.padded += 1;
                 None
             }
+            Some(Flaw::TooMany { .. }) if self.policy.trim && self.is_empty_beyond(block, first) => {
+                block.ends.truncate(first + self.fields);
+                block.rows.push(start as u32);
+                return;
+            }
             flaw => flaw,
         };
         match flaw {
@@ -112,6 +127,12 @@ impl Scanner {
         let last = block.ends.last().copied().unwrap_or(start as u32);
         block.ends.resize(first + self.fields, last);
         block.rows.push(start as u32);
+    }
+
+    /// Whether the fields beyond the last column, of the record whose ends are those from `first` on, are all empty.
+    fn is_empty_beyond(&self, block: &Block, first: usize) -> bool {
+        let width = self.grammar.delimiter.len() as u32;
+        block.ends[first + self.fields - 1..].windows(2).all(|ends| ends[0] + width == ends[1])
     }
 
     /// Takes well-formed records from `start` on; returns where the first one begins that is not, or not whole. Ends of
@@ -542,8 +563,11 @@ mod tests {
 
     #[test]
     fn what_is_known_of_a_block_is_known_of_most() {
-        let scanner =
-            Scanner { grammar: Grammar::new(&Dialect::csv()), fields: 2, policy: Policy { rescue: false, pad: false } };
+        let scanner = Scanner {
+            grammar: Grammar::new(&Dialect::csv()),
+            fields: 2,
+            policy: Policy { rescue: false, pad: false, trim: false },
+        };
         let known = |text: &str| {
             let mut block = block(text.as_bytes());
             scanner.scan(&mut block, 0, text.len(), false);
@@ -561,7 +585,7 @@ mod tests {
             text in vec(prop_oneof![Just(b','), Just(b'\n'), Just(b'"'), Just(b'\r'), Just(b'a')], 0..300)
         ) {
             let grammar = Grammar::new(&Dialect::csv());
-            let policy = Policy { rescue: false, pad: false };
+            let policy = Policy { rescue: false, pad: false, trim: false };
             let scanner = Scanner { grammar, fields: 2, policy };
             let (mut one, mut other) = (block(&text), block(&text));
             let portable = scanner.fast::<LF, Portable>(&mut one, 0, text.len());
@@ -588,7 +612,7 @@ mod tests {
         ) {
             let text: Vec<u8> = text.into_iter().map(|b| if plain { (b & 0x7f).max(1) } else { b }).collect();
             let grammar = Grammar::new(&Dialect::csv());
-            let scanner = Scanner { grammar, fields: 2, policy: Policy { rescue: true, pad: false } };
+            let scanner = Scanner { grammar, fields: 2, policy: Policy { rescue: true, pad: false, trim: false } };
             let mut block = block(&text);
             block.ends.extend([7; 100]);
             let at = scanner.scan(&mut block, 0, text.len(), true).at;

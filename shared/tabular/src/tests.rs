@@ -625,7 +625,7 @@ fn comments_preambles_and_header_rows() {
     let options = Options { dialect, ..options() };
     let text = "Report, \"2026\nof something\na,\n# note\nb,c\n1,2\n# \"3,4\n5,6\n";
     let (report, sink) = run(text, &Plans::default(), &options).unwrap();
-    assert_eq!(report.columns.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["a b", "c"]);
+    assert_eq!(report.columns.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["a b", "a c"]);
     assert_eq!(sink.rows(), [["1", "2"], ["5", "6"]]);
     let all = concat_batches(&sink.schema.clone().unwrap(), &sink.batches).unwrap();
     assert_eq!(all.column(0).as_primitive::<Int64Type>().values(), &[1, 5]);

@@ -242,7 +242,7 @@ impl Opened {
         let text = blocks.peek(HEADER)?.0.to_vec();
         let header_grammar = reader::header_grammar(&sniffed, options);
         let mut names = reader::header(&mut blocks, &header_grammar, &sniffed, options)?;
-        reader::fit(&mut names, sniffed.columns);
+        reader::fit(&mut names, &sniffed);
         let consumed = usize::try_from(blocks.position().1).unwrap_or(usize::MAX);
         let Some(head) = text.get(..consumed) else {
             return Err(Error::LimitExceeded(format!(
@@ -250,7 +250,7 @@ impl Opened {
             )));
         };
         let head = String::from_utf8_lossy(head).into_owned();
-        let policy = Policy { rescue: false, pad: options.pad_short_rows };
+        let policy = Policy::new(false, &sniffed, options);
         let scanner = Scanner { grammar, fields: names.len().max(1), policy };
         // Only what was declared to mean null does: any other text may be personal.
         let tokens =

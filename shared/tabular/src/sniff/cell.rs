@@ -83,7 +83,7 @@ impl Costs {
     /// The cost of a part of the text as a cell.
     pub(super) fn cell(&self, text: &[u8], start: usize, end: usize) -> (Kind, u32) {
         let cell = &text[start..end];
-        let trimmed = cell.trim_ascii();
+        let trimmed = without_spaces(cell);
         if trimmed.is_empty() {
             return (Kind::Empty, if cell.is_empty() { 4 } else { 12 });
         }
@@ -105,6 +105,15 @@ impl Costs {
             return (Kind::Code, cost - 60);
         }
         (Kind::Text, cost)
+    }
+}
+
+/// A text without the spaces around it. A tab is none of them: it may be what separates cells.
+fn without_spaces(text: &[u8]) -> &[u8] {
+    let is_text = |byte: &u8| !matches!(byte, b' ' | b'\r' | b'\n');
+    match (text.iter().position(is_text), text.iter().rposition(is_text)) {
+        (Some(first), Some(last)) => &text[first..=last],
+        _ => &[],
     }
 }
 
@@ -131,8 +140,18 @@ fn is_mail_address(cell: &[u8]) -> bool {
     !name.is_empty() && host.contains(&b'.') && !cell.contains(&b' ')
 }
 
+/// An object or an array; a word in brackets is a name, as databases write it.
 fn is_json(cell: &[u8]) -> bool {
-    cell.len() > 2 && matches!((cell[0], cell[cell.len() - 1]), (b'{', b'}') | (b'[', b']'))
+    let [open, inside @ .., close] = cell else { return false };
+    let inside = inside.trim_ascii();
+    match (open, close) {
+        (b'{', b'}') => inside.first().is_some_and(|b| matches!(b, b'"' | b'\'')) || inside.contains(&b':'),
+        (b'[', b']') => {
+            let is_value = |b: &u8| b.is_ascii_digit() || matches!(b, b'"' | b'\'' | b'{' | b'[' | b'-');
+            inside.first().is_some_and(is_value) || inside.contains(&b',')
+        }
+        _ => false,
+    }
 }
 
 /// A longer cell is a text.
@@ -292,6 +311,11 @@ fn date_part(cell: &[u8], at: usize) -> Option<(DatePart, usize)> {
 }
 
 fn month(name: &[u8]) -> bool {
+    month_number(name).is_some()
+}
+
+/// The month of this English name, or of its first three letters, from 1.
+pub(super) fn month_number(name: &[u8]) -> Option<i64> {
     const MONTHS: [&str; 12] = [
         "january",
         "february",
@@ -306,11 +330,12 @@ fn month(name: &[u8]) -> bool {
         "november",
         "december",
     ];
-    name.len() >= 3
-        && MONTHS.iter().any(|month| {
-            (name.len() == 3 || name.len() == month.len())
-                && month.get(..name.len()).is_some_and(|m| name.eq_ignore_ascii_case(m.as_bytes()))
-        })
+    let is_called = |month: &&str| {
+        (name.len() == 3 || name.len() == month.len())
+            && month.get(..name.len()).is_some_and(|m| name.eq_ignore_ascii_case(m.as_bytes()))
+    };
+    let at = MONTHS.iter().position(|month| is_called(&month)).filter(|_| name.len() >= 3)?;
+    i64::try_from(at + 1).ok()
 }
 
 /// `12:30`, `12:30:59.123`, with AM or PM or an offset after it.

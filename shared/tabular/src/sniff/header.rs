@@ -3,9 +3,10 @@
 use crate::{Dialect, DialectOverrides};
 
 use super::{
-    DELIMITERS, Trial,
+    DELIMITERS, Trial, Uneven,
     cell::{self, Kind},
     records::{Form, Record, Records},
+    series::{self, Item, Series},
 };
 
 /// Where things are in a sample.
@@ -14,8 +15,12 @@ pub(super) struct Layout {
     /// Where the header begins, or the first record, where there is no header: what precedes it is a preamble.
     pub(super) start: usize,
     pub(super) header_rows: u32,
-    /// The header begins with what would be a comment.
-    pub(super) header_is_commented: bool,
+    /// The header is a comment, and begins with this, which is no part of its names.
+    pub(super) header_prefix: Option<Vec<u8>>,
+    /// The first column is the one that the header does not name.
+    pub(super) row_names: bool,
+    /// The header is a name short, and nothing says for which column.
+    pub(super) names_may_shift: bool,
     /// What separates its names, where that is not what separates fields.
     pub(super) header_delimiter: Option<Vec<u8>>,
 }
@@ -24,6 +29,12 @@ pub(super) struct Layout {
 const BODY: usize = 200;
 /// Header rows that are found without being told.
 const MAX_HEADER_ROWS: u32 = 4;
+/// Records at the top among which the header may be.
+const TOP: usize = 24;
+/// Evidence of a header that needs no other.
+const STRONG: f64 = 0.5;
+/// What introduces the names of columns in a log (W3C Extended Log File Format).
+const DIRECTIVE: &[u8] = b"#Fields:";
 /// Bytes of a name in a row that is not shaped as a header is.
 const LONGEST_NAME: usize = 64;
 
@@ -44,8 +55,10 @@ impl<'a> Table<'a> {
         self.records.cells(record).iter().map(move |cell| &text[cell.start..cell.end])
     }
 
+    /// Whether a record has the width of the table, up to empty cells beyond it.
     fn is_shaped(&self, record: &Record) -> bool {
-        record.form == Form::Cells && record.width == self.columns
+        record.form == Form::Cells
+            && (record.width == self.columns || record.width > self.columns && record.filled <= self.columns)
     }
 
     /// The records of the right width after the `n`th record.
@@ -64,79 +77,196 @@ pub(super) fn layout(
 ) -> Layout {
     let table = Table { text, records, columns };
     let all = &records.records;
-    let Some(mut first) = all.iter().position(|record| table.is_shaped(record)) else {
-        return Layout { start: 0, header_rows: 1, header_is_commented: false, header_delimiter: None };
+    let mut layout = Layout {
+        start: 0,
+        header_rows: 1,
+        header_prefix: None,
+        row_names: false,
+        names_may_shift: false,
+        header_delimiter: None,
     };
-    if columns > 1 && known.skip_lines.is_none() {
-        first = table.after_padded_preamble(first);
-    } else if known.skip_lines.is_some() {
+    let Some(mut first) = all.iter().position(|record| table.is_shaped(record)) else { return layout };
+    let is_free = known.skip_lines.is_none();
+    if is_free && let Some((at, delimiter)) = table.directive(first, dialect) {
+        layout.start = all[at].start;
+        layout.header_prefix = Some(table.directive_prefix(&all[at]).to_vec());
+        layout.header_delimiter = delimiter;
+        return layout;
+    }
+    if !is_free {
         first = all.iter().position(|r| r.form == Form::Cells).unwrap_or(first);
     }
-    let mut header_is_commented = false;
-    let mut header_delimiter = None;
-    let mut evidence = table.evidence(first);
-    if known.skip_lines.is_none() && evidence <= 0.0 {
+    let mut evidence;
+    (first, layout.header_rows, evidence) = if is_free {
+        table.top(first)
+    } else {
+        let (rows, evidence) = table.names_at(&[first]);
+        (first, rows, evidence)
+    };
+    if is_free && evidence <= 0.0 {
         // The row before it may name the columns after all, though it has not as many cells, or looks like a comment.
-        if let Some((before, delimiter)) = table.otherwise_delimited_header(first, dialect) {
-            (first, evidence, header_delimiter) = (before, 1.0, Some(delimiter));
+        let before = if let Some((before, delimiter)) = table.otherwise_delimited_header(first, dialect) {
+            layout.header_delimiter = Some(delimiter);
+            Some(before)
         } else if let Some(before) = table.broken_header(first, dialect).or_else(|| table.misshapen_header(first)) {
+            (layout.row_names, layout.names_may_shift) = table.unnamed_column(before, dialect);
+            Some(before)
+        } else if let Some(before) = table.commented_header(first, dialect) {
+            layout.header_prefix = Some(Vec::new());
+            Some(before)
+        } else {
+            table.narrow_header(first)
+        };
+        if let Some(before) = before {
             (first, evidence) = (before, 1.0);
-        } else if let Some(commented) = table.commented_header(first) {
-            (first, evidence, header_is_commented) = (commented, 1.0, true);
+            layout.header_rows = 1 + table.further_header_rows(&[first], evidence);
         }
     }
-    let header_rows = if evidence >= -0.4 { 1 + table.further_header_rows(first, evidence) } else { 0 };
-    if header_rows == 0 && known.skip_lines.is_none() {
+    if layout.header_rows == 0 && is_free {
         first = table.after_preamble(first, dialect);
     }
-    let is_skipped = |record: &Record| match record.form {
-        Form::Blank => false,
-        Form::Comment => header_is_commented,
-        Form::Cells | Form::Broken => true,
-    };
-    let preamble = all[..first].iter().any(is_skipped);
-    let start = if preamble { all[first].start } else { 0 };
-    Layout { start, header_rows, header_is_commented, header_delimiter }
+    let preamble = all[..first].iter().any(|record| matches!(record.form, Form::Cells | Form::Broken));
+    layout.start = if preamble || layout.header_prefix.is_some() { all[first].start } else { 0 };
+    layout
 }
 
-/// Whether the first line is one word where all others would have several fields: a name for one column, rather than
-/// something that precedes a table without header. Only where the delimiter is one that texts are full of.
+/// Whether the first line is a name for one column where all others would have several fields, rather than something that
+/// precedes a table without header. Only where the delimiter is one that texts have in them.
 pub(super) fn speaks_of_one_column(text: &[u8], records: &Records, trial: &Trial) -> bool {
-    if !matches!(trial.dialect.delimiter.as_slice(), b"," | b", " | b" " | b":" | b"; ") {
+    let delimiter = trial.dialect.delimiter.as_slice();
+    if !matches!(delimiter, b"," | b", " | b" " | b":" | b";" | b"; " | b"|" | b" | ") {
         return false;
     }
     let table = Table { text, records, columns: trial.columns };
     let mut rows = records.records.iter().enumerate().filter(|(_, record)| record.form == Form::Cells);
     let (Some((_, name)), Some((second, next))) = (rows.next(), rows.next()) else { return false };
-    let word = |cell: &[u8]| {
-        !cell.is_empty() && cell.len() <= 40 && !cell.contains(&b' ') && matches!(cell::kind(cell), Kind::Text)
+    let cell = table.cell(name, 0).unwrap_or_default().trim_ascii();
+    let is_name = cell.len() <= LONGEST_NAME
+        && matches!(cell::kind(cell), Kind::Text)
+        && !matches!(cell.last(), Some(b'.' | b':' | b'!' | b'?'));
+    if name.width != 1 || !is_name {
+        return false;
+    }
+    let is_word = cell.len() <= 40 && !cell.contains(&b' ');
+    let Some(first) = records.records.iter().position(|record| table.is_shaped(record)) else { return false };
+    let is_often_in_texts = matches!(delimiter, b"," | b", " | b" " | b":" | b"; ");
+    if is_word && is_often_in_texts && (table.is_shaped(next) || trial.columns > 1 && next.width > 1) {
+        let is_table =
+            trial.columns > 2 && delimiter.starts_with(b",") && table.typed_columns(second) * 2 >= trial.columns;
+        return table.evidence(second) < 0.9 && !is_table;
+    }
+    if table.evidence(first) >= STRONG {
+        return false;
+    }
+    let shaped = || records.records[first..].iter().filter(|record| table.is_shaped(record));
+    let line = |record: &Record| &text[record.start..record.end];
+    if shaped().all(|record| cell::kind(line(record)).is_value()) {
+        return true;
+    }
+    if (0..trial.columns).any(|column| table.kind_of(first, column).is_some_and(Kind::is_typed)) {
+        return false;
+    }
+    let plain = records.records.iter().filter(|record| record.form == Form::Cells && record.width == 1).count() - 1;
+    let spaced = |record: &Record| {
+        let gaps = memchr::memmem::find_iter(line(record), delimiter).map(|at| at + delimiter.len());
+        delimiter.ends_with(b" ") || gaps.into_iter().all(|after| matches!(line(record).get(after), Some(b' ')))
     };
-    let one_word = name.width == 1 && table.cell(name, 0).is_some_and(word);
-    one_word
-        && (table.is_shaped(next) || trial.columns > 1 && next.width > 1)
-        && table.evidence(second) < 0.9
-        && !(trial.columns > 2
-            && trial.dialect.delimiter.starts_with(b",")
-            && table.typed_columns(second) * 2 >= trial.columns)
+    plain >= shaped().count() || is_word && delimiter != b"|" || trial.columns == 2 && shaped().all(spaced)
+}
+
+/// Whether the `n`th record names the columns of those below it: it holds nothing but different names, or what the cells
+/// below it are not.
+pub(super) fn names_columns(text: &[u8], records: &Records, n: usize, columns: usize) -> bool {
+    let table = Table { text, records, columns };
+    let cells: Vec<_> = table.cells(&records.records[n]).map(<[u8]>::trim_ascii).collect();
+    are_names(&cells) || table.evidence(n) > 0.0
+}
+
+/// How unevenly the rows end, after the first `start` bytes.
+pub(super) fn uneven(text: &[u8], records: &Records, columns: usize, dialect: &Dialect, start: usize) -> Uneven {
+    if columns < 2 || matches!(dialect.delimiter.as_slice(), b" " | b":") {
+        return Uneven::default();
+    }
+    let table = Table { text, records, columns };
+    let rows = || records.records.iter().filter(|record| record.form == Form::Cells && record.start >= start);
+    let long = rows().any(|record| record.width > columns && table.is_shaped(record));
+    let Some(header) = records.records.iter().position(|record| record.start >= start) else {
+        return Uneven { short: false, long };
+    };
+    let kinds: Vec<_> = (0..columns).map(|column| table.kind_of(header, column)).collect();
+    // A row that was torn in two has other values in its places.
+    let fits = |record: &Record| {
+        let values = table.cells(record).map(cell::kind).zip(&kinds);
+        values.into_iter().all(|(kind, of)| match of {
+            Some(of) if of.is_typed() => kind == *of || matches!(kind, Kind::Empty | Kind::Missing),
+            _ => true,
+        })
+    };
+    let narrow = || rows().skip(1).filter(|record| record.width < columns);
+    let (count, fitting) = (narrow().count(), narrow().filter(|record| record.width > 1 && fits(record)).count());
+    let leaves_out = rows().skip(1).any(|record| table.is_shaped(record) && record.filled < columns);
+    let many = count * 10 >= rows().count();
+    Uneven { short: fitting >= 2 && fitting * 10 >= count * 9 && (many || leaves_out), long }
 }
 
 impl Table<'_> {
-    /// Spreadsheets fill up a title to the width of the table, and leave rows empty below it.
-    fn after_padded_preamble(&self, first: usize) -> usize {
-        let all = &self.records.records;
-        let filled = |record: &Record| self.cells(record).filter(|cell| !cell.trim_ascii().is_empty()).count();
-        let named = |record: &Record| {
-            filled(record) == self.columns && self.cells(record).all(|cell| cell::kind(cell) == Kind::Text)
-        };
-        if self.columns < 3 || filled(&all[first]) * 3 > self.columns {
-            return first;
+    /// Where the header or the first row is, of records of which the `first` one of the right width is one; how many header
+    /// rows there are, and what speaks for them. Spreadsheets fill up a title to the width of the table, and leave rows
+    /// empty below it.
+    fn top(&self, first: usize) -> (usize, u32, f64) {
+        let shaped = self.records.records.iter().enumerate().skip(first).filter(|(_, record)| self.is_shaped(record));
+        let shaped: Vec<_> = shaped.map(|(n, _)| n).take(TOP).collect();
+        let (rows, evidence) = self.names_at(&shaped);
+        let titles = shaped.iter().take_while(|n| self.is_title(**n)).count();
+        if titles > 0 && titles < shaped.len() {
+            let below = &shaped[titles..];
+            let (rows_below, evidence_below) = self.names_at(below);
+            let named = self.cells(&self.records.records[below[0]]).all(|cell| cell::kind(cell) == Kind::Text);
+            if rows_below > 0
+                && (evidence_below > evidence.max(0.0) || evidence_below >= 0.0 && named && self.columns > 2)
+            {
+                return (below[0], rows_below, evidence_below);
+            }
         }
-        let found =
-            all.iter().enumerate().skip(first).take(20).find(|(_, record)| self.is_shaped(record) && named(record));
-        match found {
-            Some((at, _)) if self.evidence(at) > 0.0 => at,
-            _ => first,
+        (first, rows, evidence)
+    }
+
+    /// Header rows that begin with the first of these records, and what speaks for them.
+    fn names_at(&self, shaped: &[usize]) -> (u32, f64) {
+        let Some(first) = shaped.first() else { return (0, 0.0) };
+        let here = self.evidence(*first);
+        // Names of groups may be years, and say little themselves.
+        for above in 1..shaped.len().min(3) {
+            if here > 0.0 || !shaped[..above].iter().all(|n| self.is_group_row(*n)) {
+                break;
+            }
+            let evidence = self.evidence(shaped[above]);
+            if evidence >= STRONG {
+                let rows = u32::try_from(above).unwrap_or(0) + 1;
+                return (rows + self.further_header_rows(&shaped[..=above], evidence), evidence);
+            }
         }
+        // Nothing against it: a first row is a header more often than not.
+        let rows = if here >= -0.4 { 1 + self.further_header_rows(&[*first], here) } else { 0 };
+        (rows, here)
+    }
+
+    /// A row of which nothing is filled, or the first cell, and few others.
+    fn is_title(&self, n: usize) -> bool {
+        let cells: Vec<_> = self.cells(&self.records.records[n]).map(<[u8]>::trim_ascii).collect();
+        let filled = cells.iter().filter(|cell| !cell.is_empty()).count();
+        filled == 0 || self.columns > 1 && !cells[0].is_empty() && (filled == 1 || filled * 3 <= self.columns)
+    }
+
+    /// A row of names of which some are left out, as they stand for several columns.
+    fn is_group_row(&self, n: usize) -> bool {
+        let record = &self.records.records[n];
+        let is_name = |cell: &[u8]| matches!(cell::kind(cell), Kind::Text | Kind::Empty) || Item::of(cell).is_some();
+        let filled = |cell: &&[u8]| !cell.trim_ascii().is_empty();
+        let count = self.cells(record).filter(filled).count();
+        // One name in front is that of it all.
+        let is_title = count == 1 && self.cells(record).next().as_ref().is_some_and(filled);
+        (1..self.columns).contains(&count) && !is_title && self.cells(record).all(is_name)
     }
 
     /// What speaks for the `n`th record being the header: positive for it, negative against it, near zero for neither.
@@ -149,8 +279,13 @@ impl Table<'_> {
     fn evidence_of(&self, n: usize, cells: &[&[u8]]) -> f64 {
         let has_body = self.body(n).next().is_some();
         let mut sum = 0.0;
+        let series = if has_body { self.series(n, cells) } else { Vec::new() };
         for column in 0..self.columns {
             let kind = cell::kind(cells.get(column).copied().unwrap_or_default());
+            if let Some(evidence) = series.get(column).copied().flatten() {
+                sum += evidence;
+                continue;
+            }
             if !has_body {
                 // One row: names, unless there is a value.
                 sum += if kind.is_value() { -1.0 } else { 0.0 };
@@ -187,25 +322,99 @@ impl Table<'_> {
                     sum
                 }
             },
-            _ if self.is_series_of_years(n, column, cells) => 0.5,
             _ if summary.kind.is_some_and(|of_body| of_body == kind) => -1.0,
             _ => -0.5,
         }
     }
 
-    /// Whether the columns from here on are called by years that follow one another, and hold something else.
-    fn is_series_of_years(&self, n: usize, column: usize, cells: &[&[u8]]) -> bool {
-        let year = |at: Option<usize>| {
-            let cell = cells.get(at?)?.trim_ascii();
-            let year: u32 = std::str::from_utf8(cell).ok().filter(|t| t.len() == 4)?.parse().ok()?;
-            (1800..2200).contains(&year).then_some(year)
+    /// What speaks for each of these cells above the rows after the `n`th record as a part of a series of names; `None`
+    /// where it is in none.
+    fn series(&self, n: usize, cells: &[&[u8]]) -> Vec<Option<f64>> {
+        let items: Vec<_> = cells.iter().take(self.columns).map(|cell| Item::of(cell)).collect();
+        let mut evidence = vec![None; items.len()];
+        // A table of a program that counts its columns, and names its rows.
+        let counts = |(at, item): (usize, &Option<Item>)| item.is_some_and(|item| item.is_number(at));
+        if let [corner, _, ..] = cells
+            && corner.trim_ascii().is_empty()
+            && items[1..].iter().enumerate().all(counts)
+            && self.kind_of(n, 0).is_some()
+        {
+            evidence[1..].fill(Some(STRONG));
+            return evidence;
+        }
+        let mut from = 0;
+        while from < items.len() {
+            // The longest run from here on.
+            let run: Vec<_> = items[from..].iter().map_while(|item| *item).collect();
+            let longest = (1..=run.len()).rev().find_map(|length| Some((length, series::of(&run[..length])?)));
+            let Some((length, series)) = longest else {
+                from += 1;
+                continue;
+            };
+            let columns = from..from + length;
+            if let Some(of_each) = self.evidence_of_series(n, columns.clone(), series, &run[..length]) {
+                evidence[columns].fill(Some(of_each));
+            }
+            from += length;
+        }
+        evidence
+    }
+
+    /// What speaks for each name of a series of these columns, if it is one.
+    fn evidence_of_series(
+        &self,
+        n: usize,
+        columns: std::ops::Range<usize>,
+        series: Series,
+        above: &[Item],
+    ) -> Option<f64> {
+        let rows: Vec<_> = self.body(n).collect();
+        let (mut values, mut like) = (0, 0);
+        for cell in rows.iter().flat_map(|row| columns.clone().filter_map(|column| self.cell(row, column))) {
+            if matches!(cell::kind(cell), Kind::Empty | Kind::Missing) {
+                continue;
+            }
+            values += 1;
+            like += usize::from(series::continues(series, above[0], cell));
+        }
+        // A row below that goes on in the same way is of the same kind.
+        let of_row = |row: &&&Record| {
+            let items: Option<Vec<_>> = columns.clone().map(|c| Item::of(self.cell(row, c)?)).collect();
+            let Some(below) = items else { return false };
+            match (series, series::of(&below)) {
+                (Series::Steps { by, .. }, Some(Series::Steps { by: other, .. })) => by == other,
+                (Series::Decimals, Some(Series::Decimals)) => series::is_even(&below) || !series::is_even(above),
+                _ => false,
+            }
         };
-        let Some(this) = year(Some(column)) else { return false };
-        let follows = year(column.checked_sub(1)).is_some_and(|y| y + 1 == this)
-            || year(Some(column + 1)).is_some_and(|y| y == this + 1);
-        let is_year = |cell: &[u8]| cell.len() == 4 && (cell.starts_with(b"19") || cell.starts_with(b"20"));
-        let years = self.body(n).filter_map(|r| self.cell(r, column)).filter(|c| is_year(c.trim_ascii())).count();
-        follows && years * 2 <= self.body(n).count()
+        let alike = rows.iter().filter(of_row).count();
+        let enough = match (series, columns.len()) {
+            (Series::Marked, _) | (Series::Years, 2..) => like * 10 <= values,
+            // One year alone: nothing like it may be below it.
+            (Series::Years, _) => {
+                let kind = self.kind_of(n, columns.start);
+                like == 0 && values >= 2 && (kind != Some(Kind::Number) || values >= 5)
+            }
+            (Series::Steps { by, from }, length) => {
+                let counts = by == 1 && matches!(from, 0 | 1);
+                (counts && length >= 3 || length >= 4) && alike * 2 <= rows.len()
+            }
+            // Whole numbers over decimals.
+            (Series::Whole, length) => length >= 3 && values >= 6 && like * 10 <= values,
+            (Series::Decimals, length) => length >= 3 && alike * 2 <= rows.len(),
+        };
+        let weight = match series {
+            // Measurements of one row may follow one another by chance, but not at equal distances beside a name.
+            Series::Decimals if columns.start == 0 || !series::is_even(above) => -0.2,
+            Series::Years if columns.len() == 1 => 0.3,
+            _ => STRONG,
+        };
+        (enough && values > 0).then_some(weight)
+    }
+
+    /// What at least half of the values of a column are, below the `n`th record.
+    fn kind_of(&self, n: usize, column: usize) -> Option<Kind> {
+        self.column(n, column).kind
     }
 
     /// Columns of one type, text aside.
@@ -262,6 +471,52 @@ impl Table<'_> {
         let is_title = cells.len() == 1 && cells[0].iter().any(|byte| b" ,;\t|".contains(byte));
         let opens = self.records.records[..at].iter().all(|record| record.form == Form::Blank);
         (self.columns > 1 && opens && !is_title && are_names(&cells) && self.evidence_of(at, &cells) > 0.0)
+            .then_some(at)
+    }
+
+    /// Of a header that names a column less than there are: whether it is the first one that it does not name, as in files
+    /// that R writes with the names of rows, and whether it may be that one as well as the last.
+    fn unnamed_column(&self, header: usize, dialect: &Dialect) -> (bool, bool) {
+        let record = &self.records.records[header];
+        if record.form != Form::Cells || record.width + 1 != self.columns || record.filled != record.width {
+            return (false, false);
+        }
+        let rows: Vec<_> = self.body(header).collect();
+        let cells = |column: usize| rows.iter().filter_map(move |row| self.records.cells(row).get(column));
+        let is_filled = |column: usize| cells(column).any(|cell| cell.start < cell.end);
+        if rows.is_empty() || !is_filled(self.columns - 1) {
+            return (false, false);
+        }
+        let quoted_names = self.records.cells(record).iter().all(|cell| cell.quoted);
+        if quoted_names {
+            // R quotes names of rows as it quotes those of columns.
+            let numbers =
+                || (1..self.columns).any(|column| cells(column).any(|cell| !cell.quoted && cell.start < cell.end));
+            return (cells(0).all(|cell| cell.quoted) && numbers(), false);
+        }
+        let mut first: Vec<_> = rows.iter().filter_map(|row| self.cell(row, 0)).collect();
+        first.sort_unstable();
+        let different = first.windows(2).all(|pair| pair[0] != pair[1]);
+        let typed = |column: usize| self.kind_of(header, column).is_some_and(Kind::is_typed);
+        let may = different && rows.len() > 1 && !typed(0) && (1..self.columns).all(typed);
+        let is_of_r = matches!(dialect.delimiter.as_slice(), b" " | b"\t");
+        (may && is_of_r, may && !is_of_r)
+    }
+
+    /// The first record, if it names some of the columns, and all between it and the `first` record of the right width
+    /// are as narrow as it is.
+    fn narrow_header(&self, first: usize) -> Option<usize> {
+        let at = self.records.records[..first].iter().position(|record| record.form == Form::Cells)?;
+        let header = &self.records.records[at];
+        let cells: Vec<_> = self.cells(header).collect();
+        let between = || self.records.records[at + 1..first].iter().filter(|record| record.form != Form::Blank);
+        let is_row = |record: &Record| record.form == Form::Cells && record.width == header.width;
+        let narrow = Table { columns: header.width, ..*self };
+        ((2..self.columns).contains(&header.width)
+            && between().next().is_some()
+            && between().all(is_row)
+            && are_names(&cells)
+            && narrow.evidence(at) > 0.0)
             .then_some(at)
     }
 
@@ -333,60 +588,117 @@ impl Table<'_> {
         names.len() == self.columns && are_names(&names) && self.evidence_of(n, &names) >= 0.0
     }
 
-    /// `#id,name` before rows of two cells.
-    fn commented_header(&self, first: usize) -> Option<usize> {
+    /// The last `#id,name` before rows of two cells.
+    fn commented_header(&self, first: usize, dialect: &Dialect) -> Option<usize> {
         let (at, comment) = self.records.records[..first].iter().enumerate().next_back()?;
-        let only = self.records.records.iter().filter(|record| record.form == Form::Comment).count() == 1;
-        if comment.form != Form::Comment || !only || self.typed_columns(at) == 0 {
+        if comment.form != Form::Comment || self.typed_columns(at) == 0 {
             return None;
         }
-        let sibling = self.records.records.get(first)?;
-        let between = self.records.cells(sibling).windows(2).next()?;
-        let gap = usize::from(between[0].quoted) + between[0].end..between[1].start - usize::from(between[1].quoted);
-        let delimiter = self.text.get(gap)?;
-        let line = &self.text[comment.start..comment.end];
-        let cells = memchr::memmem::find_iter(line, delimiter).count() + 1;
-        (cells == self.columns).then_some(at)
+        let names = pieces(&self.text[comment.start..comment.end], &dialect.delimiter);
+        (names.len() == self.columns && self.columns > 1).then_some(at)
     }
 
-    fn are_different(&self, record: &Record) -> bool {
-        let mut cells: Vec<_> = self.cells(record).map(<[u8]>::trim_ascii).filter(|cell| !cell.is_empty()).collect();
-        cells.sort_unstable();
-        cells.windows(2).all(|pair| pair[0] != pair[1])
+    /// The last comment before the `first` record that is a directive with a name for each column, and what separates
+    /// the names, where that is not what separates fields.
+    fn directive(&self, first: usize, dialect: &Dialect) -> Option<(usize, Option<Vec<u8>>)> {
+        let before = self.records.records[..first].iter().enumerate().rev();
+        let (at, record) = before.into_iter().find(|(_, record)| {
+            record.form == Form::Comment && self.text[record.start..record.end].starts_with(DIRECTIVE)
+        })?;
+        let names = &self.text[record.start + self.directive_prefix(record).len()..record.end];
+        [&dialect.delimiter[..], b" ", b"\t"].into_iter().find_map(|delimiter| {
+            let other = (delimiter != dialect.delimiter).then(|| delimiter.to_vec());
+            (pieces(names, delimiter).len() == self.columns).then_some((at, other))
+        })
     }
 
-    /// How many records after the header belong to it: they hold text in every column that is of another type.
-    fn further_header_rows(&self, header: usize, evidence: f64) -> u32 {
-        let mut rows = 0;
-        let mut n = header;
-        while rows + 1 < MAX_HEADER_ROWS && evidence > 0.0 {
-            let Some((next, record)) =
-                self.records.records.iter().enumerate().skip(n + 1).find(|(_, record)| record.form == Form::Cells)
-            else {
-                break;
-            };
-            if !self.is_shaped(record) || self.body(next).take(4).count() < 4 {
-                break;
-            }
-            let typed: Vec<_> = (0..self.columns)
-                .filter(|&column| {
-                    let column = self.column(next, column);
-                    column.share >= 0.9 && column.values >= 4 && column.kind.is_some_and(Kind::is_value)
-                })
-                .collect();
-            let kinds: Vec<_> = self.cells(record).map(cell::kind).collect();
-            let text = typed.iter().filter(|&&column| kinds[column] == Kind::Text).count();
-            let empty = typed.iter().filter(|&&column| kinds[column] == Kind::Empty).count();
-            let only_text = kinds.iter().all(|kind| matches!(kind, Kind::Text | Kind::Empty));
-            let named = self.cells(record).all(is_name) && self.are_different(record);
-            if typed.len() < 2 || !only_text || !named || text + empty < typed.len() || text * 2 < typed.len() {
+    /// What stands before the names in a directive.
+    fn directive_prefix(&self, record: &Record) -> &[u8] {
+        let line = &self.text[record.start..record.end];
+        let blanks = line[DIRECTIVE.len()..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        &line[..DIRECTIVE.len() + blanks]
+    }
+
+    /// How many records after these header rows belong to the header: they hold text in every column that is of another
+    /// type.
+    fn further_header_rows(&self, header: &[usize], evidence: f64) -> u32 {
+        let mut header = header.to_vec();
+        let before = header.len();
+        while header.len() < MAX_HEADER_ROWS as usize && evidence > 0.0 {
+            let last = header.last().map_or(0, |last| last + 1);
+            let cells = self.records.records.iter().enumerate().skip(last);
+            let Some((next, record)) = cells.into_iter().find(|(_, record)| record.form == Form::Cells) else { break };
+            if !self.is_shaped(record) || self.body(next).take(3).count() < 3 || !self.goes_on(&header, next) {
                 break;
             }
-            rows += 1;
-            n = next;
+            header.push(next);
         }
-        rows
+        u32::try_from(header.len() - before).unwrap_or(0)
     }
+
+    /// Whether the `next` record is another row of a header.
+    fn goes_on(&self, header: &[usize], next: usize) -> bool {
+        let record = &self.records.records[next];
+        let typed: Vec<_> = (0..self.columns)
+            .filter(|&column| {
+                let column = self.column(next, column);
+                column.share >= 0.9 && column.values >= 3 && column.kind.is_some_and(Kind::is_value)
+            })
+            .collect();
+        let kinds: Vec<_> = self.cells(record).map(cell::kind).collect();
+        let count = |wanted: Kind| typed.iter().filter(|&&column| kinds.get(column) == Some(&wanted)).count();
+        let (text, empty) = (count(Kind::Text), count(Kind::Empty));
+        let only_text = kinds.iter().all(|kind| matches!(kind, Kind::Text | Kind::Empty));
+        if typed.len() < 2 || !only_text || !self.cells(record).all(is_name) || text + empty < typed.len() || text == 0
+        {
+            return false;
+        }
+        let above = |column: usize| header.iter().filter_map(move |n| self.cell(&self.records.records[*n], column));
+        let is_unnamed = |column: usize| above(column).all(|cell| cell.trim_ascii().is_empty());
+        // Names that were left out above, or one for each column.
+        let fills = (0..kinds.len()).all(|column| kinds[column] == Kind::Empty || is_unnamed(column));
+        (fills || text * 2 >= typed.len()) && self.are_different(header, next)
+    }
+
+    /// Whether no two columns have the same name with the `next` record as another row of the header.
+    fn are_different(&self, header: &[usize], next: usize) -> bool {
+        let row = |n: &usize| -> Vec<String> {
+            let cells = self.cells(&self.records.records[*n]);
+            cells.map(|cell| String::from_utf8_lossy(cell.trim_ascii()).into_owned()).collect()
+        };
+        let rows: Vec<_> = header.iter().chain([&next]).map(row).collect();
+        let mut names = join(&rows);
+        names.retain(|name| !name.is_empty());
+        names.sort_unstable();
+        names.windows(2).all(|pair| pair[0] != pair[1])
+    }
+}
+
+/// The names that several header rows give: what stands above one another is joined by blanks. A name with others below
+/// it, and nothing on its right, is that of a group: it stands for the columns up to the next one as well.
+pub(crate) fn join(rows: &[Vec<String>]) -> Vec<String> {
+    let width = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let cell = |row: usize, column: usize| rows[row].get(column).map_or("", |cell| cell.trim());
+    let is_named_below = |row: usize, column: usize| (row + 1..rows.len()).any(|below| !cell(below, column).is_empty());
+    let name = |column: usize| {
+        let mut parts: Vec<&str> = Vec::new();
+        for row in 0..rows.len() {
+            let mut part = cell(row, column);
+            if part.is_empty() && is_named_below(row, column) {
+                let group = (0..column).rev().find(|left| !cell(row, *left).is_empty());
+                part = group.filter(|left| is_named_below(row, *left)).map_or("", |left| cell(row, left));
+            }
+            if !part.is_empty() {
+                parts.push(part);
+            }
+        }
+        match rows {
+            // As it stands.
+            [only] => only.get(column).cloned().unwrap_or_default(),
+            _ => parts.join(" "),
+        }
+    };
+    (0..width).map(name).collect()
 }
 
 fn pieces<'t>(line: &'t [u8], delimiter: &[u8]) -> Vec<&'t [u8]> {

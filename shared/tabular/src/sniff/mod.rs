@@ -15,8 +15,9 @@ use serde::Serialize;
 use crate::{Dialect, DialectOverrides, Setting, Terminator};
 
 mod cell;
-mod header;
+pub(crate) mod header;
 mod records;
+mod series;
 
 use cell::Costs;
 use records::{Form, Record, Records};
@@ -30,12 +31,27 @@ pub(crate) struct Sniffed {
     pub(crate) dialect: Dialect,
     /// What separates the names of the header, where that is not what separates fields.
     pub(crate) header_delimiter: Option<Vec<u8>>,
+    /// The header is a comment, and begins with this, which is no part of its names.
+    pub(crate) header_prefix: Option<Vec<u8>>,
+    /// The first column is the one that the header does not name.
+    pub(crate) row_names: bool,
+    /// Rows leave out empty cells at their ends, and have some beyond the last column.
+    pub(crate) uneven: Uneven,
     /// Fields that a record has.
     pub(crate) columns: usize,
     /// From 0 to 1.
     pub(crate) certainty: f64,
     /// What was tried, the best first.
     pub(crate) tried: Vec<Attempt>,
+}
+
+/// How the rows of a file end that is not written evenly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Uneven {
+    /// Rows leave out their last cells where these are empty.
+    pub(crate) short: bool,
+    /// Rows have empty cells beyond the last column.
+    pub(crate) long: bool,
 }
 
 /// A way in which a sample may be written, and what speaks for it.
@@ -77,6 +93,19 @@ pub enum SniffError {
     Ambiguous {
         /// What was tried, the best first.
         tried: Vec<Attempt>,
+    },
+    /// The header has a name less than the records have fields.
+    #[error(
+        "the header has {found} names for {expected} fields, and the column without a name may be the first or the last; \
+         add the name, or say --skip-lines {skip} --header-rows 0"
+    )]
+    NameMissing {
+        /// Names.
+        found: usize,
+        /// Fields of a record.
+        expected: usize,
+        /// Lines up to the end of the header.
+        skip: u64,
     },
 }
 
@@ -120,20 +149,37 @@ pub(crate) fn dialect(sample: &[u8], whole: bool, overrides: &DialectOverrides) 
     let mut dialect = best.dialect.clone();
     let mut records = Records::default();
     records.split(sniffer.text, whole, &dialect);
+    if known.comment == Setting::Detect {
+        records.take_comments(best.columns);
+    }
     let layout = header::layout(sniffer.text, &records, best.columns, &dialect, &known);
     dialect.header_rows = known.header_rows.unwrap_or(layout.header_rows);
     dialect.skip_lines = known.skip_lines.unwrap_or_else(|| lines(&sniffer.text[..layout.start], dialect.terminator));
+    if layout.names_may_shift && known.header_rows.is_none() {
+        let skip = dialect.skip_lines + 1;
+        return Err(SniffError::NameMissing { found: best.columns - 1, expected: best.columns, skip });
+    }
     if let Some(given) = known.comment.given() {
         dialect.comment = *given;
-    } else if layout.header_is_commented {
+    } else if !records.has_comments(&layout) {
         dialect.comment = None;
     }
+    let uneven = header::uneven(sniffer.text, &records, best.columns, &dialect, layout.start);
     // A delimiter that the sample shows nowhere may yet come; one that was decided against is part of the fields.
     if best.columns == 1 && known.delimiter.is_none() && memchr::memchr(b',', sniffer.text).is_none() {
         dialect.delimiter = Dialect::csv().delimiter;
     }
-    let header_delimiter = layout.header_delimiter.filter(|_| dialect.header_rows > 0);
-    Ok(Sniffed { dialect, header_delimiter, columns: best.columns, certainty, tried })
+    let has_header = dialect.header_rows > 0;
+    Ok(Sniffed {
+        header_delimiter: layout.header_delimiter.filter(|_| has_header),
+        header_prefix: layout.header_prefix.filter(|_| has_header),
+        row_names: layout.row_names && has_header,
+        uneven,
+        dialect,
+        columns: best.columns,
+        certainty,
+        tried,
+    })
 }
 
 /// At most [`SAMPLE`] bytes, unless the first line is longer.
@@ -232,6 +278,10 @@ const COMMENT: u32 = 16;
 const HALF_QUOTED: u32 = 40;
 /// What a record costs beyond its cells where it lacks the last ones.
 const SHORT: u32 = 40;
+/// The same, where other records have empty cells in these places.
+const PADDED: u32 = 4;
+/// What a record costs beyond its cells where it has empty ones beyond the last column.
+const SURPLUS: u32 = 16;
 /// What a quoted cell costs beyond its content.
 const QUOTED: u32 = 8;
 
@@ -245,6 +295,8 @@ struct Trial {
     shaped: usize,
     /// Whether the first record is of the right width.
     opens_shaped: bool,
+    /// Whether all are, and the first one names the columns, of a usual delimiter.
+    opens_with_names: bool,
     broken: usize,
     records: usize,
 }
@@ -267,6 +319,21 @@ impl Trial {
         }
     }
 
+    /// Whether all records have the same number of fields, and several.
+    fn is_even(&self) -> bool {
+        self.columns > 1 && self.records > 1 && self.shaped == self.records
+    }
+
+    /// Whether the delimiter is one that most files have.
+    fn is_usual(&self) -> bool {
+        matches!(self.dialect.delimiter.as_slice(), [b',' | b';' | b'\t' | b'|'])
+    }
+
+    /// Whether the delimiter is one that stands in texts as well.
+    fn is_frequent(&self) -> bool {
+        matches!(self.dialect.delimiter.as_slice(), b" " | b":")
+    }
+
     fn reads_otherwise_than(&self, other: &Self) -> bool {
         self.dialect.delimiter != other.dialect.delimiter || self.dialect.quote != other.dialect.quote
     }
@@ -275,42 +342,101 @@ impl Trial {
 /// A delimiter that has the first record of another shape than the rest, as if it preceded the table, has to give way
 /// to one that all records agree on.
 fn prefer_what_fits_the_first_record(trials: &mut [Trial]) {
-    let fits = |trial: &&Trial| {
-        trial.columns > 1
-            && trial.records > 1
-            && trial.shaped == trial.records
-            && !matches!(trial.dialect.delimiter.as_slice(), b" " | b":")
-    };
+    let fits = |trial: &&Trial| trial.is_even() && !trial.is_frequent();
     let Some(best) = trials.iter().filter(fits).map(|trial| trial.cost).min() else { return };
     for trial in trials.iter_mut().filter(|trial| !trial.opens_shaped && trial.columns > 1) {
         trial.cost = trial.cost.max(best + i64::from(MISSHAPEN));
     }
 }
 
-/// The width of the first record, what it saves to hold all others for short ones of that width, and how many are
-/// not; where none is longer.
-fn short_rows(savings: &[(usize, i64, usize)], records: &Records, dialect: &Dialect) -> Option<(usize, i64, usize)> {
-    let first = records.records.iter().find(|record| record.form == Form::Cells)?.width;
-    let frequent = matches!(dialect.delimiter.as_slice(), b"" | b" " | b":");
-    if frequent || first < 2 || savings.len() < 2 || savings.iter().any(|(width, ..)| *width > first) {
-        return None;
-    }
-    // A width that only the first record has is no shape where all others agree on another one.
-    if let [(a, _, of_a), (b, _, of_b)] = *savings
-        && (a == first && of_a == 1 && of_b > 1 || b == first && of_b == 1 && of_a > 1)
-    {
-        return None;
-    }
-    let mut saved = 0;
-    let mut whole = 0;
-    for &(width, sum, count) in savings {
-        if width == first {
-            (saved, whole) = (saved + sum, count);
-        } else {
-            saved += sum - i64::from(SHORT) * i64::try_from(count).unwrap_or(i64::MAX);
+/// A separator that splits all records alike, and a header among them, is more than any reading of whole lines as values:
+/// `1,234` is one number or two, but below `id,amount` it is two. Nor are blanks a part of the separator where that leaves
+/// some of the separators in the cells.
+fn prefer_what_splits_alike(trials: &mut [Trial]) {
+    let mut best: Vec<(u8, usize, i64, bool)> = Vec::new();
+    for trial in trials.iter().filter(|trial| trial.is_even() && trial.is_usual()) {
+        let found = (trial.dialect.delimiter[0], trial.columns, trial.cost, trial.opens_with_names);
+        match best.iter_mut().find(|(delimiter, ..)| *delimiter == found.0) {
+            Some(known) if known.2 <= found.2 => {}
+            Some(known) => *known = found,
+            None => best.push(found),
         }
     }
-    Some((first, saved, whole))
+    for (separator, columns, cost, names) in best {
+        let hides = |trial: &Trial| match trial.dialect.delimiter.as_slice() {
+            [] => names,
+            delimiter => delimiter.len() > 1 && delimiter.trim_ascii() == [separator] && trial.columns < columns,
+        };
+        for trial in trials.iter_mut().filter(|trial| hides(trial)) {
+            trial.cost = trial.cost.max(cost + i64::from(MISSHAPEN));
+        }
+    }
+}
+
+/// Records of one width, and what it saves to hold them for such.
+#[derive(Clone, Copy, Debug)]
+struct Group {
+    width: usize,
+    /// Cells up to the last one that is not empty.
+    filled: usize,
+    /// They begin like comments.
+    comments: bool,
+    saved: i64,
+    count: usize,
+}
+
+/// A width that a table may have.
+#[derive(Clone, Copy, Debug, Default)]
+struct Fit {
+    columns: usize,
+    saved: i64,
+    /// Records of that width, up to empty cells beyond it.
+    shaped: usize,
+    /// Comments among these.
+    comments: usize,
+}
+
+impl Fit {
+    /// Records of this width, and those that only differ in empty cells beyond it, as long as these are fewer.
+    fn of(columns: usize, groups: &[Group]) -> Self {
+        let all: usize = groups.iter().filter(|group| !group.comments).map(|group| group.count).sum();
+        let is_long =
+            |group: &&Group| !group.comments && group.width > columns && (1..=columns).contains(&group.filled);
+        let long: usize = groups.iter().filter(is_long).map(|group| group.count).sum();
+        let mut fit = Self { columns, ..Self::default() };
+        for group in groups {
+            if group.width == columns || long * 2 < all && is_long(&group) {
+                let fine = if group.width == columns { 0 } else { i64::from(SURPLUS) };
+                fit.saved += group.saved - fine * i64::try_from(group.count).unwrap_or(i64::MAX);
+                fit.shaped += group.count;
+                fit.comments += if group.comments { group.count } else { 0 };
+            }
+        }
+        fit
+    }
+
+    /// The width of the first record, where no record fills more cells, and others lack the last ones.
+    fn with_short_rows(groups: &[Group], records: &Records, dialect: &Dialect) -> Option<Self> {
+        let first = records.records.iter().find(|record| record.form == Form::Cells)?;
+        let frequent = matches!(dialect.delimiter.as_slice(), b"" | b" " | b":");
+        let rows = || groups.iter().filter(|group| !group.comments);
+        if frequent || first.width < 2 || rows().count() < 2 || rows().any(|group| group.filled > first.width) {
+            return None;
+        }
+        let widths: std::collections::BTreeSet<_> = rows().map(|group| group.width).collect();
+        let count = |of: usize| rows().filter(|group| group.width == of).map(|group| group.count).sum::<usize>();
+        // A width that only the first record has is no shape where all others agree on another one.
+        if widths.len() == 2 && count(first.width) == 1 && rows().map(|group| group.count).sum::<usize>() > 2 {
+            return None;
+        }
+        let mut fit = Self::of(first.width, groups);
+        let is_padded = |width: usize| rows().any(|group| group.width == first.width && group.filled <= width);
+        for group in rows().filter(|group| group.width < first.width) {
+            let each = if is_padded(group.width) { PADDED } else { SHORT };
+            fit.saved += group.saved - i64::from(each) * i64::try_from(group.count).unwrap_or(i64::MAX);
+        }
+        Some(fit)
+    }
 }
 
 struct Sniffer<'a> {
@@ -356,6 +482,7 @@ impl Sniffer<'_> {
             }
         }
         prefer_what_fits_the_first_record(&mut trials);
+        prefer_what_splits_alike(&mut trials);
         trials
     }
 
@@ -449,6 +576,7 @@ impl Sniffer<'_> {
             columns: 1,
             shaped: 0,
             opens_shaped: false,
+            opens_with_names: false,
             broken: 0,
             records: 0,
         };
@@ -456,14 +584,29 @@ impl Sniffer<'_> {
             trial.cost += i64::from(SINGLE_COLUMN);
         }
         // What all records cost as misshapen ones, and what it saves that those of each width are not.
-        let mut savings: Vec<(usize, i64, usize)> = Vec::new();
+        let mut groups: Vec<Group> = Vec::new();
+        let mut add = |record: &Record, comments: bool, saved: i64| {
+            let (width, filled) = (record.width, record.filled);
+            let is_same = |g: &&mut Group| (g.width, g.filled, g.comments) == (width, filled, comments);
+            match groups.iter_mut().find(is_same) {
+                Some(group) => (group.saved, group.count) = (group.saved + saved, group.count + 1),
+                None => groups.push(Group { width, filled, comments, saved, count: 1 }),
+            }
+        };
         let mut read_to = 0;
+        let comments_are_certain = self.known.comment != Setting::Detect;
         for record in &records.records {
             read_to = record.end;
             let text = i64::from(self.costs.text(record.start, record.end));
             match record.form {
                 Form::Blank => {}
-                Form::Comment => trial.cost += text + i64::from(COMMENT),
+                Form::Comment => {
+                    let cost = text + i64::from(COMMENT);
+                    trial.cost += cost;
+                    if record.width > 0 && trial.records > 0 && !comments_are_certain {
+                        add(record, true, cost - self.shaped_cost(record, records, &trial.dialect));
+                    }
+                }
                 Form::Broken => {
                     trial.records += 1;
                     trial.broken += 1;
@@ -473,11 +616,7 @@ impl Sniffer<'_> {
                     trial.records += 1;
                     let misshapen = text + i64::from(MISSHAPEN);
                     trial.cost += misshapen;
-                    let saved = misshapen - self.shaped_cost(record, records, &trial.dialect);
-                    match savings.iter_mut().find(|(width, ..)| *width == record.width) {
-                        Some((_, sum, count)) => (*sum, *count) = (*sum + saved, *count + 1),
-                        None => savings.push((record.width, saved, 1)),
-                    }
+                    add(record, false, misshapen - self.shaped_cost(record, records, &trial.dialect));
                 }
             }
         }
@@ -486,17 +625,26 @@ impl Sniffer<'_> {
             trial.cost += i64::from(self.costs.text(read_to, self.text.len())) + i64::from(BROKEN);
         }
         // A delimiter that separates nothing is no better than none.
-        let fit = savings.iter().filter(|(width, ..)| single || *width > 1 || self.known.delimiter.is_some());
-        let fit = fit.max_by_key(|(_, saved, _)| *saved).copied();
+        let widths = groups.iter().filter(|group| !group.comments).map(|group| group.width);
+        let widths: std::collections::BTreeSet<_> = widths.collect();
+        let may_be = |width: &usize| single || *width > 1 || self.known.delimiter.is_some();
+        let fits = widths.into_iter().filter(may_be).map(|width| Fit::of(width, &groups));
         // Where quotes are not read as such, lines of quoted text look like short rows.
         let quotes_are_read = trial.dialect.quote == Some(b'"') || memchr::memchr(b'"', self.text).is_none();
-        let short = if quotes_are_read { short_rows(&savings, records, &trial.dialect) } else { None };
-        if let Some((width, saved, count)) = fit.into_iter().chain(short).max_by_key(|(_, saved, _)| *saved) {
+        let short = if quotes_are_read { Fit::with_short_rows(&groups, records, &trial.dialect) } else { None };
+        if let Some(fit) = fits.chain(short).max_by_key(|fit| (fit.saved, fit.columns)) {
+            let (width, saved) = (fit.columns, fit.saved);
+            trial.records += fit.comments;
+            trial.shaped = fit.shaped;
             trial.columns = width;
-            trial.shaped = count;
             trial.cost -= saved;
-            let mut filled = records.records.iter().filter(|r| matches!(r.form, Form::Cells | Form::Broken));
-            trial.opens_shaped = filled.next().is_some_and(|r| r.form == Form::Cells && r.width == width);
+            let first = records.records.iter().position(|r| matches!(r.form, Form::Cells | Form::Broken));
+            let shaped = |n: &usize| records.records[*n].form == Form::Cells && records.records[*n].width == width;
+            let first = first.filter(shaped);
+            trial.opens_shaped = first.is_some();
+            trial.opens_with_names = trial.is_even()
+                && trial.is_usual()
+                && first.is_some_and(|first| header::names_columns(self.text, records, first, width));
             let shaped = |r: &&Record| r.form == Form::Cells && r.width == width;
             if !single && let Some(first) = records.records.iter().position(|r| shaped(&r)) {
                 let preamble = records.records[..first].iter().filter(|r| r.form == Form::Cells);

@@ -4,6 +4,8 @@ use memchr::{memchr, memchr2, memchr3};
 
 use crate::{Dialect, Terminator};
 
+use super::header::Layout;
+
 /// A part of the sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cell {
@@ -30,6 +32,8 @@ pub(super) struct Record {
     pub(super) form: Form,
     pub(super) first_cell: usize,
     pub(super) width: usize,
+    /// Cells up to the last one that is not empty.
+    pub(super) filled: usize,
 }
 
 /// A sample, split.
@@ -47,6 +51,21 @@ impl Records {
         &self.cells[record.first_cell..record.first_cell + record.width]
     }
 
+    /// Whether there are comments, but for a header that looks like one.
+    pub(super) fn has_comments(&self, layout: &Layout) -> bool {
+        let is_header =
+            |record: &Record| layout.header_prefix.as_ref().is_some_and(Vec::is_empty) && record.start == layout.start;
+        self.records.iter().any(|record| record.form == Form::Comment && !is_header(record))
+    }
+
+    /// Takes comments behind the first record for records where they have the width of a table: nobody has said that they
+    /// are none.
+    pub(super) fn take_comments(&mut self, columns: usize) {
+        let begin = self.records.iter().position(|record| record.form == Form::Cells).unwrap_or(self.records.len());
+        let comments = self.records[begin..].iter_mut().filter(|record| record.form == Form::Comment);
+        comments.filter(|comment| comment.width == columns).for_each(|comment| comment.form = Form::Cells);
+    }
+
     /// Splits `text`, which starts at a record. Its last record is left out where it is cut off.
     pub(super) fn split(&mut self, text: &[u8], whole: bool, dialect: &Dialect) {
         self.records.clear();
@@ -58,11 +77,15 @@ impl Records {
         while at < text.len() {
             let first_cell = self.cells.len();
             let line_end = splitter.line_end(at);
-            let mut record = Record { start: at, end: line_end, form: Form::Cells, first_cell, width: 0 };
+            let mut record = Record { start: at, end: line_end, form: Form::Cells, first_cell, width: 0, filled: 0 };
             if line_end == at {
                 record.form = Form::Blank;
             } else if dialect.comment == Some(text[at]) {
                 record.form = Form::Comment;
+                // It may be a record all the same.
+                if splitter.record(at, &mut self.cells) != Ok(line_end) {
+                    self.cells.truncate(first_cell);
+                }
             } else {
                 match splitter.record(at, &mut self.cells) {
                     Ok(end) => record.end = end,
@@ -78,6 +101,7 @@ impl Records {
                 }
             }
             record.width = self.cells.len() - first_cell;
+            record.filled = self.cells[first_cell..].iter().rposition(|c| c.start < c.end).map_or(0, |last| last + 1);
             if record.end == text.len() && !whole && !self.records.is_empty() {
                 self.cells.truncate(first_cell);
                 return;
@@ -91,6 +115,7 @@ impl Records {
     }
 }
 
+#[derive(Debug, PartialEq, Eq)]
 struct Stop {
     at: usize,
     /// At the end of the sample.
@@ -247,8 +272,9 @@ mod tests {
     fn records_and_cells_are_found() {
         let text = "a,\"b,\"\"\n\",c\r\n\r\n#x,y\r\n1,,\r3";
         let dialect = Dialect { comment: Some(b'#'), ..Dialect::csv() };
+        let (_, comment) = cells(&["#x", "y"]);
         let expected =
-            [cells(&["a", "b,\"\"\n", "c"]), (Form::Blank, vec![]), (Form::Comment, vec![]), cells(&["1", "", "\r3"])];
+            [cells(&["a", "b,\"\"\n", "c"]), (Form::Blank, vec![]), (Form::Comment, comment), cells(&["1", "", "\r3"])];
         assert_eq!(split(text, true, &dialect), expected);
         assert_eq!(split(text, false, &dialect), expected[..3]);
         let dialect = Dialect { terminator: Terminator::Any, ..dialect };

@@ -373,3 +373,138 @@ proptest! {
         let _ = dialect(text.as_bytes(), whole, &known);
     }
 }
+
+#[test]
+fn a_separator_that_splits_every_line_and_the_header_is_no_part_of_values() {
+    let rows = |row: &dyn Fn(u32) -> String| (1..100).map(row).collect::<String>();
+    check(&format!("order_id,amount\n{}", rows(&|i| format!("{i},{}.42\n", 100 + i))), ",", 0, 1, 2);
+    check(&format!("id,paper,hard\n{}", rows(&|i| format!("{i},{},{}\n", 200 + i, 100 + i))), ",", 0, 1, 3);
+    check(&format!("ts,clicks\n{}", rows(&|i| format!("2026-11-01 00:00:{:02},3{i:03}\n", i % 60))), ",", 0, 1, 2);
+    check(&format!("day;n\n{}", rows(&|i| format!("{i};1,5\n"))), ";", 0, 1, 2);
+    // Rows of which only the first cell is filled.
+    check(&format!("id\tkind\tval\n1\tf\tx\n{}", "7\t\t\n".repeat(20)), "\t", 0, 1, 3);
+    check(&format!("2099437000\tform\tD2\tname\n{}", "2099416000\t\t\t\n".repeat(9)), "\t", 0, 0, 4);
+}
+
+#[test]
+fn blanks_behind_some_separators_belong_to_values() {
+    let rows: String = (10..40).map(|i| format!("C{i},{i}, 10 349 0{i}, 10 432 0{i}\n")).collect();
+    check(&format!("country,code, 1990, 1991\n{rows}"), ",", 0, 1, 4);
+    let rows: String =
+        (10..40).map(|i| format!("M, 0.{i}, 0.5,{}negative\n", if i % 9 == 0 { " " } else { "" })).collect();
+    check(&rows, ",", 0, 0, 4);
+}
+
+#[test]
+fn a_name_above_texts_with_separators_is_that_of_one_column() {
+    for text in [
+        "Full Name\nSmith, John\nDoe, Jane\n",
+        "Street Address\n1 Main Lane, Alderby\n2 Oak Lane, Birchford\n3 Elm Lane, Cedarton\n",
+        "Unit Price\n1,50\n2,75\n10,00\n",
+        "tags\na;b\nc;d\ne;f\n",
+        "label\nplain\nred;blue\n",
+        "name\nIda\nOlaf|Olav\n",
+    ] {
+        let found = found(text);
+        assert_eq!((found.3, found.4, found.5), (0, 1, 1), "{text:?}");
+    }
+    check("List of people\nname;city\nIda;Rome\nOlaf;Oslo\n", ";", 1, 1, 2);
+    check("Daily counts\nid,amount\n1,2.5\n2,3.5\n", ",", 1, 1, 2);
+}
+
+#[test]
+fn series_name_columns() {
+    for header in [
+        "country,1990,1995,2000",
+        "country,2020,2019,2018",
+        "country,0,1,2",
+        "country,2000-01-31,2000-02-29,2000-03-31",
+        "country,31.01.2020,29.02.2020,31.03.2020",
+        "country,3/1/25,3/2/25,3/3/25",
+        "country,2000-01,2001-02,2002-03",
+        "country,0-4,5-9,85+",
+        "country,00:00,01:00,02:00",
+        ",1,2,3",
+        "country,0.0,0.5,1.0",
+        "[country],[a],[b],[c]",
+        "{country},{a},{b},{c}",
+    ] {
+        check(&format!("{header}\nChad,5.0,4.5,3.0\nPeru,2.5,2.0,1.5\nMali,6.0,5.5,5.0\n"), ",", 0, 1, 4);
+    }
+    check("state,2018\nOhio,R+5.5\nIowa,R+3.2\nMaine,D+4.9\n", ",", 0, 1, 2);
+    check(",0\nspeed,3.5\nweight,4.5\n", ",", 0, 1, 2);
+    check("0,1,2\n5.1,3.5,1.4\n4.9,3.0,1.4\n4.7,3.2,1.3\n", ",", 0, 1, 3);
+    check("id,100022,100025,100047\n1,0.5,0.3,0.2\n2,0.1,0.3,0.9\n", ",", 0, 1, 4);
+}
+
+#[test]
+fn rows_are_no_names_for_following_one_another() {
+    check("A,1,2,3\nB,4,5,6\nC,7,8,9\n", ",", 0, 0, 4);
+    check("Alderland,2019,5.5\nAlderland,2020,6.5\nBirchland,2019,7.5\n", ",", 0, 0, 3);
+    check("2026-01-01,5\n2026-01-02,6\n2026-01-03,7\n", ",", 0, 0, 2);
+    check("x,2001,2003,2005\ny,1999,2000,2004\nz,2002,2003,2010\n", ",", 0, 0, 4);
+    check("0.1,0.2,0.3\n0.7,0.2,0.5\n0.3,0.9,0.4\n", ",", 0, 0, 3);
+}
+
+#[test]
+fn padded_titles_and_groups_are_above_the_names() {
+    check("Population,,,\nSource: X,,,\nCountry,2019,2020,2021\nA,1,2,3\nB,4,5,6\n", ",", 2, 1, 4);
+    check("Sales report,,,\nQ1,,,\n,,,\nRegion,Jan,Feb,\nNorth,1,2,\nSouth,3,4,\n", ",", 3, 1, 4);
+    check("# report,\n# made in 2026,\ndate,count\n2026-01-01,1\n2026-01-02,2\n", ",", 2, 1, 2);
+    check("Product,Sales,,Returns,\n,Units,EUR,Units,EUR\nA,1,1.5,0,0.0\nB,2,2.5,1,1.2\nC,3,3.5,0,0.0\n", ",", 0, 2, 5);
+    check(",2024,,2025,\nRegion,S24,C24,S25,C25\nN,10,5,12,6\nS,20,9,22,8\nE,30,1,33,2\n", ",", 0, 2, 5);
+    check(",mean,mean,std\n,a,b,a\nid,,,\n1,2.5,3.5,0.1\n2,2.6,3.6,0.2\n3,2.7,3.7,0.3\n4,2.8,3.8,0.4\n", ",", 0, 3, 4);
+    check("time;temp;pressure\n[s];[C];[bar]\n1;20.5;1.01\n2;20.6;1.02\n3;20.7;1.03\n", ";", 0, 2, 3);
+}
+
+#[test]
+fn header_rows_are_joined_and_groups_reach_to_the_next() {
+    let rows = |rows: &[&str]| -> Vec<String> {
+        let rows: Vec<Vec<String>> = rows.iter().map(|row| row.split(',').map(str::to_owned).collect()).collect();
+        header::join(&rows)
+    };
+    let joined = rows(&["Product,Sales,,Returns,", ",Units,EUR,Units,EUR"]);
+    assert_eq!(joined, ["Product", "Sales Units", "Sales EUR", "Returns Units", "Returns EUR"]);
+    assert_eq!(rows(&["id,,Sales,", ",name,Units,EUR"]), ["id", "name", "Sales Units", "Sales EUR"]);
+    assert_eq!(rows(&[" a,b"]), [" a", "b"]);
+}
+
+#[test]
+fn a_name_too_few_is_that_of_row_names_where_that_shows() {
+    let of = |text: &str| {
+        let sniffed = dialect(text.as_bytes(), true, &DialectOverrides::default());
+        sniffed.map(|sniffed| (sniffed.columns, sniffed.row_names)).map_err(|error| error.to_string())
+    };
+    assert_eq!(of("\"mpg\",\"cyl\"\n\"Mazda RX4\",21,6\n\"Datsun\",22.8,4\n\"Duster\",14.3,8\n"), Ok((3, true)));
+    assert_eq!(of("mpg\tcyl\tgear\nMazda\t21\t6\t4\nDatsun\t22.8\t4\t4\nDuster\t14.3\t8\t3\n"), Ok((4, true)));
+    assert_eq!(of("no,stamp,bid\n1,17,0.75,0\n2,18,0.5,0\n3,19,0.5,0\n"), Ok((4, false)));
+    assert!(of("mpg,cyl\nMazda,21,6\nDatsun,22.8,4\n").is_err_and(|error| error.contains("2 names for 3 fields")));
+}
+
+#[test]
+fn rows_that_leave_out_empty_cells_are_padded() {
+    let uneven = |text: &str| sniff(text).uneven;
+    let even = Uneven::default();
+    let rows = |row: &str, n: usize| format!("{row}\n").repeat(n);
+    let text = format!("Div,Home,HG,,\n{}{}", rows("E1,Aton,1,,", 3), rows("E1,Ceton,0", 90));
+    assert_eq!(sniff(&text).columns, 3);
+    assert_eq!(uneven(&text), Uneven { short: false, long: true });
+    let text = format!("id,grade,n,note,more\n{}{}", rows("1,A,1,,", 16), rows("2,B,2", 32));
+    assert_eq!(sniff(&text).columns, 5);
+    assert_eq!(uneven(&text), Uneven { short: true, long: false });
+    let text = format!("id,grade,note\n{}{}", rows("1,A,x", 20), rows("2,B,,,", 3));
+    assert_eq!(uneven(&text), Uneven { short: false, long: true });
+    // Torn rows are none.
+    assert_eq!(uneven(&format!("id,note,n\n{}1,torn\nhere,5\n2,torn\nhere,6\n", rows("1,x,2", 10))), even);
+    assert_eq!(uneven(&format!("id,note,n\n{}1\n", rows("1,x,2", 10))), even);
+}
+
+#[test]
+fn a_directive_names_the_columns() {
+    let sniffed = sniff(
+        "#Version: 1.0\n#Fields: date time c-ip\n2026-02-21\t07:21:01\t192.0.2.1\n2026-02-22\t07:21:02\t192.0.2.2\n",
+    );
+    assert_eq!(sniffed.header_prefix.as_deref(), Some(&b"#Fields: "[..]));
+    assert_eq!(sniffed.header_delimiter.as_deref(), Some(&b" "[..]));
+    assert_eq!((sniffed.dialect.skip_lines, sniffed.dialect.header_rows, sniffed.columns), (1, 1, 3));
+}
