@@ -6,7 +6,7 @@ use super::{
     DELIMITERS, Trial, Uneven,
     cell::{self, Kind},
     records::{Form, Record, Records},
-    series::{self, Item, Series},
+    series::{self, EVEN, Item, Series},
 };
 
 /// Where things are in a sample.
@@ -377,13 +377,16 @@ impl Table<'_> {
             values += 1;
             like += usize::from(series::continues(series, above[0], cell));
         }
+        let step = series::step(above);
         // A row below that goes on in the same way is of the same kind.
         let of_row = |row: &&&Record| {
             let items: Option<Vec<_>> = columns.clone().map(|c| Item::of(self.cell(row, c)?)).collect();
             let Some(below) = items else { return false };
             match (series, series::of(&below)) {
                 (Series::Steps { by, .. }, Some(Series::Steps { by: other, .. })) => by == other,
-                (Series::Decimals, Some(Series::Decimals)) => series::is_even(&below) || !series::is_even(above),
+                (Series::Decimals, Some(Series::Decimals)) => {
+                    step.is_none_or(|step| series::step(&below).is_some_and(|other| (other - step).abs() < EVEN))
+                }
                 _ => false,
             }
         };
@@ -405,7 +408,7 @@ impl Table<'_> {
         };
         let weight = match series {
             // Measurements of one row may follow one another by chance, but not at equal distances beside a name.
-            Series::Decimals if columns.start == 0 || !series::is_even(above) => -0.2,
+            Series::Decimals if columns.start == 0 || step.is_none() => -0.2,
             Series::Years if columns.len() == 1 => 0.3,
             _ => STRONG,
         };

@@ -148,10 +148,14 @@ pub(super) fn of(cells: &[Item]) -> Option<Series> {
         .then_some(Series::Marked)
 }
 
-/// Whether decimals are at equal distances.
-pub(super) fn is_even(cells: &[Item]) -> bool {
-    let distances: Vec<_> = cells.windows(2).map(|pair| pair[1].decimal() - pair[0].decimal()).collect();
-    distances.windows(2).all(|pair| (pair[0] - pair[1]).abs() < 1e-9)
+/// Differences between distances that are equal, up to rounding.
+pub(super) const EVEN: f64 = 1e-9;
+
+/// The distance between decimals, where it is the same for all.
+pub(super) fn step(cells: &[Item]) -> Option<f64> {
+    let mut distances = cells.windows(2).map(|pair| pair[1].decimal() - pair[0].decimal());
+    let first = distances.next()?;
+    distances.all(|other| (other - first).abs() < EVEN).then_some(first)
 }
 
 /// Whether each is above the one before, and whether each is below it.
