@@ -25,8 +25,12 @@ pub(crate) struct Block {
     pub(crate) ends: Vec<u32>,
     /// Rows that are flawed and kept, in order.
     pub(crate) odd: Vec<Odd>,
-    /// Records that are flawed and not among the rows, in order.
+    /// Records that are flawed and not among the rows, and lines that are no records, in order.
     pub(crate) rejected: Vec<Rejected>,
+    /// Blank lines.
+    pub(crate) blank: u64,
+    /// All its lines.
+    pub(crate) lines: u64,
     /// Rows that were too short and are filled up.
     pub(crate) padded: u64,
     /// Byte of the file at which the text begins.
@@ -74,6 +78,8 @@ impl Block {
         self.odd.clear();
         self.rejected.clear();
         self.padded = 0;
+        self.blank = 0;
+        self.lines = 0;
         self.tricky = false;
         self.plain = false;
         self.simple = false;
@@ -87,7 +93,8 @@ impl Block {
 
     /// How many records it has.
     fn count(&self) -> u64 {
-        (self.rows.len() + self.rejected.len()) as u64
+        let rejected = self.rejected.iter().filter(|rejected| rejected.flaw.is_of_record());
+        (self.rows.len() + rejected.count()) as u64
     }
 
     /// Makes `part` a block of its first rows.
@@ -101,6 +108,8 @@ impl Block {
         part.text.extend_from_slice(&self.text[..part.len + PADDING]);
         let odd = self.odd.iter().take_while(|odd| (odd.row as usize) < rows);
         part.odd.extend(odd.map(|odd| Odd { row: odd.row, extra: Vec::new() }));
+        // However many: what matters is that there may be some.
+        part.padded = self.padded;
         part.tricky = self.tricky;
         part.plain = self.plain;
     }
@@ -119,8 +128,8 @@ impl Block {
         let mut rejected = self.rejected.iter().peekable();
         let mut number = self.records;
         self.rows.iter().map(move |&start| {
-            while rejected.next_if(|rejected| rejected.start < start as usize).is_some() {
-                number += 1;
+            while let Some(rejected) = rejected.next_if(|rejected| rejected.start < start as usize) {
+                number += u64::from(rejected.flaw.is_of_record());
             }
             number += 1;
             number
@@ -166,12 +175,24 @@ pub(crate) struct Blocks {
     line: u64,
     /// Records in blocks so far.
     records: u64,
+    /// Whether the last record that was discarded ends with its line.
+    ends_line: bool,
     block_bytes: usize,
 }
 
 impl Blocks {
     pub(crate) fn new(reader: Box<dyn Read + Send>) -> Self {
-        Self { reader, ahead: Vec::new(), at: 0, eof: false, offset: 0, line: 1, records: 0, block_bytes: RAW }
+        Self {
+            reader,
+            ahead: Vec::new(),
+            at: 0,
+            eof: false,
+            offset: 0,
+            line: 1,
+            records: 0,
+            ends_line: true,
+            block_bytes: RAW,
+        }
     }
 
     /// Sets how much text a block has, in bytes.
@@ -240,6 +261,8 @@ impl Blocks {
             at = reached.at;
             if reached.long {
                 self.discard(block, scanner, at, filled)?;
+                block.lines = self.line - block.line + u64::from(self.is_done() && !self.ends_line);
+                scanner.set_apart(block);
                 self.records += block.count();
                 return Ok(true);
             }
@@ -251,9 +274,13 @@ impl Blocks {
             block.text.resize(target + PADDING, 0);
         }
         block.len = at;
-        self.records += block.count();
         self.offset += at as u64;
-        self.line += if block.simple { block.rows.len() as u64 } else { scanner.grammar.lines(&block.text[..at]) };
+        let ends = if block.simple { block.rows.len() as u64 } else { scanner.grammar.lines(&block.text[..at]) };
+        self.line += ends;
+        // Only the last line of a file ends nowhere.
+        block.lines = ends + u64::from(!scanner.grammar.ends_line(&block.text[..at]));
+        scanner.set_apart(block);
+        self.records += block.count();
         if self.at < self.ahead.len() {
             // All of the block came from there.
             self.at = before + at;
@@ -311,6 +338,7 @@ impl Blocks {
             at = 0;
         };
         self.line += grammar.lines(&text[..next]);
+        self.ends_line = grammar.ends_line(&text[..next]);
         self.offset += next as u64;
         text.drain(..next);
         text.extend_from_slice(&self.ahead[self.at..]);

@@ -133,7 +133,7 @@ impl<'a> Fields<'a> {
         self.grammar.escape.is_some() || !self.odd.is_empty() || matches!(self.tokens, Tokens::Given(_))
     }
 
-    fn is_odd(&self, row: usize) -> bool {
+    pub(crate) fn is_odd(&self, row: usize) -> bool {
         !self.odd.is_empty() && self.odd.binary_search(&(row as u32)).is_ok()
     }
 }

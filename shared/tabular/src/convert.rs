@@ -12,7 +12,7 @@ use arrow::{
 };
 
 use crate::{
-    DuplicateAction, Error, Misfit, Role,
+    DuplicateAction, Error, Lines, Misfit, Role,
     block::{Block, Odd, RAW},
     column::{Builder, Fields, Found, MAX_TEXT},
     duplicates::Key,
@@ -41,7 +41,10 @@ pub(crate) struct Output {
     pub(crate) evidence: Vec<Evidence>,
     /// Nulls of each column of the batch.
     pub(crate) nulls: Vec<u64>,
+    /// Records that are not in the batch, and lines that are no records.
     pub(crate) rejected: Vec<Reject>,
+    /// What its lines are.
+    pub(crate) lines: Lines,
     pub(crate) padded: u64,
     /// Rows that are flawed and have something in the column of what did not fit.
     pub(crate) rescued: u64,
@@ -55,8 +58,8 @@ pub(crate) struct Output {
     pub(crate) duplicates: u64,
 }
 
-/// A row that is not in the batch.
-#[derive(Debug)]
+/// A record that is not in the batch, or a line that is no record.
+#[derive(Clone, Debug)]
 pub(crate) struct Reject {
     pub(crate) line: u64,
     pub(crate) offset: u64,
@@ -88,7 +91,7 @@ pub(crate) fn convert(block: &mut Block, scanner: &Scanner, plan: &Plan) -> Resu
         read.found.resize_with(columns, Found::default);
         for builder in builders {
             let place = builder.column();
-            read.add(place, place, held(&plan.columns[place], builder.finish(&fields)));
+            read.add(place, place, held(&plan.columns[place], &fields, builder.finish(&fields)));
         }
         let invalid = read.found.iter().any(|f| f.invalid) || plan.has_unread() && !block.is_text();
         if invalid && take_out_invalid(block, columns, plan.rescue) {
@@ -199,7 +202,7 @@ fn finish(block: &mut Block, scanner: &Scanner, plan: &Plan, mut read: Read) -> 
         }
     }
     output.evidence = read.found.into_iter().map(|f| f.evidence.unwrap_or(Evidence::NONE)).collect();
-    output.rejected = rejects(block, scanner);
+    (output.rejected, output.lines) = rejects(block, scanner);
     let drops = plan.key.as_ref().is_some_and(|key| key.action == DuplicateAction::Drop);
     if plan.emit && (drops || plan.is_choosy) {
         output.block = Some(mem::take(block));
@@ -351,13 +354,21 @@ fn quote(text: &str) -> String {
     out
 }
 
-/// The records that are not among the rows, with their places in the file.
-pub(crate) fn rejects(block: &Block, scanner: &Scanner) -> Vec<Reject> {
+/// The records that are not among the rows and the lines that are none, with their places in the file; and what all lines
+/// of the block are.
+pub(crate) fn rejects(block: &Block, scanner: &Scanner) -> (Vec<Reject>, Lines) {
     let (mut line, mut at) = (block.line, 0);
     let mut rejects = Vec::with_capacity(block.rejected.len());
+    let mut lines = Lines { blank: block.blank, ..Lines::default() };
     for rejected in &block.rejected {
         line += scanner.grammar.lines(&block.text[at..rejected.start]);
         at = rejected.start;
+        let count = match rejected.flaw {
+            // The rest of it is not in the block.
+            Flaw::TooLong { .. } => block.line + block.lines - line,
+            _ => lines_of(block, scanner, at, rejected.end),
+        };
+        lines.count(&rejected.flaw, count);
         let end = rejected.end.min(at + RAW);
         rejects.push(Reject {
             line,
@@ -366,7 +377,30 @@ pub(crate) fn rejects(block: &Block, scanner: &Scanner) -> Vec<Reject> {
             raw: block.text[at..end].to_vec(),
         });
     }
-    rejects
+    lines.rows = block.lines.saturating_sub(lines.total());
+    debug_assert!(
+        block.lines == 0 || lines.rows == lines_of_rows(block, scanner),
+        "of {} lines {lines:?} have a place, but rows have {}",
+        block.lines,
+        lines_of_rows(block, scanner)
+    );
+    (rejects, lines)
+}
+
+/// The lines that the rows of a block take.
+fn lines_of_rows(block: &Block, scanner: &Scanner) -> u64 {
+    let lines = (0..block.rows.len()).map(|row| {
+        let (start, end) = block.span(row, scanner.fields);
+        lines_of(block, scanner, start, end)
+    });
+    lines.sum()
+}
+
+/// The lines that a part of a block takes, the last of which ends behind it; unless it is escaped at the very end.
+fn lines_of(block: &Block, scanner: &Scanner, start: usize, end: usize) -> u64 {
+    let text = &block.text[start..end];
+    let is_over = end == block.len && scanner.grammar.ends_line(text);
+    scanner.grammar.lines(text) + u64::from(!is_over)
 }
 
 #[cfg(test)]

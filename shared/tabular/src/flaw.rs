@@ -4,7 +4,7 @@ use std::fmt;
 /// two.
 pub(crate) const OTHERWISE: &str = "another notation";
 
-/// What is wrong with a row.
+/// Why a line or a record is not among the rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Flaw {
     TooFew {
@@ -32,6 +32,20 @@ pub(crate) enum Flaw {
     Refused {
         why: String,
     },
+    /// It is no record.
+    NoRecord(Place),
+}
+
+/// What a line is that is no record, and is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// It stands before the header.
+    Preamble,
+    Comment,
+    /// It says the header again.
+    Header,
+    /// It sums up the rows, or speaks of them.
+    Footer,
 }
 
 impl Flaw {
@@ -48,7 +62,16 @@ impl Flaw {
             Self::Misfit { .. } => "type mismatch",
             Self::Duplicate => "duplicate",
             Self::Refused { .. } => "refused",
+            Self::NoRecord(Place::Preamble) => "preamble",
+            Self::NoRecord(Place::Comment) => "comment",
+            Self::NoRecord(Place::Header) => "repeated header",
+            Self::NoRecord(Place::Footer) => "footer",
         }
+    }
+
+    /// Whether it is a record that is rejected, rather than a line that is none.
+    pub(crate) fn is_of_record(&self) -> bool {
+        !matches!(self, Self::NoRecord(_))
     }
 
     /// What can be done about it.
@@ -64,7 +87,7 @@ impl Flaw {
             }
             Self::Misfit { .. } => "declare another type",
             Self::Duplicate => "flag duplicates instead of dropping them",
-            Self::Refused { .. } => "see the reason",
+            Self::Refused { .. } | Self::NoRecord(_) => "see the reason",
         }
     }
 }
@@ -85,6 +108,12 @@ impl fmt::Display for Flaw {
             }
             Self::Duplicate => f.write_str("duplicate of an earlier row"),
             Self::Refused { why } => write!(f, "refused: {why}"),
+            Self::NoRecord(Place::Preamble) => f.write_str("preamble: no record, but a line before the header"),
+            Self::NoRecord(Place::Comment) => f.write_str("comment: no record"),
+            Self::NoRecord(Place::Header) => {
+                f.write_str("repeated header: no record, but the names of the columns again")
+            }
+            Self::NoRecord(Place::Footer) => f.write_str("footer: no record, but a line about those above it"),
         }
     }
 }

@@ -35,8 +35,8 @@ pub(crate) struct Grammar {
 pub(crate) enum Step {
     /// A record. The next one begins at `next`; `end` is where its last field ends.
     Record { end: usize, next: usize, flaw: Option<Flaw> },
-    /// A comment or a blank line.
-    Skip { next: usize },
+    /// A line that is no record.
+    Skip { end: usize, next: usize, is_comment: bool },
     /// What only more text can tell.
     More,
     /// A record beyond the limit: it is taken to end with the line in which it reaches the limit.
@@ -109,6 +109,14 @@ impl Grammar {
         lines as u64
     }
 
+    /// Whether a text ends with a line end.
+    pub(crate) fn ends_line(&self, text: &[u8]) -> bool {
+        match (self.terminator, text.last()) {
+            (Terminator::Lf | Terminator::Any, Some(b'\n')) | (Terminator::Cr | Terminator::Any, Some(b'\r')) => true,
+            _ => text.is_empty(),
+        }
+    }
+
     /// Where the line that `from` lies in ends, and where the next one begins.
     pub(crate) fn line_end(&self, text: &[u8], from: usize, eof: bool) -> Option<(usize, usize)> {
         let rest = text.get(from..)?;
@@ -166,7 +174,7 @@ impl Grammar {
                 }
             }
             return match self.line_end(text, start, eof) {
-                Some((_, next)) => Step::Skip { next },
+                Some((end, next)) => Step::Skip { end, next, is_comment: true },
                 None => self.more(text, start),
             };
         }
@@ -179,7 +187,7 @@ impl Grammar {
         let is_last = eof && next >= text.len();
         if found == 1 && (is_blank(&text[start..end], expected) || is_last && is_end_of_text(&text[start..next])) {
             ends.truncate(first);
-            return Step::Skip { next };
+            return Step::Skip { end, next, is_comment: false };
         }
         if end - start > self.limit {
             ends.truncate(first);
@@ -576,7 +584,7 @@ mod tests {
                     out.push(flaw + &fields.join("¦"));
                     at = next;
                 }
-                Step::Skip { next } => at = next,
+                Step::Skip { next, .. } => at = next,
                 Step::End => return out,
                 other => panic!("{other:?}"),
             }

@@ -7,7 +7,11 @@ use arrow::{
     error::ArrowError,
 };
 
-use crate::{Misfit, column::Found, plan::PlannedColumn};
+use crate::{
+    Misfit,
+    column::{Fields, Found},
+    plan::PlannedColumn,
+};
 
 /// How long the texts of a column can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +40,8 @@ impl fmt::Display for TextLimit {
 /// A column that was built: its values, what was found on the way, and how many are null.
 type Built = (Result<ArrayRef, ArrowError>, Found, u64);
 
-/// Holds the texts of a column to its limit, if it has one: longer ones do not fit.
-pub(crate) fn held(column: &PlannedColumn, built: Built) -> Built {
+/// Holds the texts of a column of these fields to its limit, if it has one: longer ones do not fit.
+pub(crate) fn held(column: &PlannedColumn, fields: &Fields<'_>, built: Built) -> Built {
     let Some(limit) = column.limit else { return built };
     let (Ok(array), mut found, nulls) = built else { return built };
     let Some(texts) = array.as_string_opt::<i32>() else { return (Ok(array), found, nulls) };
@@ -50,7 +54,12 @@ pub(crate) fn held(column: &PlannedColumn, built: Built) -> Built {
     let nulls = nulls + longer.len() as u64;
     match column.misfit {
         Misfit::Reject => found.misfits.extend(longer.into_iter().map(|row| (row, "a longer text"))),
-        Misfit::Null | Misfit::Sibling => found.diverted.extend(longer),
+        Misfit::Null | Misfit::Sibling => {
+            // What does not fit in a flawed row is rescued with the rest of it.
+            let (odd, diverted): (Vec<_>, Vec<_>) = longer.into_iter().partition(|row| fields.is_odd(*row));
+            found.misfits.extend(odd.into_iter().map(|row| (row, "a longer text")));
+            found.diverted.extend(diverted);
+        }
     }
     (Ok(Arc::new(shorter)), found, nulls)
 }

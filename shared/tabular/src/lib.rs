@@ -58,6 +58,7 @@ use arrow::{
     datatypes::{DataType, SchemaRef},
 };
 
+mod apart;
 mod block;
 mod cleanse;
 mod column;
@@ -96,7 +97,7 @@ pub use notation::{Ambiguity, Notation, NumberFormat, UnknownNotation};
 pub use options::{BadRows, DuplicateAction, Duplicates, Limits, Options, UnknownBadRows};
 pub use reader::read;
 pub use recognise::{Recognised, recognise};
-pub use report::Report;
+pub use report::{Lines, Report};
 pub use rewrite::{Cells, Change, Rewriter, rewrite, survey};
 pub use sniff::{Attempt, SniffError};
 
@@ -127,7 +128,7 @@ pub trait Sink {
     /// Ends the reading; comes back as [`Error::Sink`].
     fn batch(&mut self, batch: RecordBatch) -> Result<(), SinkError>;
 
-    /// A row that did not fit.
+    /// A record that did not fit, or a line that is no record, such as a comment: see [`Lines`].
     ///
     /// # Errors
     /// Ends the reading; comes back as [`Error::Sink`].
@@ -151,7 +152,7 @@ pub trait Sink {
 /// What a [`Sink`] fails with.
 pub type SinkError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A row that is not in any batch, and why.
+/// A record that is not in any batch, or a line that is no record and neither blank nor the header; and why.
 #[derive(Clone, Copy, Debug)]
 pub struct RejectedRow<'a> {
     /// Line it begins at, from 1.

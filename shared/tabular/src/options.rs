@@ -16,8 +16,8 @@ pub struct Options {
     pub bad_rows: BadRows,
     /// Fill a row that has too few fields with nulls, instead of holding it for broken.
     pub pad_short_rows: bool,
-    /// The share of records, from 0 to 1, that may be rejected; of every file at least one, unless it is 0. A file
-    /// in which every record is rejected always fails.
+    /// The share of records, from 0 to 1, that may be rejected. Of a file of ten records or more one may be, unless the
+    /// share is 0. A file in which every record is rejected always fails.
     pub max_rejected_ratio: f64,
     /// The name of a column, `bigint`, with the number of each row among the records of the file, from 1; rejected
     /// ones count. `None`: there is no such column.

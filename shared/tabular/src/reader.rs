@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    BadRows, Dialect, Error, Header, InputFacts, Options, Planner, RejectedRow, Report, Sink, Source,
-    block::{Block, Blocks},
-    convert::{Output, convert},
+    BadRows, Dialect, Error, Header, InputFacts, Lines, Options, Planner, RejectedRow, Report, Sink, Source,
+    apart::Apart,
+    block::{Block, Blocks, RAW},
+    convert::{Output, Reject, convert},
     duplicates::Seen,
     field,
-    flaw::Flaw,
+    flaw::{Flaw, Place},
     grammar::{Grammar, Step},
     input,
     pipeline::{self, Current},
@@ -30,6 +31,9 @@ const MAX_RECORD: usize = 1 << 30;
 
 /// Readings of a source, at most: each but the first follows a contradiction, which leaves fewer notations and types.
 const MAX_PASSES: u32 = 16;
+
+/// Records of a file in which one may be rejected, however small the share that is allowed, unless that is none.
+const FLOOR: u64 = 10;
 
 /// Rejected rows that an error names.
 const FIRST: usize = 3;
@@ -55,16 +59,18 @@ pub fn read(
     let certainty = sniffed.certainty;
     let dialect = sniffed.dialect.clone();
     let grammar = grammar(&dialect, options);
-    let mut header = header(&mut blocks, &header_grammar(&sniffed, options), &sniffed, options)?;
-    fit(&mut header, &sniffed);
-    let count = header.len();
+    let mut begin = header(&mut blocks, &header_grammar(&sniffed, options), &sniffed, options)?;
+    let mut names = std::mem::take(&mut begin.names);
+    fit(&mut names, &sniffed);
+    let count = names.len();
     if count == 0 {
-        return Ok(Tally::default().report(None, dialect, certainty, probe.facts(), 1));
+        return Ok(Tally::new(begin.lines).report(None, dialect, certainty, probe.facts(), 1));
     }
-    let header = Header { names: header, given: dialect.header_rows > 0 };
+    let header = Header { names, given: dialect.header_rows > 0 };
     let plans = planner.plan(&header).map_err(Error::Plan)?;
     let policy = Policy::new(options.bad_rows == BadRows::Rescue, &sniffed, options);
-    let scanner = Scanner { grammar, fields: count, policy };
+    let apart = Apart::new(std::mem::take(&mut begin.raw), count, sniffed.first_is_typed);
+    let scanner = Scanner { grammar, fields: count, policy, apart };
     let mut plan = Plan::new(header, plans, &planner.taken(), options)?;
     plan.is_choosy = sink.is_choosy();
 
@@ -75,7 +81,7 @@ pub fn read(
     blocks.set_size(block_bytes);
     let (begun, evidence) = sample_types(&mut blocks, &scanner, &plan, options.sample_bytes)?;
     let plan = plan.with(&evidence, true);
-    let mut pass = Pass::new(sink, &scanner, plan, evidence, options)?;
+    let mut pass = Pass::new(sink, &scanner, plan, evidence, &begin, options)?;
     pipeline::run(begun, &mut blocks, &scanner, &pass.current.clone(), options.threads, |output| pass.take(output))?;
     drop(blocks);
     let mut passes = 1;
@@ -93,7 +99,7 @@ pub fn read(
         let mut blocks = Blocks::new(Box::new(input));
         blocks.set_size(block_bytes);
         self::header(&mut blocks, &header_grammar(&sniffed, options), &sniffed, options)?;
-        pass = Pass::new(sink, &scanner, plan, evidence, options)?;
+        pass = Pass::new(sink, &scanner, plan, evidence, &begin, options)?;
         pipeline::run(Vec::new(), &mut blocks, &scanner, &pass.current.clone(), options.threads, |o| pass.take(o))?;
         passes += 1;
     }
@@ -126,26 +132,69 @@ pub(crate) fn header_grammar(sniffed: &Sniffed, options: &Options) -> Grammar {
     grammar
 }
 
-/// Passes over what stands before the first record, and returns the names of the columns; they are as many as the
-/// header has fields. Several header rows are joined by blanks; without one, names are `column_1`, `column_2`, …
+/// What stands before the first record.
+#[derive(Debug, Default)]
+pub(crate) struct Begin {
+    /// The names of the columns, as many as the header has fields.
+    pub(crate) names: Vec<String>,
+    /// The rows of the header as they stand in the file.
+    pub(crate) raw: Vec<Vec<u8>>,
+    /// What its lines are.
+    pub(crate) lines: Lines,
+    /// Those that are neither blank nor of the header, up to [`KEPT`] bytes in all.
+    pub(crate) kept: Vec<Reject>,
+    bytes: usize,
+}
+
+/// Bytes of a preamble that are kept.
+const KEPT: usize = 8 << 20;
+
+impl Begin {
+    /// Passes over a line that is no record.
+    fn skip(&mut self, blocks: &mut Blocks, line: &[u8], place: Option<Place>, (next, lines): (usize, u64)) {
+        let lines = lines.max(1);
+        let Some(place) = place else {
+            self.lines.blank += lines;
+            blocks.skip(next, lines);
+            return;
+        };
+        let flaw = Flaw::NoRecord(place);
+        self.lines.count(&flaw, lines);
+        if self.bytes < KEPT {
+            let (line_number, offset) = blocks.position();
+            let raw = line[..line.len().min(RAW)].to_vec();
+            self.bytes += raw.len();
+            self.kept.push(Reject { line: line_number, offset, flaw, raw });
+        }
+        blocks.skip(next, lines);
+    }
+}
+
+/// Passes over what stands before the first record. Several header rows are joined; without one, names are `column_1`,
+/// `column_2`, …
 pub(crate) fn header(
     blocks: &mut Blocks,
     grammar: &Grammar,
     sniffed: &Sniffed,
     options: &Options,
-) -> Result<Vec<String>, Error> {
+) -> Result<Begin, Error> {
     let dialect = &sniffed.dialect;
     let expected = Some(sniffed.columns).filter(|columns| *columns > 1);
+    let mut begin = Begin::default();
     for _ in 0..dialect.skip_lines {
         let mut want = SNIFFED;
         loop {
             let (text, whole) = blocks.peek(want)?;
             if text.is_empty() {
-                return Ok(Vec::new());
+                return Ok(begin);
             }
-            if let Some((_, next)) = grammar.line_end(text, 0, whole) {
+            if let Some((end, next)) = grammar.line_end(text, 0, whole) {
+                let line = text[..end].to_vec();
                 let lines = grammar.lines(&text[..next]);
-                blocks.skip(next, lines);
+                let is_comment = grammar.comment.is_some_and(|comment| line.first() == Some(&comment));
+                let place = if is_comment { Place::Comment } else { Place::Preamble };
+                let place = Some(place).filter(|_| !line.trim_ascii().is_empty());
+                begin.skip(blocks, &line, place, (next, lines));
                 break;
             }
             want = longer(want, grammar, "a line before the header")?;
@@ -164,9 +213,10 @@ pub(crate) fn header(
             Step::Record { .. } if dialect.header_rows == 0 => {
                 // The first record may be broken, too: it has no more say in it than any other.
                 check_columns(sniffed.columns, options)?;
-                return Ok((1..=sniffed.columns).map(|i| format!("column_{i}")).collect());
+                begin.names = (1..=sniffed.columns).map(|i| format!("column_{i}")).collect();
+                return Ok(begin);
             }
-            Step::Record { next, flaw, .. } => {
+            Step::Record { end, next, flaw } => {
                 let is_broken = matches!(flaw, Some(Flaw::StrayQuote | Flaw::UnterminatedQuote));
                 if let Some(flaw) = flaw.filter(|_| is_broken && expected != Some(ends.len())) {
                     let what = format!("the header is broken: {flaw}; {}", flaw.advice());
@@ -180,22 +230,27 @@ pub(crate) fn header(
                     names.push(String::from_utf8_lossy(&content).into_owned());
                     from = end as usize + grammar.delimiter.len();
                 }
-                let lines = grammar.lines(&text[..next]);
+                begin.raw.push(text[..end].to_vec());
+                let lines = grammar.lines(&text[..next]).max(1);
+                begin.lines.header += lines;
                 blocks.skip(next, lines);
                 rows.push(names);
                 if rows.len() == dialect.header_rows as usize {
-                    return Ok(sniff::header::join(&rows));
+                    break;
                 }
             }
-            Step::Skip { next } => {
+            Step::Skip { end, next, is_comment } => {
+                let line = text[..end].to_vec();
                 let lines = grammar.lines(&text[..next]);
-                blocks.skip(next, lines);
+                begin.skip(blocks, &line, is_comment.then_some(Place::Comment), (next, lines));
             }
-            Step::End => return Ok(sniff::header::join(&rows)),
+            Step::End => break,
             Step::Long => return Err(too_long(grammar, "the header")),
             Step::More => want = longer(want, grammar, "the header")?,
         }
     }
+    begin.names = sniff::header::join(&rows);
+    Ok(begin)
 }
 
 fn check_columns(found: usize, options: &Options) -> Result<(), Error> {
@@ -299,9 +354,13 @@ impl<'s> Pass<'s> {
         scanner: &'s Scanner,
         plan: Plan,
         evidence: Vec<Evidence>,
+        begin: &Begin,
         options: &Options,
     ) -> Result<Self, Error> {
         sink.begin(&plan.schema, &plan.report(&[], &[], &[])).map_err(Error::Sink)?;
+        for line in &begin.kept {
+            hand_over(sink, line, scanner, &plan)?;
+        }
         Ok(Self {
             sink,
             scanner,
@@ -311,7 +370,7 @@ impl<'s> Pass<'s> {
             evidence,
             contradicted: false,
             seen: Seen::new(options.limits.distinct_rows),
-            tally: Tally::default(),
+            tally: Tally::new(begin.lines),
             fail: options.bad_rows == BadRows::Fail,
         })
     }
@@ -327,7 +386,7 @@ impl<'s> Pass<'s> {
 
     fn take(&mut self, mut output: Output) -> Result<(), Error> {
         if self.fail
-            && let Some(reject) = output.rejected.first()
+            && let Some(reject) = output.rejected.iter().find(|reject| reject.flaw.is_of_record())
         {
             let what = format!("{}; {}", reject.flaw, reject.flaw.advice());
             return Err(Error::MalformedCsv { line: reject.line, offset: reject.offset, what });
@@ -358,12 +417,17 @@ impl<'s> Pass<'s> {
             self.sink.batch(batch).map_err(Error::Sink)?;
         }
         for reject in &output.rejected {
-            let (reason, raw) = withhold::kept(reject, &self.scanner.grammar, &plan);
-            let row = RejectedRow { line: reject.line, offset: reject.offset, reason: &reason, raw: &raw };
-            self.sink.rejected(&row).map_err(Error::Sink)?;
+            hand_over(self.sink, reject, self.scanner, &plan)?;
         }
         Ok(())
     }
+}
+
+/// Hands a record that is not among the rows, or a line that is no record, to the sink.
+fn hand_over(sink: &mut dyn Sink, reject: &Reject, scanner: &Scanner, plan: &Plan) -> Result<(), Error> {
+    let (reason, raw) = withhold::kept(reject, &scanner.grammar, plan);
+    let row = RejectedRow { line: reject.line, offset: reject.offset, reason: &reason, raw: &raw };
+    sink.rejected(&row).map_err(Error::Sink)
 }
 
 /// What is counted on the way.
@@ -383,9 +447,15 @@ pub(crate) struct Tally {
     nulls: Vec<u64>,
     /// By column of the file.
     nulled: Vec<u64>,
+    lines: Lines,
 }
 
 impl Tally {
+    /// Nothing but the lines before the first record.
+    pub(crate) fn new(lines: Lines) -> Self {
+        Self { lines, ..Self::default() }
+    }
+
     /// Rows so far.
     pub(crate) fn rows(&self) -> u64 {
         self.rows
@@ -393,8 +463,9 @@ impl Tally {
 
     pub(crate) fn add(&mut self, output: &Output) {
         self.rows += output.rows;
-        self.rejected += output.rejected.len() as u64;
-        for reject in &output.rejected {
+        self.lines.add(&output.lines);
+        for reject in output.rejected.iter().filter(|reject| reject.flaw.is_of_record()) {
+            self.rejected += 1;
             *self.by_reason.entry(Flaw::key(&reject.flaw)).or_default() += 1;
             if reject.flaw == Flaw::Duplicate {
                 self.dropped += 1;
@@ -418,7 +489,8 @@ impl Tally {
         }
     }
 
-    /// Whether few enough records are rejected.
+    /// Whether few enough records are rejected: no more than the share that is allowed, but one in any file of at least
+    /// [`FLOOR`] records.
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
@@ -427,7 +499,9 @@ impl Tally {
     )]
     pub(crate) fn check(&self, options: &Options) -> Result<(), Error> {
         let records = self.rows + self.rejected;
-        let allowed = (options.max_rejected_ratio * records as f64).ceil() as u64;
+        let share = (options.max_rejected_ratio * records as f64) as u64;
+        let floor = u64::from(options.max_rejected_ratio > 0.0 && records >= FLOOR);
+        let allowed = share.max(floor);
         let flawed = self.rejected - self.dropped;
         if flawed == 0 || flawed <= allowed && self.rows > 0 {
             return Ok(());
@@ -454,6 +528,7 @@ impl Tally {
         passes: u32,
     ) -> Report {
         Report {
+            lines: self.lines,
             records: self.rows + self.rejected,
             rows: self.rows,
             rejected: self.rejected,

@@ -9,8 +9,9 @@
 
 use crate::{
     Options, Terminator,
+    apart::Apart,
     block::{Block, Odd, Rejected},
-    flaw::Flaw,
+    flaw::{Flaw, Place},
     grammar::{Grammar, Step},
     sniff::Sniffed,
 };
@@ -42,6 +43,7 @@ pub(crate) struct Scanner {
     pub(crate) grammar: Grammar,
     pub(crate) fields: usize,
     pub(crate) policy: Policy,
+    pub(crate) apart: Apart,
 }
 
 /// How far a scan came.
@@ -79,7 +81,14 @@ impl Scanner {
                     self.record(block, at, end, first, flaw);
                     at = next;
                 }
-                Step::Skip { next } => at = next,
+                Step::Skip { end, next, is_comment } => {
+                    if is_comment {
+                        block.rejected.push(Rejected { start: at, end, flaw: Flaw::NoRecord(Place::Comment) });
+                    } else {
+                        block.blank += 1;
+                    }
+                    at = next;
+                }
                 Step::More | Step::End => return Reached { at, long: false },
                 Step::Long => return Reached { at, long: true },
             }
@@ -102,10 +111,14 @@ impl Scanner {
                 block.rows.push(start as u32);
                 return;
             }
+            Some(Flaw::TooFew { found: 1, .. }) => match self.apart.place(&block.text[start..end]) {
+                Some(place) => Some(Flaw::NoRecord(place)),
+                None => flaw,
+            },
             flaw => flaw,
         };
         match flaw {
-            Some(flaw) if !self.policy.rescue => {
+            Some(flaw) if !self.policy.rescue || !flaw.is_of_record() => {
                 block.ends.truncate(first);
                 block.rejected.push(Rejected { start, end, flaw });
                 return;
@@ -567,6 +580,7 @@ mod tests {
             grammar: Grammar::new(&Dialect::csv()),
             fields: 2,
             policy: Policy { rescue: false, pad: false, trim: false },
+            apart: Apart::default(),
         };
         let known = |text: &str| {
             let mut block = block(text.as_bytes());
@@ -586,7 +600,7 @@ mod tests {
         ) {
             let grammar = Grammar::new(&Dialect::csv());
             let policy = Policy { rescue: false, pad: false, trim: false };
-            let scanner = Scanner { grammar, fields: 2, policy };
+            let scanner = Scanner { grammar, fields: 2, policy, apart: Apart::default() };
             let (mut one, mut other) = (block(&text), block(&text));
             let portable = scanner.fast::<LF, Portable>(&mut one, 0, text.len());
             prop_assert_eq!(vector::fast::<LF>(&scanner, &mut other, 0, text.len()), portable);
@@ -612,7 +626,7 @@ mod tests {
         ) {
             let text: Vec<u8> = text.into_iter().map(|b| if plain { (b & 0x7f).max(1) } else { b }).collect();
             let grammar = Grammar::new(&Dialect::csv());
-            let scanner = Scanner { grammar, fields: 2, policy: Policy { rescue: true, pad: false, trim: false } };
+            let scanner = Scanner { grammar, fields: 2, policy: Policy { rescue: true, pad: false, trim: false }, apart: Apart::default() };
             let mut block = block(&text);
             block.ends.extend([7; 100]);
             let at = scanner.scan(&mut block, 0, text.len(), true).at;

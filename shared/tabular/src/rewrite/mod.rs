@@ -16,6 +16,7 @@ use memchr::memchr;
 
 use crate::{
     BadRows, Error, Header, Options, RejectedRow, Report, SinkError, Source,
+    apart::Apart,
     block::{Block, Blocks},
     column::Fields,
     convert::{Output as Converted, rejects, take_out_invalid},
@@ -23,7 +24,7 @@ use crate::{
     grammar::{Grammar, Step},
     input::{self, Probe},
     plan::Tokens,
-    reader::{self, Tally},
+    reader::{self, Begin, Tally},
     scan::{Policy, Scanner},
     sniff,
 };
@@ -226,6 +227,8 @@ struct Opened {
     header_grammar: Grammar,
     tokens: Tokens,
     header: Header,
+    /// What its lines are, and those before it.
+    begin: Begin,
     /// All before the first record that is not of the header.
     head: String,
 }
@@ -241,7 +244,8 @@ impl Opened {
         let grammar = reader::grammar(&dialect, options);
         let text = blocks.peek(HEADER)?.0.to_vec();
         let header_grammar = reader::header_grammar(&sniffed, options);
-        let mut names = reader::header(&mut blocks, &header_grammar, &sniffed, options)?;
+        let mut begin = reader::header(&mut blocks, &header_grammar, &sniffed, options)?;
+        let mut names = std::mem::take(&mut begin.names);
         reader::fit(&mut names, &sniffed);
         let consumed = usize::try_from(blocks.position().1).unwrap_or(usize::MAX);
         let Some(head) = text.get(..consumed) else {
@@ -251,13 +255,26 @@ impl Opened {
         };
         let head = String::from_utf8_lossy(head).into_owned();
         let policy = Policy::new(false, &sniffed, options);
-        let scanner = Scanner { grammar, fields: names.len().max(1), policy };
+        let fields = names.len().max(1);
+        let apart = Apart::new(std::mem::take(&mut begin.raw), fields, sniffed.first_is_typed);
+        let scanner = Scanner { grammar, fields, policy, apart };
         // Only what was declared to mean null does: any other text may be personal.
         let tokens =
             Tokens::Given(options.null_markers.iter().flatten().map(|marker| marker.as_bytes().to_vec()).collect());
         blocks.set_size(if options.block_bytes == 0 { BLOCK } else { options.block_bytes });
         let header = Header { names, given: dialect.header_rows > 0 };
-        Ok(Self { blocks, probe, dialect, certainty: sniffed.certainty, scanner, header_grammar, tokens, header, head })
+        Ok(Self {
+            blocks,
+            probe,
+            dialect,
+            certainty: sniffed.certainty,
+            scanner,
+            header_grammar,
+            tokens,
+            header,
+            begin,
+            head,
+        })
     }
 
     fn plan(&self, rewriter: &mut dyn Rewriter) -> Result<Vec<Change>, Error> {
@@ -301,7 +318,7 @@ impl Opened {
                         at = next;
                         break;
                     }
-                    Step::Skip { next } => at = next,
+                    Step::Skip { next, .. } => at = next,
                     Step::More | Step::End | Step::Long => return out,
                 }
             }
@@ -330,7 +347,12 @@ impl Opened {
         rows: u64,
         mut take: impl FnMut(&Block, &[Cells<'_>], &Fields<'_>, &Grammar, &str) -> Result<(), Error>,
     ) -> Result<Report, Error> {
-        let mut tally = Tally::default();
+        let mut tally = Tally::new(self.begin.lines);
+        for kept in &self.begin.kept {
+            let reason = kept.flaw.to_string();
+            let line = RejectedRow { line: kept.line, offset: kept.offset, reason: &reason, raw: &kept.raw };
+            rewriter.rejected(&line).map_err(Error::Sink)?;
+        }
         let line_end = self.line_end()?;
         let Self { blocks, scanner, tokens, header, .. } = &mut self;
         let columns = header.names.len();
@@ -338,9 +360,9 @@ impl Opened {
             let grammar = &scanner.grammar;
             let mut one = |block: &mut Block| -> Result<bool, Error> {
                 take_out_unreadable(block, columns);
-                let rejected = rejects(block, scanner);
+                let (rejected, lines) = rejects(block, scanner);
                 for reject in &rejected {
-                    if options.bad_rows == BadRows::Fail {
+                    if options.bad_rows == BadRows::Fail && reject.flaw.is_of_record() {
                         let what = format!("{}; {}", reject.flaw, reject.flaw.advice());
                         return Err(Error::MalformedCsv { line: reject.line, offset: reject.offset, what });
                     }
@@ -354,7 +376,13 @@ impl Opened {
                 rewriter.rows(&mut cells).map_err(Error::Sink)?;
                 take(block, &cells, &fields, grammar, line_end)?;
                 let rows_here = block.rows.len() as u64;
-                tally.add(&Converted { rows: rows_here, rejected, padded: block.padded, ..Converted::default() });
+                tally.add(&Converted {
+                    rows: rows_here,
+                    rejected,
+                    lines,
+                    padded: block.padded,
+                    ..Converted::default()
+                });
                 Ok(tally.rows() < rows)
             };
             each(blocks, scanner, options.threads, &mut one)?;

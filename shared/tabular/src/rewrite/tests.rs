@@ -3,7 +3,7 @@ use std::io::Read;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{DialectOverrides, Setting};
+use crate::{DialectOverrides, Lines, Setting};
 
 /// A file in memory.
 struct Text(Vec<u8>);
@@ -96,7 +96,11 @@ fn what_is_no_record_has_no_place_in_the_copy() {
     let (out, report, bracket) = run(text.as_bytes(), &[("name", REPLACE)], &options);
     assert_eq!(out, "\n\nid,name\n1,<Ann>\n3,<Co>\n");
     assert_eq!((report.rows, report.rejected), (2, 1));
-    assert_eq!(bracket.rejected, [(5, "too many fields: 3 fields for 2".to_owned())]);
+    let rejected: Vec<_> = bracket.rejected.iter().map(|(line, reason)| (*line, reason.as_str())).collect();
+    let preamble = "preamble: no record, but a line before the header";
+    assert_eq!(rejected, [(1, preamble), (5, "too many fields: 3 fields for 2"), (6, "comment: no record")]);
+    let lines = Lines { header: 1, preamble: 1, comment: 1, blank: 1, footer: 0, rows: 2, rejected: 1 };
+    assert_eq!(report.lines, lines);
 }
 
 #[test]

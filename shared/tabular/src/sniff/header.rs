@@ -182,6 +182,13 @@ pub(super) fn names_columns(text: &[u8], records: &Records, n: usize, columns: u
     are_names(&cells) || table.evidence(n) > 0.0
 }
 
+/// Whether most values of the first column are of one type, text aside, after the first `start` bytes.
+pub(super) fn first_is_typed(text: &[u8], records: &Records, columns: usize, start: usize) -> bool {
+    let table = Table { text, records, columns };
+    let header = records.records.iter().position(|record| record.start >= start);
+    columns > 1 && header.is_some_and(|header| table.kind_of(header, 0).is_some_and(Kind::is_typed))
+}
+
 /// How unevenly the rows end, after the first `start` bytes.
 pub(super) fn uneven(text: &[u8], records: &Records, columns: usize, dialect: &Dialect, start: usize) -> Uneven {
     if columns < 2 || matches!(dialect.delimiter.as_slice(), b" " | b":") {

@@ -37,6 +37,8 @@ pub(crate) struct Sniffed {
     pub(crate) row_names: bool,
     /// Rows leave out empty cells at their ends, and have some beyond the last column.
     pub(crate) uneven: Uneven,
+    /// Most values of the first column are no texts.
+    pub(crate) first_is_typed: bool,
     /// Fields that a record has.
     pub(crate) columns: usize,
     /// From 0 to 1.
@@ -175,6 +177,7 @@ pub(crate) fn dialect(sample: &[u8], whole: bool, overrides: &DialectOverrides) 
         header_prefix: layout.header_prefix.filter(|_| has_header),
         row_names: layout.row_names && has_header,
         uneven,
+        first_is_typed: header::first_is_typed(sniffer.text, &records, best.columns, layout.start),
         dialect,
         columns: best.columns,
         certainty,
