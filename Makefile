@@ -80,7 +80,7 @@ deploy-vault: build ## Deploy the PII stack to AWS, with the credentials of its 
 		--parameter-overrides Architecture=$(ARCH) EnvironmentName=$(ENVIRONMENT) $(PARAMETERS)
 
 # Doc tests are not nextest's business.
-test: $(VENV) ## Run every test: unit, property, conformance, fuzzing for a minute, end to end
+test: $(VENV) ## Run every test: unit, property, conformance, fuzzing, end to end
 	@if command -v cargo-nextest >/dev/null; then \
 		cargo nextest run --workspace --locked --no-fail-fast && cargo test --workspace --doc --quiet; \
 	else \

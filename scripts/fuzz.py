@@ -5,8 +5,9 @@
     fuzz.py --seconds 20 --bounded    what `make test` does: two targets at a time, from the seeds alone
     fuzz.py read FILE…                tries these files and nothing else: what was found before, or any file
 
-Needs no nightly compiler and no cargo-fuzz; with them, `cargo fuzz run read fuzz/corpus/read fuzz/seeds/read` does much the
-same. What libFuzzer keeps because it reached something new lies in fuzz/corpus, what made a target fail in fuzz/artifacts.
+Needs no nightly compiler and no cargo-fuzz; with both, `cargo fuzz run read fuzz/corpus/read fuzz/seeds/read` does much
+the same, and with stable Rust `-s none` behind `run`. Inputs that reached something new are kept in fuzz/corpus, those
+that made a target fail in fuzz/artifacts.
 """
 
 import argparse
@@ -69,8 +70,22 @@ def replay(target: str, files: list[Path]) -> str | None:
     return None
 
 
+def gist(text: str) -> str:
+    """Of what libFuzzer says when a target fails: why, where in our own code, and which input it was."""
+    gist = []
+    panic = False
+    for line in text.splitlines():
+        panic = (panic or line.startswith("thread '")) and not line.startswith("stack backtrace")
+        ours = line.lstrip().startswith(("at ./", "at src/", "at fuzz_targets/"))
+        if panic or ours or "ERROR: libFuzzer" in line or "Test unit written" in line or line.startswith("Base64"):
+            gist.append(line[:2000])
+    running = [line for line in text.splitlines() if line.startswith("Running: ")]
+    return "\n".join(gist + running[-1:])
+
+
 def run(command: list) -> subprocess.CompletedProcess:
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace", check=False)
+    env = os.environ | {"RUST_BACKTRACE": "1"}
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, errors="replace", check=False)
 
 
 def main() -> None:
@@ -92,9 +107,8 @@ def main() -> None:
             told = dict(zip(targets, all_told, strict=True))
     failed = {target: text for target, text in told.items() if text}
     for target, text in failed.items():
-        # What came before is the way there, hundreds of lines long.
-        print(text[max(0, text.find("\nthread '")) :][-8000:], file=sys.stderr)
-        print(terminal.red(f"fuzz {target}: failed") + f"; again: make fuzz TARGET={target} FILES=<the unit above>")
+        print(gist(text), file=sys.stderr)
+        print(terminal.red(f"fuzz {target}: failed") + f"; again: make fuzz TARGET={target} FILES=<that file>")
     sys.exit(1 if failed else 0)
 
 
