@@ -1,4 +1,4 @@
-# Everything starts here; `make` alone lists it. Needs Rust (rustup.rs) and Python 3.11 or newer, nothing else.
+# Everything starts here; `make` alone lists it. Needs Rust (rustup.rs), Python 3.11 or newer and a C++ compiler, nothing else.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c

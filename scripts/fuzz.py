@@ -12,6 +12,7 @@ that made a target fail in fuzz/artifacts.
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,8 @@ LIMITS = ("-timeout=10", "-rss_limit_mb=1024", "-max_len=4096")
 
 
 def build() -> None:
+    if not shutil.which(os.environ.get("CXX", "c++")):
+        sys.exit("error: libFuzzer is compiled first, and needs a C++ compiler: install g++ or clang, or set CXX")
     command = ["cargo", "build", "--release", "--locked", "--quiet", "--manifest-path", FUZZ / "Cargo.toml"]
     subprocess.run(
         [*command, "--target-dir", BUILT],
