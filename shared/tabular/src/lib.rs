@@ -89,9 +89,9 @@ mod withhold;
 pub use cleanse::{Case, Cleanse};
 pub use dialect::{Dialect, DialectOverrides, Setting, Terminator};
 pub use error::Error;
-pub use input::{Compression, FileFormat, HEAD_LENGTH, InputError, InputFacts, InputOptions, ZipEntries};
 #[doc(hidden)]
 pub use input::text;
+pub use input::{Compression, FileFormat, HEAD_LENGTH, InputError, InputFacts, InputOptions, ZipEntries};
 pub use inspect::{Hint, InspectedColumn, InspectedDialect, Inspection, inspect};
 pub use length::TextLimit;
 pub use notation::{Ambiguity, Notation, NumberFormat, UnknownNotation};
