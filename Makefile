@@ -1,4 +1,4 @@
-# Everything starts here; `make` alone lists it. Needs Rust (rustup.rs) and Python 3.11 or newer, nothing else.
+# Everything starts here; `make` alone lists it. Needs Rust (rustup.rs), Python 3.11 or newer and a C++ compiler, nothing else.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -17,6 +17,10 @@ FUNCTIONS := csv-to-parquet route-file detokenize-pii tokenize-pii
 STACK ?= cleanzone
 VAULT_STACK ?= cleanzone-vault
 ENVIRONMENT ?= dev
+# For `make fuzz`: how long each target runs, which one (all unless told), and files to try instead of new inputs.
+SECONDS ?= 60
+TARGET ?=
+FILES ?=
 # More template parameters for `make deploy`, such as PARAMETERS="NotificationEmail=me@example.com Timeout=300".
 PARAMETERS ?=
 
@@ -27,7 +31,7 @@ export SAM_CLI_TELEMETRY := 0
 # cargo-lambda looks for a newer release of itself otherwise.
 export CARGO_LAMBDA_NO_UPDATE_CHECK := 1
 
-.PHONY: help demo up down env watch build build-lake deploy deploy-vault test lint format bench pin clean
+.PHONY: help demo up down env watch build build-lake deploy deploy-vault test fuzz lint format bench pin clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,18 +80,24 @@ deploy-vault: build ## Deploy the PII stack to AWS, with the credentials of its 
 		--parameter-overrides Architecture=$(ARCH) EnvironmentName=$(ENVIRONMENT) $(PARAMETERS)
 
 # Doc tests are not nextest's business.
-test: $(VENV) ## Run every test: unit, property, conformance, end to end
+test: $(VENV) ## Run every test: unit, property, conformance, fuzzing, end to end
 	@if command -v cargo-nextest >/dev/null; then \
 		cargo nextest run --workspace --locked --no-fail-fast && cargo test --workspace --doc --quiet; \
 	else \
 		cargo test --workspace --locked --no-fail-fast; \
 	fi
+	@.venv/bin/python scripts/fuzz.py --bounded --seconds 20
 	@$(MAKE) build-lake
 	@.venv/bin/pytest tests
 
+fuzz: $(VENV) ## Try inputs that nobody would send on all that reads them (SECONDS=60 TARGET=read|charset|archive FILES="...")
+	@.venv/bin/python scripts/fuzz.py --seconds $(SECONDS) $(TARGET) $(FILES)
+
 lint: $(VENV) ## Check format, lints, the template and the workflows
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --all-features --locked --quiet -- -D warnings
+	cargo clippy --manifest-path fuzz/Cargo.toml --release --target-dir target/fuzz --locked --quiet -- -D warnings
 	ruff format --check --quiet . && ruff check --quiet .
 	cfn-lint --include-checks I -- template.yaml vault.yaml
 	.venv/bin/python scripts/lint_workflows.py
@@ -96,6 +106,7 @@ lint: $(VENV) ## Check format, lints, the template and the workflows
 
 format: $(VENV) ## Format everything
 	cargo fmt --all
+	cargo fmt --manifest-path fuzz/Cargo.toml
 	ruff format . && ruff check --fix .
 
 bench: $(VENV) ## Measure, beside the peers

@@ -90,6 +90,8 @@ mod withhold;
 pub use cleanse::{Case, Cleanse};
 pub use dialect::{Dialect, DialectOverrides, Setting, Terminator};
 pub use error::Error;
+#[doc(hidden)]
+pub use input::text;
 pub use input::{Compression, FileFormat, HEAD_LENGTH, InputError, InputFacts, InputOptions, ZipEntries};
 pub use inspect::{Hint, InspectedColumn, InspectedDialect, Inspection, inspect};
 pub use length::TextLimit;

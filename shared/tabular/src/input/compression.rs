@@ -89,6 +89,19 @@ pub(super) struct Limits {
     pub(super) bytes: u64,
 }
 
+impl Limits {
+    /// Whether `produced` bytes may come of the first `offset` bytes of a stream.
+    pub(super) fn check(self, compression: Compression, produced: u64, offset: u64) -> Result<(), InputError> {
+        if produced > self.bytes {
+            return Err(InputError::TooLong { limit: self.bytes });
+        }
+        if produced > RATIO_COUNTS_FROM && produced / self.ratio.max(1) > offset {
+            return Err(InputError::Bomb { compression, limit: self.ratio, offset });
+        }
+        Ok(())
+    }
+}
+
 /// Below this many bytes of output the ratio is no matter: they cost nothing.
 const RATIO_COUNTS_FROM: u64 = 16 << 20;
 
@@ -116,7 +129,7 @@ pub(super) fn decompress(
             Box::new(decoder)
         }
         Compression::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(source, true, XZ_MEMORY_KIB)),
-        Compression::Zip => Box::new(Zip::new(source)),
+        Compression::Zip => Box::new(Zip::new(source, limits)),
     };
     Ok(Box::new(Guarded {
         decoder,
@@ -144,6 +157,11 @@ impl Counted {
 
     fn new(source: Box<dyn Read + Send>, consumed: Arc<AtomicU64>, failed: Arc<AtomicBool>) -> Self {
         Self { source, buffer: vec![0; Self::BUFFER].into(), start: 0, end: 0, consumed, failed }
+    }
+
+    /// The count of bytes that were consumed, which goes on.
+    pub(super) fn consumed(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.consumed)
     }
 }
 
@@ -279,17 +297,6 @@ impl Guarded {
         self.consumed.load(Ordering::Relaxed)
     }
 
-    fn check_limits(&self) -> Result<(), InputError> {
-        if self.produced > self.limits.bytes {
-            return Err(InputError::TooLong { limit: self.limits.bytes });
-        }
-        if self.produced > RATIO_COUNTS_FROM && self.produced / self.limits.ratio.max(1) > self.offset() {
-            let (compression, limit, offset) = (self.compression, self.limits.ratio, self.offset());
-            return Err(InputError::Bomb { compression, limit, offset });
-        }
-        Ok(())
-    }
-
     fn explain(&self, error: io::Error) -> io::Error {
         if self.source_failed.load(Ordering::Relaxed)
             || error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<InputError>)
@@ -317,7 +324,7 @@ impl Read for Guarded {
         }
         let done = self.decoder.read(out).map_err(|error| self.explain(error)).and_then(|n| {
             self.produced += n as u64;
-            self.check_limits()?;
+            self.limits.check(self.compression, self.produced, self.offset())?;
             Ok(n)
         });
         match &done {

@@ -182,6 +182,19 @@ pub(crate) fn open(mut reader: Box<dyn Read + Send>, options: &InputOptions) -> 
     Ok(Input { text, probe })
 }
 
+/// The text of a file from beginning to end, and what was found out about it: for tests.
+///
+/// # Errors
+/// Whatever is wrong with the file, be it at its end.
+#[doc(hidden)]
+pub fn text(reader: Box<dyn Read + Send>, options: &InputOptions) -> Result<(Vec<u8>, InputFacts), InputError> {
+    let mut input = open(reader, options)?;
+    let probe = input.probe();
+    let mut text = Vec::new();
+    input.read_to_end(&mut text)?;
+    Ok((text, probe.facts()))
+}
+
 /// Reads on until there are `length` bytes, or no more; says whether it was the latter.
 fn fill(reader: &mut dyn Read, mut head: Vec<u8>, length: usize) -> Result<(Vec<u8>, bool), InputError> {
     let missing = length.saturating_sub(head.len()) as u64;

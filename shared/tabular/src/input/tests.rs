@@ -234,6 +234,11 @@ fn bombs_are_defused() {
     assert!(matches!(read_with(&bytes, 4096, &options), Err(InputError::TooLong { limit: 1_048_576 })));
     // What gzip makes of the most boring table there is.
     assert_eq!(read(&bytes).unwrap().0.len(), zeros.len());
+    // What is passed over in an archive takes its time, too.
+    let bytes = zip(&[ZipEntry::new("__MACOSX/a", &zeros), ZipEntry::new("a.csv", b"a,b\n")]);
+    assert!(matches!(read_with(&bytes, 4096, &options), Err(InputError::TooLong { limit: 1_048_576 })));
+    let options = InputOptions { max_ratio: 100, ..InputOptions::default() };
+    assert!(matches!(read_with(&bytes, 4096, &options), Err(InputError::Bomb { limit: 100, .. })));
 }
 
 #[test]

@@ -3,12 +3,18 @@
 //! The directory of an archive is at its end, where a stream cannot look first; but what precedes each file says
 //! enough to read it (APPNOTE.TXT 6.3.10, sections 4.3.7 and 4.3.9). Whether it was the only one shows after it.
 
-use std::io::{self, BufRead, Read};
+use std::{
+    io::{self, BufRead, Read},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use flate2::{Crc, bufread::DeflateDecoder};
 
 use super::{
-    compression::Counted,
+    compression::{Compression, Counted, Limits},
     error::{InputError, ZipEntries},
 };
 
@@ -20,6 +26,10 @@ const DIRECTORY_END: u32 = 0x0605_4B50;
 pub(super) struct Zip {
     state: State,
     found: bool,
+    /// Bytes of files that nobody wants: they cost as much time as the others.
+    skipped: u64,
+    consumed: Arc<AtomicU64>,
+    limits: Limits,
 }
 
 enum State {
@@ -48,8 +58,9 @@ enum Data {
 }
 
 impl Zip {
-    pub(super) fn new(source: Counted) -> Self {
-        Self { state: State::Between(source), found: false }
+    pub(super) fn new(source: Counted, limits: Limits) -> Self {
+        let consumed = source.consumed();
+        Self { state: State::Between(source), found: false, skipped: 0, consumed, limits }
     }
 
     /// Opens the next file; `None` after the last one.
@@ -116,6 +127,8 @@ impl Read for Zip {
                     if wanted {
                         return Ok(n);
                     }
+                    self.skipped += n as u64;
+                    self.limits.check(Compression::Zip, self.skipped, self.consumed.load(Ordering::Relaxed))?;
                 }
             }
         }
