@@ -18,6 +18,7 @@ use crate::{
 
 mod asked;
 mod kept;
+mod late;
 mod second;
 
 struct Bytes(Vec<u8>);
