@@ -16,6 +16,7 @@ mod error;
 mod format;
 mod head;
 mod json;
+mod prose;
 mod zip;
 
 use charset::Evidence;
@@ -37,12 +38,15 @@ pub struct InputOptions {
     pub max_bytes: u64,
     /// How many times its length a compressed file may expand; counts from 16 MiB of text on.
     pub max_ratio: u64,
+    /// Whether text is read that does not look like a table: see [`FileFormat::is_written`]. For where a person says how
+    /// it is delimited.
+    pub any_text: bool,
 }
 
 impl Default for InputOptions {
     /// 1 TiB; 2,000 times, twice of what gzip can reach.
     fn default() -> Self {
-        Self { charset: None, max_bytes: 1 << 40, max_ratio: 2000 }
+        Self { charset: None, max_bytes: 1 << 40, max_ratio: 2000, any_text: false }
     }
 }
 
@@ -184,17 +188,21 @@ pub(crate) fn open_as(
         }
     };
     let counters = Arc::new(Counters::new(bytes));
+    if found.charset == Charset::Utf8 {
+        refuse_written(head.get(found.mark..).unwrap_or_default(), whole, options)?;
+    }
     text = Box::new(Begun { head, at: found.mark, rest: text });
     if let Guess::Legacy(evidence) = &guess {
         text = Box::new(Witness { reader: text, evidence: Arc::clone(evidence) });
     }
     let mut text = charset::decode(found.charset, text, found.mark, Arc::clone(&counters));
     if found.charset != Charset::Utf8 {
-        let (head, _) = fill(&mut text, Vec::new(), format::HEAD_LENGTH)?;
-        match FileFormat::of_text(&head) {
+        let (head, whole) = fill(&mut text, Vec::new(), prose::LENGTH)?;
+        match FileFormat::of_text(&head[..head.len().min(format::HEAD_LENGTH)]) {
             FileFormat::Text => {}
             other => return Err(InputError::Format(other)),
         }
+        refuse_written(&head, whole, options)?;
         text = Box::new(Begun { head, at: 0, rest: text });
     }
     Ok(Input { text, probe: Probe { compression, found, counters, guess } })
@@ -290,6 +298,14 @@ fn unpack(mut reader: Box<dyn Read + Send>, options: &InputOptions) -> Result<Un
         }
     }
     Ok(Unpacked { compression, text, head, whole, bytes })
+}
+
+/// Refuses a text that is no table.
+fn refuse_written(text: &[u8], whole: bool, options: &InputOptions) -> Result<(), InputError> {
+    match prose::detect(text, whole) {
+        Some(format) if !options.any_text => Err(InputError::Format(format)),
+        _ => Ok(()),
+    }
 }
 
 /// Reads on until there are `length` bytes, or no more; says whether it was the latter.

@@ -75,3 +75,16 @@ fn what_a_person_says_is_not_reconsidered() {
     let (report, _) = run(late(&[b"1,M\xFCnchen\n"]), &Plans::default(), &Options { input, ..detecting() }).unwrap();
     assert_eq!((report.input.charset, report.rejected, report.passes), ("UTF-8", 1, 1));
 }
+
+#[test]
+fn text_that_is_no_table_is_refused_but_where_a_person_says_how_it_is_read() {
+    let text = "BEGIN:VCARD\nN:Muster;Erika\nEND:VCARD\n";
+    for bytes in [text.as_bytes().to_vec(), text.encode_utf16().flat_map(u16::to_le_bytes).collect()] {
+        let error = run(&bytes, &Plans::default(), &detecting()).err().unwrap();
+        assert_eq!(error.name(), ErrorName::InvalidFileFormat);
+        assert!(error.to_string().contains("vCards"), "{error}");
+        let input = InputOptions { any_text: true, ..InputOptions::default() };
+        let options = Options { input, max_rejected_ratio: 1.0, ..detecting() };
+        assert!(run(&bytes, &Plans::default(), &options).is_ok());
+    }
+}
