@@ -205,7 +205,9 @@ mod tests {
     fn source_code_with_commas_is_source_code() {
         let code =
             b"INSERT INTO t VALUES (1, 2, 3);\nINSERT INTO t VALUES (2, 3, 4);\nINSERT INTO t VALUES (3, 4, 5);\n";
-        assert_route("a.sql", code, Route::Reject, "text", true);
+        assert_route("a.sql", code, Route::Reject, "sql", true);
+        assert_route("a.csv", code, Route::Reject, "sql", false);
+        assert_route("a", code, Route::Reject, "sql", true);
         assert_route("a.yaml", b"a: 1\nb: 2\nc: 3\n", Route::Reject, "text", true);
         assert_route("a.log", b"{\"a\": 1}\n{\"a\": 2}\n", Route::Reject, "jsonl", true);
     }
@@ -242,6 +244,7 @@ mod tests {
             ("a.csv", GZIP, "delimited text, although it is compressed with gzip, which its name does not say"),
             ("a.csv.gz", CSV, "delimited text, although it is not compressed with gzip, as its name says"),
             ("a.sql", CSV, "text that is no table, as its name says (.sql)"),
+            ("a.csv", b"BEGIN:VCARD\nFN:x\nEND:VCARD\n", "vCards, not delimited text, although its name ends in .csv"),
         ] {
             assert_eq!(on(key, content).reason, reason);
         }

@@ -141,11 +141,13 @@ impl Name {
 
     /// Whether that is what the content is.
     pub(crate) fn allows(&self, content: FileFormat) -> bool {
-        use FileFormat::{Html, Json, JsonLines, Rtf, Text, Xml};
+        use FileFormat::{Html, Json, JsonLines, JsonSequence, Rtf, Text, Xml};
         match self.claim {
             Claim::Nothing => true,
             Claim::Delimited => content == Text,
-            Claim::Prose => matches!(content, Text | Json | JsonLines | Xml | Html | Rtf),
+            Claim::Prose => {
+                content.is_written() || matches!(content, Text | Json | JsonLines | JsonSequence | Xml | Html | Rtf)
+            }
             Claim::Formats(ids) => ids.contains(&content.id()),
         }
     }
@@ -208,6 +210,9 @@ mod tests {
             ("a.ndjson", FileFormat::Json, FileFormat::Text),
             ("a.xls", FileFormat::Ole, FileFormat::Text),
             ("a.log", FileFormat::JsonLines, FileFormat::Binary),
+            ("a.sql", FileFormat::Sql, FileFormat::Png),
+            ("a.csv", FileFormat::Text, FileFormat::Sql),
+            ("a.json", FileFormat::JsonSequence, FileFormat::Yaml),
             ("a.tgz", FileFormat::Tar, FileFormat::Text),
         ] {
             assert!(Name::of(key).allows(allowed) && !Name::of(key).allows(not), "{key}");

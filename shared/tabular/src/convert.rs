@@ -56,6 +56,8 @@ pub(crate) struct Output {
     pub(crate) block: Option<Block>,
     /// Rows that the file already had.
     pub(crate) duplicates: u64,
+    /// Whether rows that stay have bytes that are no text.
+    pub(crate) unreadable: bool,
 }
 
 /// A record that is not in the batch, or a line that is no record.
@@ -105,7 +107,14 @@ pub(crate) fn convert(block: &mut Block, scanner: &Scanner, plan: &Plan) -> Resu
                 continue;
             }
         }
+        // Those that are rejected show what they are.
+        let is_unreadable = |row: usize| {
+            let (start, end) = block.span(row, columns);
+            std::str::from_utf8(&block.text[start..end]).is_err()
+        };
+        let unreadable = plan.rescue && block.odd.iter().any(|odd| is_unreadable(odd.row as usize));
         let mut output = finish(block, scanner, plan, read)?;
+        output.unreadable = unreadable;
         output.evidence.iter_mut().zip(notations).for_each(|(evidence, notation)| evidence.join(*notation));
         return Ok(output);
     }

@@ -11,7 +11,7 @@ use crate::{
     field,
     flaw::{Flaw, Place},
     grammar::{Grammar, Step},
-    input,
+    input::{self, Detected},
     pipeline::{self, Current},
     plan::Plan,
     scan::{Policy, Scanner},
@@ -51,7 +51,32 @@ pub fn read(
     planner: &dyn Planner,
     options: &Options,
 ) -> Result<Report, Error> {
-    let input = input::open(source.open()?, &options.input)?;
+    match read_as(source, sink, planner, options, None)? {
+        Reading::Done(report) => Ok(*report),
+        // Names and dialect are to be found in the other character set, too.
+        Reading::Contradicted(found) => match read_as(source, sink, planner, options, Some(found))? {
+            Reading::Done(report) => Ok(Report { passes: report.passes + 1, ..*report }),
+            Reading::Contradicted(_) => Err(Error::SourceChanged),
+        },
+    }
+}
+
+/// What came of a reading.
+enum Reading {
+    Done(Box<Report>),
+    /// The whole file is in another character set than its beginning: nothing counts.
+    Contradicted(Detected),
+}
+
+/// Reads a source in the character set that is `known` of it, or in the one that its beginning suggests.
+fn read_as(
+    source: &mut dyn Source,
+    sink: &mut dyn Sink,
+    planner: &dyn Planner,
+    options: &Options,
+    mut known: Option<Detected>,
+) -> Result<Reading, Error> {
+    let input = input::open_as(source.open()?, &options.input, known)?;
     let mut probe = input.probe();
     let mut blocks = Blocks::new(Box::new(input));
     let (sample, whole) = blocks.peek(SNIFFED)?;
@@ -64,7 +89,8 @@ pub fn read(
     fit(&mut names, &sniffed);
     let count = names.len();
     if count == 0 {
-        return Ok(Tally::new(begin.lines).report(None, dialect, certainty, probe.facts(), 1));
+        let tally = Tally::new(begin.lines);
+        return Ok(Reading::Done(tally.report(None, dialect, certainty, probe.facts(), 1).into()));
     }
     let header = Header { names, given: dialect.header_rows > 0 };
     let plans = planner.plan(&header).map_err(Error::Plan)?;
@@ -82,8 +108,20 @@ pub fn read(
     let (begun, evidence) = sample_types(&mut blocks, &scanner, &plan, options.sample_bytes)?;
     let plan = plan.with(&evidence, true);
     let mut pass = Pass::new(sink, &scanner, plan, evidence, &begin, options)?;
-    pipeline::run(begun, &mut blocks, &scanner, &pass.current.clone(), options.threads, |output| pass.take(output))?;
+    let mut run =
+        pipeline::run(begun, &mut blocks, &scanner, &pass.current.clone(), options.threads, |output| pass.take(output));
     drop(blocks);
+    if !pass.unreadable {
+        run?;
+        run = Ok(());
+    }
+    if let Some(found) = input::reconsider(&probe, pass.unreadable, &mut || source.open(), &options.input)? {
+        if !probe.settle(found) {
+            return Ok(Reading::Contradicted(found));
+        }
+        known = Some(found);
+    }
+    run?;
     let mut passes = 1;
     while pass.contradicted {
         if passes == MAX_PASSES {
@@ -94,7 +132,7 @@ pub fn read(
         if plan.reads_as(&pass.begun) && pass.left.iter().all(|left| plan.reads_as(left)) {
             pass.tally.check(options)?;
         }
-        let input = input::open(source.open()?, &options.input)?;
+        let input = input::open_as(source.open()?, &options.input, known)?;
         probe = input.probe();
         let mut blocks = Blocks::new(Box::new(input));
         blocks.set_size(block_bytes);
@@ -106,7 +144,7 @@ pub fn read(
     pass.tally.check(options)?;
     let plan = pass.current.get();
     let Pass { tally, evidence, .. } = pass;
-    Ok(tally.report(Some((&plan, &evidence)), dialect, certainty, probe.facts(), passes))
+    Ok(Reading::Done(tally.report(Some((&plan, &evidence)), dialect, certainty, probe.facts(), passes).into()))
 }
 
 /// The grammar of a dialect, within the limits that are set.
@@ -343,6 +381,8 @@ struct Pass<'s> {
     evidence: Vec<Evidence>,
     /// Whether the types that were assumed do not hold: batches are not wanted any more.
     contradicted: bool,
+    /// Whether there are bytes that are no text: those of another character set, perhaps.
+    unreadable: bool,
     seen: Seen,
     tally: Tally,
     fail: bool,
@@ -369,6 +409,7 @@ impl<'s> Pass<'s> {
             left: Vec::new(),
             evidence,
             contradicted: false,
+            unreadable: false,
             seen: Seen::new(options.limits.distinct_rows),
             tally: Tally::new(begin.lines),
             fail: options.bad_rows == BadRows::Fail,
@@ -385,6 +426,8 @@ impl<'s> Pass<'s> {
     }
 
     fn take(&mut self, mut output: Output) -> Result<(), Error> {
+        let no_text = |raw: &[u8]| std::str::from_utf8(raw).is_err_and(|error| error.error_len().is_some());
+        self.unreadable |= output.unreadable || output.rejected.iter().any(|reject| no_text(&reject.raw));
         if self.fail
             && let Some(reject) = output.rejected.iter().find(|reject| reject.flaw.is_of_record())
         {

@@ -18,6 +18,7 @@ use crate::{
 
 mod asked;
 mod kept;
+mod late;
 mod lines;
 mod second;
 

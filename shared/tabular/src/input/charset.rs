@@ -13,6 +13,15 @@ use encoding_rs::{DecoderResult, Encoding};
 
 use super::{Counters, InputError};
 
+mod dos;
+mod evidence;
+mod languages;
+mod place;
+mod score;
+
+pub(crate) use dos::CodePage;
+pub(super) use evidence::Evidence;
+
 /// What stands for a sequence that is wrong in the character set.
 const WRONG: u8 = 0xFF;
 
@@ -28,6 +37,7 @@ pub(crate) enum Charset {
     },
     /// UTF-16 and UTF-32 aside, whatever the WHATWG Encoding Standard names.
     Legacy(&'static Encoding),
+    Dos(&'static CodePage),
 }
 
 impl Charset {
@@ -39,6 +49,7 @@ impl Charset {
             Self::Utf32 { big_endian: false } => "UTF-32LE",
             Self::Utf32 { big_endian: true } => "UTF-32BE",
             Self::Legacy(encoding) => encoding.name(),
+            Self::Dos(page) => page.name,
         }
     }
 
@@ -49,19 +60,27 @@ impl Charset {
             Self::Utf16 { big_endian: true } => b"\xFE\xFF",
             Self::Utf32 { big_endian: false } => b"\xFF\xFE\0\0",
             Self::Utf32 { big_endian: true } => b"\0\0\xFE\xFF",
-            Self::Legacy(_) => b"",
+            Self::Legacy(_) | Self::Dos(_) => b"",
         }
     }
 }
 
 /// A character set, and how it is known.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Detected {
-    pub(super) charset: Charset,
+pub(crate) struct Detected {
+    pub(crate) charset: Charset,
     /// Length of the byte order mark, bytes.
     pub(super) mark: usize,
     /// From 0 to 1.
     pub(super) certainty: f64,
+    /// The second-best set, if it reads the text otherwise and is not out of the question.
+    pub(super) alternative: Option<&'static str>,
+}
+
+impl Detected {
+    fn new(charset: Charset, certainty: f64) -> Self {
+        Self { charset, mark: 0, certainty, alternative: None }
+    }
 }
 
 /// Names in use that the WHATWG Encoding Standard does not have.
@@ -87,6 +106,9 @@ pub(super) fn by_name(name: &str, head: &[u8]) -> Result<Detected, InputError> {
         "utf-32le" | "utf-32-le" => Charset::Utf32 { big_endian: false },
         "utf-32be" | "utf-32-be" => Charset::Utf32 { big_endian: true },
         _ => {
+            if let Some(page) = dos::by_name(&lower) {
+                return Ok(Detected::new(Charset::Dos(page), 1.0));
+            }
             let alias = ALIASES.iter().find(|(alias, _)| *alias == lower).map(|(_, label)| *label);
             let label = alias.unwrap_or(name.trim());
             match Encoding::for_label(label.as_bytes()).or_else(|| Encoding::for_label(lower.as_bytes())) {
@@ -101,41 +123,46 @@ pub(super) fn by_name(name: &str, head: &[u8]) -> Result<Detected, InputError> {
     };
     let mark = charset.byte_order_mark();
     let mark = if head.starts_with(mark) { mark.len() } else { 0 };
-    Ok(Detected { charset, mark, certainty: 1.0 })
+    Ok(Detected { mark, ..Detected::new(charset, 1.0) })
 }
 
-/// The character set of a text that begins with `head`; `whole` where that is all of it.
-///
-/// A text that is UTF-8 but for few bytes is UTF-8: only the rows with these are lost. Where `head` is ASCII alone,
+/// The character set of a text that begins with `head`; `whole` where that is all of it. Where `head` is ASCII alone,
 /// whatever follows is taken for UTF-8 too.
 pub(super) fn detect(head: &[u8], whole: bool) -> Detected {
     if let Some((charset, certainty)) = wide(head) {
         let mark = charset.byte_order_mark();
-        return Detected { charset, mark: if head.starts_with(mark) { mark.len() } else { 0 }, certainty };
+        let mark = if head.starts_with(mark) { mark.len() } else { 0 };
+        return Detected { mark, ..Detected::new(charset, certainty) };
     }
     let mark = Charset::Utf8.byte_order_mark();
     if head.starts_with(mark) {
-        return Detected { charset: Charset::Utf8, mark: mark.len(), certainty: 1.0 };
+        return Detected { mark: mark.len(), ..Detected::new(Charset::Utf8, 1.0) };
     }
-    let found = |charset, certainty| Detected { charset, mark: 0, certainty };
-    let (good, bad) = count_multibyte(head, whole);
     // Escape sequences that switch to a Japanese set: nothing else in text has them.
-    let japanese = [&b"\x1B$"[..], b"\x1B(J"].iter().any(|escape| memchr::memmem::find(head, escape).is_some());
-    if bad == 0 && !japanese {
-        return found(Charset::Utf8, if good == 0 && !whole { 0.9 } else { 1.0 });
+    if [&b"\x1B$"[..], b"\x1B(J"].iter().any(|escape| memchr::memmem::find(head, escape).is_some()) {
+        return japanese(head, whole);
     }
-    if good > 0 && good >= bad {
-        return found(Charset::Utf8, share(good, good + bad));
+    match std::str::from_utf8(head) {
+        Ok(_) if head.is_ascii() && !whole => Detected::new(Charset::Utf8, 0.9),
+        Ok(_) => Detected::new(Charset::Utf8, 1.0),
+        // A character is cut off.
+        Err(error) if error.error_len().is_none() && !whole => Detected::new(Charset::Utf8, 1.0),
+        Err(_) => Evidence::of(head, whole).settle(),
     }
-    let mut detector =
-        EncodingDetector::new(if japanese { Iso2022JpDetection::Allow } else { Iso2022JpDetection::Deny });
+}
+
+fn japanese(head: &[u8], whole: bool) -> Detected {
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
     detector.feed(head, whole);
-    let encoding = detector.guess(None, Utf8Detection::Deny);
+    let encoding = detector.guess(None, Utf8Detection::Allow);
+    if encoding == encoding_rs::UTF_8 {
+        return Detected::new(Charset::Utf8, 0.9);
+    }
     let plausible = plausibility(encoding, head, whole);
     if plausible < 0.5 {
-        return found(Charset::Utf8, 1.0 - plausible);
+        return Detected::new(Charset::Utf8, 1.0 - plausible);
     }
-    found(Charset::Legacy(encoding), plausible * if bad + good < 8 { 0.6 } else { 0.9 })
+    Detected::new(Charset::Legacy(encoding), plausible * 0.9)
 }
 
 /// Whether a text is in units of two or four bytes.
@@ -211,28 +238,6 @@ fn scalar(unit: &[u8], big_endian: bool) -> Option<char> {
     char::from_u32(if big_endian { u32::from_be_bytes(unit) } else { u32::from_le_bytes(unit) })
 }
 
-/// Characters beyond ASCII in UTF-8, and sequences that are none. One that is cut off at the end is neither.
-fn count_multibyte(head: &[u8], whole: bool) -> (usize, usize) {
-    let (mut good, mut bad) = (0, 0);
-    let mut rest = head;
-    loop {
-        let (valid, error) = match std::str::from_utf8(rest) {
-            Ok(_) => (rest, None),
-            Err(error) => (&rest[..error.valid_up_to()], Some(error)),
-        };
-        // Lead bytes: neither ASCII nor continuation.
-        good += valid.iter().filter(|&&b| b >= 0xC0).count();
-        let Some(error) = error else { return (good, bad) };
-        match error.error_len() {
-            Some(length) => {
-                bad += 1;
-                rest = &rest[error.valid_up_to() + length..];
-            }
-            None => return (good, bad + usize::from(whole)),
-        }
-    }
-}
-
 /// How much of what is beyond ASCII makes sense in a character set, from 0 to 1.
 fn plausibility(encoding: &'static Encoding, head: &[u8], whole: bool) -> f64 {
     let mut decoder = encoding.new_decoder_without_bom_handling();
@@ -250,7 +255,7 @@ fn plausibility(encoding: &'static Encoding, head: &[u8], whole: bool) -> f64 {
                 // No text has control characters of this range; ÿ and þ are what 0xFF and 0xFE become, the bytes
                 // that stray most; and hardly any language doubles an accented letter that is no vowel.
                 let filler = |c| matches!(c, 'ÿ' | 'þ' | '\u{FFFD}' | '\u{80}'..='\u{9F}');
-                strange += usize::from(filler(c) && (c != 'þ' || !before.is_alphabetic() || filler(before)));
+                strange += u64::from(filler(c) && (c != 'þ' || !before.is_alphabetic() || filler(before)));
             }
             before = c;
         }
@@ -263,8 +268,8 @@ fn plausibility(encoding: &'static Encoding, head: &[u8], whole: bool) -> f64 {
     1.0 - share(strange + wrong, total + wrong)
 }
 
-#[allow(clippy::cast_precision_loss)] // counts of at most a mebibyte
-fn share(part: usize, of: usize) -> f64 {
+#[allow(clippy::cast_precision_loss)] // a share of a count need not be more exact
+fn share(part: u64, of: u64) -> f64 {
     if of == 0 { 0.0 } else { part as f64 / of as f64 }
 }
 
@@ -284,6 +289,7 @@ pub(super) fn decode(
             Decoder::Standard(encoding_rs::UTF_16BE.new_decoder_without_bom_handling())
         }
         Charset::Legacy(encoding) => Decoder::Standard(encoding.new_decoder_without_bom_handling()),
+        Charset::Dos(page) => Decoder::Dos(page),
         Charset::Utf32 { big_endian } => Decoder::Utf32 { big_endian },
     };
     Box::new(Decode {
@@ -304,6 +310,7 @@ pub(super) fn decode(
 enum Decoder {
     Standard(encoding_rs::Decoder),
     Utf32 { big_endian: bool },
+    Dos(&'static CodePage),
 }
 
 struct Decode {
@@ -360,6 +367,11 @@ impl Decode {
                         written += 1;
                     }
                 }
+                (read, written)
+            }
+            Decoder::Dos(page) => {
+                let (read, written) = page.decode(input, &mut self.output);
+                self.over = last && read == input.len();
                 (read, written)
             }
             Decoder::Utf32 { big_endian } => {
@@ -421,3 +433,6 @@ impl Counters {
         self.first_wrong.fetch_min(offset, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -75,6 +75,36 @@ pub enum FileFormat {
     Pgp,
     /// Bytes that are no text in any character set.
     Binary,
+    /// JSON documents without line ends between them.
+    JsonSequence,
+    /// A script or a dump of a database.
+    Sql,
+    /// vCards.
+    #[serde(rename = "vcard")]
+    VCard,
+    /// iCalendar.
+    Calendar,
+    /// Mail or news.
+    Mail,
+    /// YAML.
+    Yaml,
+    /// INI, TOML, and the like.
+    Settings,
+    /// A script, by its first line.
+    Script,
+    /// The difference of two files.
+    Diff,
+    /// Source code of a program.
+    SourceCode,
+    /// Markdown.
+    Markdown,
+    /// LaTeX.
+    Latex,
+    /// PostScript.
+    #[serde(rename = "postscript")]
+    PostScript,
+    /// Paragraphs of sentences.
+    Prose,
 }
 
 impl FileFormat {
@@ -112,6 +142,20 @@ impl FileFormat {
             Self::Archive => "archive",
             Self::Pgp => "pgp",
             Self::Binary => "binary",
+            Self::JsonSequence => "json",
+            Self::Sql => "sql",
+            Self::VCard => "vcf",
+            Self::Calendar => "ics",
+            Self::Mail => "eml",
+            Self::Yaml => "yaml",
+            Self::Settings => "ini",
+            Self::Script => "script",
+            Self::Diff => "diff",
+            Self::SourceCode => "source",
+            Self::Markdown => "md",
+            Self::Latex => "tex",
+            Self::PostScript => "ps",
+            Self::Prose => "prose",
         }
     }
 }
@@ -150,6 +194,20 @@ impl fmt::Display for FileFormat {
             Self::Archive => "an archive or compressed file of a kind that is not read",
             Self::Pgp => "a PGP message",
             Self::Binary => "binary data",
+            Self::JsonSequence => "JSON documents one after another",
+            Self::Sql => "a SQL dump",
+            Self::VCard => "vCards",
+            Self::Calendar => "a calendar",
+            Self::Mail => "an e-mail",
+            Self::Yaml => "a YAML document",
+            Self::Settings => "a file of settings (INI or TOML)",
+            Self::Script => "a script",
+            Self::Diff => "a diff",
+            Self::SourceCode => "source code",
+            Self::Markdown => "a Markdown document",
+            Self::Latex => "a LaTeX document",
+            Self::PostScript => "a PostScript document",
+            Self::Prose => "running text",
         })
     }
 }
@@ -203,7 +261,7 @@ const WEAK_MAGIC: &[(&[u8], FileFormat)] = &[
 impl FileFormat {
     /// Told by the first bytes of a file; [`HEAD_LENGTH`] of them are enough. A text is told from binary data by its
     /// few control characters, and from JSON by being not even the beginning of a valid document: a delimited file
-    /// whose cells hold JSON is text.
+    /// whose cells hold JSON is text. So is what takes more text to tell: see [`is_written`](Self::is_written).
     pub fn detect(head: &[u8]) -> Self {
         let head = &head[..head.len().min(HEAD_LENGTH)];
         if let Some(compression) = super::Compression::detect(head) {
@@ -237,6 +295,28 @@ impl FileFormat {
             return Self::Binary;
         }
         Self::of_text(head)
+    }
+
+    /// Whether it is text that people and programs write, and no table.
+    pub fn is_written(self) -> bool {
+        use FileFormat::{
+            Calendar, Diff, Latex, Mail, Markdown, PostScript, Prose, Script, Settings, SourceCode, Sql, VCard, Yaml,
+        };
+        matches!(
+            self,
+            Sql | VCard
+                | Calendar
+                | Mail
+                | Yaml
+                | Settings
+                | Script
+                | Diff
+                | SourceCode
+                | Markdown
+                | Latex
+                | PostScript
+                | Prose
+        )
     }
 
     /// Told by the beginning of a text in an ASCII-compatible character set.

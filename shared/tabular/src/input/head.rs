@@ -10,6 +10,7 @@ use super::{
     Compression, Counters, FileFormat, InputError, charset,
     compression::{Limits, decompress},
     format::HEAD_LENGTH,
+    prose,
 };
 
 /// What a head shows.
@@ -97,14 +98,22 @@ fn inside(compression: Option<Compression>, content: FileFormat, bytes: &[u8], w
     let found = charset::detect(bytes, whole);
     let bytes = &bytes[found.mark.min(bytes.len())..];
     if found.charset == charset::Charset::Utf8 {
-        return Head { compression, content: Some(content), text: bytes.to_vec(), whole };
+        return written(compression, bytes.to_vec(), whole);
     }
     let (bytes, counters) = (Cursor::new(bytes.to_vec()), Arc::new(Counters::new(Arc::default())));
     let mut text = Vec::new();
     // Memory never fails to be read, and what is wrong in the character set is no error.
     let _ = charset::decode(found.charset, Box::new(bytes), found.mark, counters).read_to_end(&mut text);
     match FileFormat::of_text(&text[..text.len().min(HEAD_LENGTH)]) {
-        FileFormat::Text => Head { compression, content: Some(content), text, whole },
+        FileFormat::Text => written(compression, text, whole),
         other => Head { compression, content: Some(other), text: Vec::new(), whole },
+    }
+}
+
+/// A text in UTF-8, if it is one that may be a table.
+fn written(compression: Option<Compression>, text: Vec<u8>, whole: bool) -> Head {
+    match prose::detect(&text, whole) {
+        None => Head { compression, content: Some(FileFormat::Text), text, whole },
+        other => Head { compression, content: other, text: Vec::new(), whole },
     }
 }

@@ -9,10 +9,12 @@ const MAX_DEPTH: usize = 64;
 pub(super) fn detect(head: &[u8]) -> Option<FileFormat> {
     let mut rest = head.trim_ascii_start();
     let mut documents = 0;
+    let mut adjoins = false;
+    let objects = rest.starts_with(b"{");
     while let Some((b'{' | b'[', _)) = rest.split_first() {
         match (Scanner { text: rest, at: 0 }).value(0) {
             // Cut within the second or a later document: what precedes it has proven the form.
-            Scan::Cut if documents > 0 => return Some(FileFormat::JsonLines),
+            Scan::Cut if documents > 0 => return Some(several(adjoins)),
             // A lone bracket proves nothing.
             Scan::Cut => return (rest.len() > 2).then_some(FileFormat::Json),
             Scan::Wrong => return None,
@@ -20,8 +22,13 @@ pub(super) fn detect(head: &[u8]) -> Option<FileFormat> {
                 documents += 1;
                 rest = &rest[length..];
                 // Something on the same line: fields, not documents.
-                let line_end = rest.iter().position(|b| !matches!(b, b' ' | b'\t' | b'\r'));
-                if line_end.is_some_and(|i| rest[i] != b'\n') {
+                // Objects alone, and with nothing between them: otherwise they may be fields.
+                if objects && rest.starts_with(b"{") {
+                    adjoins = true;
+                    continue;
+                }
+                let next = rest.iter().position(|b| !matches!(b, b' ' | b'\t' | b'\r')).map(|at| rest[at]);
+                if next.is_some_and(|next| next != b'\n') {
                     return None;
                 }
                 rest = rest.trim_ascii_start();
@@ -32,8 +39,13 @@ pub(super) fn detect(head: &[u8]) -> Option<FileFormat> {
         _ if !rest.is_empty() => None,
         0 => None,
         1 => Some(FileFormat::Json),
-        _ => Some(FileFormat::JsonLines),
+        _ => Some(several(adjoins)),
     }
+}
+
+/// Several documents, some of them on one line.
+fn several(adjoin: bool) -> FileFormat {
+    if adjoin { FileFormat::JsonSequence } else { FileFormat::JsonLines }
 }
 
 enum Scan {
@@ -163,6 +175,14 @@ mod tests {
             ("{\"a\":1}\n{\"a\":2}\n", Some(FileFormat::JsonLines)),
             ("{\"a\":1}\n{\"a", Some(FileFormat::JsonLines)),
             ("[]", Some(FileFormat::Json)),
+            ("{\"a\":1}{\"a\":2}", Some(FileFormat::JsonSequence)),
+            ("{\"a\":1}{\"a\":", Some(FileFormat::JsonSequence)),
+            ("{\"a\":1}{\"a\":2}\n{\"a\":3}\n", Some(FileFormat::JsonSequence)),
+            ("{\"a\":1}\t{\"a\":2}\n{\"a\":3}\t{\"a\":4}\n", None),
+            ("{\n  \"a\": 1\n}\n{\n  \"a\": 2\n}\n", Some(FileFormat::JsonLines)),
+            ("{id}{name}\n", None),
+            ("{\"a\":1}{b}\n", None),
+            ("[1][2]\n", None),
             ("[1, 2],[3, 4]\n", None),
             ("{\"a\":1};{\"b\":2}\n", None),
             ("[note]\na,b\n", None),

@@ -3,7 +3,7 @@
 use std::{
     io::{self, Read},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -16,9 +16,11 @@ mod error;
 mod format;
 mod head;
 mod json;
+mod prose;
 mod zip;
 
-pub(crate) use charset::Charset;
+use charset::Evidence;
+pub(crate) use charset::{Charset, CodePage, Detected};
 pub use compression::Compression;
 pub use error::{InputError, ZipEntries};
 pub use format::{FileFormat, HEAD_LENGTH};
@@ -36,12 +38,15 @@ pub struct InputOptions {
     pub max_bytes: u64,
     /// How many times its length a compressed file may expand; counts from 16 MiB of text on.
     pub max_ratio: u64,
+    /// Whether text is read that does not look like a table: see [`FileFormat::is_written`]. For where a person says how
+    /// it is delimited.
+    pub any_text: bool,
 }
 
 impl Default for InputOptions {
     /// 1 TiB; 2,000 times, twice of what gzip can reach.
     fn default() -> Self {
-        Self { charset: None, max_bytes: 1 << 40, max_ratio: 2000 }
+        Self { charset: None, max_bytes: 1 << 40, max_ratio: 2000, any_text: false }
     }
 }
 
@@ -50,10 +55,13 @@ impl Default for InputOptions {
 pub struct InputFacts {
     /// How it is compressed, if it is.
     pub compression: Option<Compression>,
-    /// Its character set, by the name in the WHATWG Encoding Standard.
+    /// Its character set, by the name in the WHATWG Encoding Standard; code pages of DOS by that of IANA.
     pub charset: &'static str,
     /// How sure that is, from 0 to 1.
     pub charset_certainty: f64,
+    /// The character set that explains the file second best, if it reads it otherwise and is not out of the question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub charset_alternative: Option<&'static str>,
     /// Whether it begins with a byte order mark.
     pub byte_order_mark: bool,
     /// Bytes consumed of the file, before it was decompressed.
@@ -81,21 +89,42 @@ impl Counters {
 #[derive(Clone, Debug)]
 pub(crate) struct Probe {
     compression: Option<Compression>,
-    charset: &'static str,
-    charset_certainty: f64,
-    byte_order_mark: bool,
+    found: Detected,
     counters: Arc<Counters>,
+    guess: Guess,
+}
+
+/// Whether the rest of a file may say something else of its character set than the beginning did.
+#[derive(Clone, Debug)]
+enum Guess {
+    /// It is given, or was found out from the whole file, or says itself what it is.
+    Settled,
+    /// What the beginning said is UTF-8: what contradicts costs its rows, and shows by that.
+    Utf8,
+    /// Another one, in which all bytes mean something. Says what all of the text does.
+    Legacy(Arc<Mutex<Evidence>>),
 }
 
 impl Probe {
+    /// Takes what all of the file says; `false` where that is another character set than it was read in.
+    pub(crate) fn settle(&mut self, found: Detected) -> bool {
+        let same = found.charset == self.found.charset;
+        if same {
+            self.found = Detected { mark: self.found.mark, ..found };
+            self.guess = Guess::Settled;
+        }
+        same
+    }
+
     /// What is known by now; final when the text has been read to its end.
     pub(crate) fn facts(&self) -> InputFacts {
         let first = self.counters.first_wrong.load(Ordering::Relaxed);
         InputFacts {
             compression: self.compression,
-            charset: self.charset,
-            charset_certainty: self.charset_certainty,
-            byte_order_mark: self.byte_order_mark,
+            charset: self.found.charset.name(),
+            charset_certainty: self.found.certainty,
+            charset_alternative: self.found.alternative,
+            byte_order_mark: self.found.mark > 0,
             bytes: self.counters.bytes.load(Ordering::Relaxed),
             wrong_sequences: self.counters.wrong_sequences.load(Ordering::Relaxed),
             first_wrong: (first != u64::MAX).then_some(first),
@@ -131,7 +160,118 @@ pub(crate) fn charset_by_name(name: &str) -> Result<Charset, InputError> {
 ///
 /// # Errors
 /// What [`InputError`] says of a beginning: the rest is said while it is read.
-pub(crate) fn open(mut reader: Box<dyn Read + Send>, options: &InputOptions) -> Result<Input, InputError> {
+pub(crate) fn open(reader: Box<dyn Read + Send>, options: &InputOptions) -> Result<Input, InputError> {
+    open_as(reader, options, None)
+}
+
+/// Opens a file whose character set is `known`, from the whole of it; otherwise as [`open`].
+pub(crate) fn open_as(
+    reader: Box<dyn Read + Send>,
+    options: &InputOptions,
+    known: Option<Detected>,
+) -> Result<Input, InputError> {
+    let Unpacked { compression, mut text, head, whole, bytes } = unpack(reader, options)?;
+    let mut guess = Guess::Settled;
+    let found = match (&options.charset, known) {
+        (Some(name), _) => charset::by_name(name, &head)?,
+        (None, Some(known)) => known,
+        (None, None) => {
+            let found = charset::detect(&head, whole);
+            if !whole {
+                guess = match found.charset {
+                    Charset::Utf8 if found.mark == 0 => Guess::Utf8,
+                    Charset::Legacy(_) | Charset::Dos(_) => Guess::Legacy(Arc::new(Mutex::new(Evidence::new()))),
+                    _ => Guess::Settled,
+                };
+            }
+            found
+        }
+    };
+    let counters = Arc::new(Counters::new(bytes));
+    if found.charset == Charset::Utf8 {
+        refuse_written(head.get(found.mark..).unwrap_or_default(), whole, options)?;
+    }
+    text = Box::new(Begun { head, at: found.mark, rest: text });
+    if let Guess::Legacy(evidence) = &guess {
+        text = Box::new(Witness { reader: text, evidence: Arc::clone(evidence) });
+    }
+    let mut text = charset::decode(found.charset, text, found.mark, Arc::clone(&counters));
+    if found.charset != Charset::Utf8 {
+        let (head, whole) = fill(&mut text, Vec::new(), prose::LENGTH)?;
+        match FileFormat::of_text(&head[..head.len().min(format::HEAD_LENGTH)]) {
+            FileFormat::Text => {}
+            other => return Err(InputError::Format(other)),
+        }
+        refuse_written(&head, whole, options)?;
+        text = Box::new(Begun { head, at: 0, rest: text });
+    }
+    Ok(Input { text, probe: Probe { compression, found, counters, guess } })
+}
+
+/// The character set of a file by all of it, where its beginning was taken for a set that the rest can contradict.
+///
+/// `probe` is of a reading to the end, in which `unreadable` says whether rows were no UTF-8. Only where there were is the
+/// file read once more for this: what is plain or in UTF-8 costs nothing.
+pub(crate) fn reconsider(
+    probe: &Probe,
+    unreadable: bool,
+    reopen: &mut dyn FnMut() -> io::Result<Box<dyn Read + Send>>,
+    options: &InputOptions,
+) -> Result<Option<Detected>, InputError> {
+    match &probe.guess {
+        Guess::Settled => Ok(None),
+        Guess::Utf8 if !unreadable => Ok(None),
+        Guess::Utf8 => Ok(Some(survey(reopen()?, options)?)),
+        Guess::Legacy(evidence) => {
+            let evidence = evidence.lock().unwrap_or_else(PoisonError::into_inner);
+            if evidence.is_whole() { Ok(Some(evidence.settle())) } else { Ok(Some(survey(reopen()?, options)?)) }
+        }
+    }
+}
+
+/// The character set of a file, which is read to its end where its beginning does not settle that. For what cannot begin
+/// again when it shows on the way.
+pub(crate) fn charset_of_all(
+    mut open: impl FnMut() -> io::Result<Box<dyn Read + Send>>,
+    options: &InputOptions,
+) -> Result<Option<Detected>, InputError> {
+    let input = open_as(open()?, options, None)?;
+    if matches!(input.probe.guess, Guess::Settled) {
+        return Ok(None);
+    }
+    drop(input);
+    survey(open()?, options).map(Some)
+}
+
+fn survey(reader: Box<dyn Read + Send>, options: &InputOptions) -> Result<Detected, InputError> {
+    let Unpacked { mut text, head, .. } = unpack(reader, options)?;
+    let mut evidence = Evidence::new();
+    evidence.add(&head);
+    let mut piece = vec![0; 64 << 10];
+    while !evidence.is_enough() {
+        match text.read(&mut piece) {
+            Ok(0) => break,
+            Ok(n) => evidence.add(&piece[..n]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    evidence.end();
+    Ok(evidence.settle())
+}
+
+/// A file without its compression.
+struct Unpacked {
+    compression: Option<Compression>,
+    /// What follows `head`.
+    text: Box<dyn Read + Send>,
+    head: Vec<u8>,
+    /// Whether nothing does.
+    whole: bool,
+    bytes: Arc<AtomicU64>,
+}
+
+fn unpack(mut reader: Box<dyn Read + Send>, options: &InputOptions) -> Result<Unpacked, InputError> {
     let (head, _) = fill(&mut reader, Vec::new(), format::HEAD_LENGTH)?;
     let compression = match FileFormat::detect(&head) {
         FileFormat::Text => None,
@@ -157,29 +297,15 @@ pub(crate) fn open(mut reader: Box<dyn Read + Send>, options: &InputOptions) -> 
             other => return Err(InputError::Format(other)),
         }
     }
-    let found = match &options.charset {
-        Some(name) => charset::by_name(name, &head)?,
-        None => charset::detect(&head, whole),
-    };
-    let counters = Arc::new(Counters::new(bytes));
-    let text = Box::new(Begun { head, at: found.mark, rest: text });
-    let mut text = charset::decode(found.charset, text, found.mark, Arc::clone(&counters));
-    if found.charset != charset::Charset::Utf8 {
-        let (head, _) = fill(&mut text, Vec::new(), format::HEAD_LENGTH)?;
-        match FileFormat::of_text(&head) {
-            FileFormat::Text => {}
-            other => return Err(InputError::Format(other)),
-        }
-        text = Box::new(Begun { head, at: 0, rest: text });
+    Ok(Unpacked { compression, text, head, whole, bytes })
+}
+
+/// Refuses a text that is no table.
+fn refuse_written(text: &[u8], whole: bool, options: &InputOptions) -> Result<(), InputError> {
+    match prose::detect(text, whole) {
+        Some(format) if !options.any_text => Err(InputError::Format(format)),
+        _ => Ok(()),
     }
-    let probe = Probe {
-        compression,
-        charset: found.charset.name(),
-        charset_certainty: found.certainty,
-        byte_order_mark: found.mark > 0,
-        counters,
-    };
-    Ok(Input { text, probe })
 }
 
 /// The text of a file from beginning to end, and what was found out about it: for tests.
@@ -221,6 +347,25 @@ impl Read for Begun {
         if self.at == self.head.len() {
             // It may be a mebibyte, and the rest is long.
             self.head = Vec::new();
+        }
+        Ok(n)
+    }
+}
+
+/// Shows what is read to the evidence.
+struct Witness {
+    reader: Box<dyn Read + Send>,
+    evidence: Arc<Mutex<Evidence>>,
+}
+
+impl Read for Witness {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let n = self.reader.read(out)?;
+        let mut evidence = self.evidence.lock().unwrap_or_else(PoisonError::into_inner);
+        if n > 0 {
+            evidence.add(&out[..n]);
+        } else if !out.is_empty() {
+            evidence.end();
         }
         Ok(n)
     }

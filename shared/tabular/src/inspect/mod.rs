@@ -216,10 +216,9 @@ fn hints(report: &Report, tried: &[Attempt], columns: &[InspectedColumn], option
         }
     }
     if report.input.charset_certainty < SURE && options.input.charset.is_none() {
-        hint(
-            "--encoding NAME".to_owned(),
-            format!("{} is a guess ({:.0} %)", report.input.charset, report.input.charset_certainty * 100.0),
-        );
+        let guess = format!("{} is a guess ({:.0} %)", report.input.charset, report.input.charset_certainty * 100.0);
+        let other = report.input.charset_alternative.map(|other| format!(", {other} comes next"));
+        hint("--encoding NAME".to_owned(), guess + &other.unwrap_or_default());
     }
     let of = |reason: &str| report.rejected_by_reason.get(reason).copied().unwrap_or(0);
     let short = of("too few fields");

@@ -22,7 +22,7 @@ use crate::{
     convert::{Output as Converted, rejects, take_out_invalid},
     field,
     grammar::{Grammar, Step},
-    input::{self, Probe},
+    input::{self, Detected, Probe},
     plan::Tokens,
     reader::{self, Begin, Tally},
     scan::{Policy, Scanner},
@@ -138,7 +138,10 @@ pub fn rewrite<W: Write + Send>(
     rewriter: &mut dyn Rewriter,
     options: &Options,
 ) -> Result<(W, Report), Error> {
-    let opened = Opened::new(source, options)?;
+    // What is written cannot be taken back when late bytes show another character set: then it has to be known before,
+    // as the reader of the copy finds it out from all of it, too.
+    let known = input::charset_of_all(|| source.open(), &options.input)?;
+    let opened = Opened::new(source, options, known)?;
     let output = Output::new(to, &opened.probe.facts(), name).map_err(write_error)?;
     let changes = opened.plan(rewriter)?;
     let header = opened.header(&changes);
@@ -207,7 +210,8 @@ pub fn survey(
     options: &Options,
     rows: u64,
 ) -> Result<Report, Error> {
-    let opened = Opened::new(source, options)?;
+    // Late bytes of another character set cost their rows here, which are too few to matter for what values are like.
+    let opened = Opened::new(source, options, None)?;
     let changes = opened.plan(rewriter)?;
     opened.run(rewriter, &changes, options, rows, |_, _, _, _, _| Ok(()))
 }
@@ -234,8 +238,8 @@ struct Opened {
 }
 
 impl Opened {
-    fn new(source: &mut dyn Source, options: &Options) -> Result<Self, Error> {
-        let input = input::open(source.open()?, &options.input)?;
+    fn new(source: &mut dyn Source, options: &Options, known: Option<Detected>) -> Result<Self, Error> {
+        let input = input::open_as(source.open()?, &options.input, known)?;
         let probe = input.probe();
         let mut blocks = Blocks::new(Box::new(input));
         let (sample, whole) = blocks.peek(reader::SNIFFED)?;

@@ -7,7 +7,7 @@ use flate2::{Crc, write::DeflateEncoder, write::GzEncoder};
 
 use crate::{
     Compression, InputFacts,
-    input::{Charset, charset_by_name},
+    input::{Charset, CodePage, charset_by_name},
 };
 
 /// Text that is translated at once, bytes.
@@ -30,6 +30,7 @@ enum Encoder {
     Utf16 { big_endian: bool },
     Utf32 { big_endian: bool },
     Legacy(encoding_rs::Encoder),
+    Dos(&'static CodePage),
 }
 
 enum Packer<W: Write> {
@@ -108,6 +109,7 @@ impl Encoder {
             Charset::Utf16 { big_endian } => Self::Utf16 { big_endian },
             Charset::Utf32 { big_endian } => Self::Utf32 { big_endian },
             Charset::Legacy(encoding) => Self::Legacy(encoding.new_encoder()),
+            Charset::Dos(page) => Self::Dos(page),
         }
     }
 
@@ -125,6 +127,11 @@ impl Encoder {
                 let big = *big_endian;
                 let bytes = |c: char| if big { u32::from(c).to_be_bytes() } else { u32::from(c).to_le_bytes() };
                 out.extend(text.chars().flat_map(bytes));
+            }
+            Self::Dos(page) => {
+                for c in text.chars() {
+                    out.push(page.encode(c).ok_or_else(|| other(Unmappable(page.name)))?);
+                }
             }
             Self::Legacy(encoder) => {
                 let mut rest = text;
@@ -254,6 +261,7 @@ mod tests {
             compression,
             charset,
             charset_certainty: 1.0,
+            charset_alternative: None,
             byte_order_mark,
             bytes: 0,
             wrong_sequences: 0,
@@ -280,6 +288,7 @@ mod tests {
                 ("UTF-16BE", false),
                 ("UTF-32LE", true),
                 ("windows-1250", false),
+                ("IBM852", false),
             ] {
                 let facts = facts(compression, charset, mark);
                 let write = || {

@@ -209,3 +209,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn late_bytes_say_what_the_character_set_is() {
+    let mut text = b"n,city\n".to_vec();
+    text.extend((0..60_000).flat_map(|i| format!("{i},Hamburg at the river\n").into_bytes()));
+    text.extend(b"1,M\xFCnchen\n");
+    let mut bracket = Bracket { changes: vec![("city", REPLACE)], ..Bracket::default() };
+    let source = &mut Text(text);
+    let (out, report) = rewrite(source, Vec::new(), "a.csv", &mut bracket, &Options::default()).unwrap();
+    assert_eq!((report.input.charset, report.rejected), ("windows-1252", 0));
+    assert!(out.ends_with(b"1,<M\xFCnchen>\n"));
+}
