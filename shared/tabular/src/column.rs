@@ -316,7 +316,7 @@ impl<'p> Builder<'p> {
                         |_, _| None,
                         |t| match integer::parse(t).map(Number::Int).or_else(|| style.parse(t))? {
                             // Whether it is large is looked at in the end, as it is for plain ones.
-                            Number::Int(value) => Some((value, Evidence::NONE)),
+                            Number::Int(value) => Some((value, Evidence::of_groups(t))),
                             Number::Float(_) => None,
                         },
                     ),

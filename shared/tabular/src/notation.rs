@@ -13,7 +13,7 @@ use arrow::datatypes::DataType;
 use crate::types::{
     Evidence, Kind,
     evidence::FileNotation,
-    locale::{Style, Styles},
+    locale::{Groups, Style, Styles},
     temporal::{Layout, Layouts, PAIRS},
 };
 
@@ -127,12 +127,18 @@ pub(crate) struct Reading {
     pub(crate) layouts: Layouts,
     /// Whether each value is looked at, as other columns need to know how this one is written.
     pub(crate) watch: bool,
+    /// Whether what is written like an address of the internet is a number: points between thousands are known here.
+    pub(crate) takes_addresses: bool,
 }
 
 impl Reading {
     /// That of a column of which nothing is known.
-    pub(crate) const UNKNOWN: Self =
-        Self { styles: Styles::POINT.and(Styles::USUAL), layouts: Layouts::MISTAKABLE, watch: false };
+    pub(crate) const UNKNOWN: Self = Self {
+        styles: Styles::POINT.and(Styles::USUAL),
+        layouts: Layouts::MISTAKABLE,
+        watch: false,
+        takes_addresses: false,
+    };
 
     /// Whether another reading is wanted.
     pub(crate) fn contradicts(self, wanted: Self) -> bool {
@@ -142,6 +148,11 @@ impl Reading {
     /// Whether a text is one number or one date.
     pub(crate) fn reads(self, text: &[u8]) -> bool {
         self.styles.plain(text).is_some() || self.layouts.parse(text).is_some()
+    }
+
+    /// Whether a text can be a number.
+    pub(crate) fn may_be_number(self, text: &[u8]) -> bool {
+        self.takes_addresses || !Groups::is_address(text)
     }
 
     /// The decimal point with which a number can be parsed at once.
@@ -215,7 +226,8 @@ impl Together {
         let speaks = proof.decimal_point == Some(Styles::COMMA) && !proof.is_only_grouped;
         let is_open = self.watch && subject.evidence.spans_decimal_points() || styles.meets(Styles::COMMA) && !speaks;
         let watch = is_open && subject.allowed.is_none() && subject.declared.is_some_and(holds_numbers);
-        Reading { styles, layouts: self.layouts(subject), watch }
+        let takes_addresses = subject.allowed.is_some() || subject.known_styles().meets(Styles::COMMA);
+        Reading { styles, layouts: self.layouts(subject), watch, takes_addresses }
     }
 
     fn styles(self, subject: &Subject<'_>) -> Styles {
@@ -330,7 +342,8 @@ impl Subject<'_> {
         let proof = self.proof();
         let known = self.known_styles();
         let inferred = kind.and_then(Notation::of_kind);
-        let proved = proof.decimal_point.filter(|_| !proof.is_only_grouped || self.declared.is_none());
+        let is_read = |kind| kind != Kind::Text && self.declared.is_none();
+        let proved = proof.decimal_point.filter(|_| !proof.is_only_grouped || kind.is_some_and(is_read));
         if let Some(point) = proved.filter(|point| !known.meets(*point)) {
             let style = if point == Styles::COMMA { Style::Comma } else { Style::Plain };
             return Some(inferred.unwrap_or(Notation(Inner::Numbers(style))));

@@ -11,7 +11,8 @@ pub(super) fn push(values: &mut Values, run: &mut Run<'_, '_>, given: &Given, re
     let text = run.fields.text;
     let Reading { styles, layouts, .. } = reading;
     let lenient = given.lenient;
-    let whole = |t: &[u8]| contract::whole(t, styles, lenient);
+    let number = |t: &[u8]| reading.may_be_number(t).then_some(());
+    let whole = |t: &[u8]| number(t).and_then(|()| contract::whole(t, styles, lenient));
     let narrow = |start, len| integer::fast(text, start, len);
     let moment = |t: &[u8]| given.moment(t, layouts);
     let is_free = given.formats.is_empty();
@@ -43,10 +44,16 @@ pub(super) fn push(values: &mut Values, run: &mut Run<'_, '_>, given: &Given, re
         // Without a separator, whole numbers are the same in all styles.
         Values::Int64(out) => run.declared(out, lanes::integers(), narrow, whole, Evidence::of_decimal_point),
         Values::Float32(out) => {
-            run.declared(out, None, |_, _| None, |t| contract::single(t, styles, lenient), Evidence::of_decimal_point);
+            run.declared(
+                out,
+                None,
+                |_, _| None,
+                |t| number(t).and_then(|()| contract::single(t, styles, lenient)),
+                Evidence::of_decimal_point,
+            );
         }
         Values::Float64(out) => {
-            let slow = |t: &[u8]| contract::double(t, styles, lenient);
+            let slow = |t: &[u8]| number(t).and_then(|()| contract::double(t, styles, lenient));
             let point = reading.decimal_point();
             match point {
                 Some(b',') => run.declared(
@@ -90,7 +97,8 @@ pub(super) fn push(values: &mut Values, run: &mut Run<'_, '_>, given: &Given, re
             let fast = |s: usize, l: usize| {
                 if is_plain { decimal::parse(text.get(s..s + l)?, of.0, of.1) } else { None }
             };
-            run.declared(out, None, fast, |t| contract::scaled(t, of, styles, lenient), Evidence::of_decimal_point);
+            let slow = |t: &[u8]| number(t).and_then(|()| contract::scaled(t, of, styles, lenient));
+            run.declared(out, None, fast, slow, Evidence::of_decimal_point);
         }
         Values::Text(out) => {
             if run.cleanse.is_some() || run.fields.has_odd_text() {

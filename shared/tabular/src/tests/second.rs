@@ -133,6 +133,10 @@ fn earlier_files_decide_where_a_file_leaves_several_notations() {
         ("5.000", DataType::Int64, &[], None),
         ("5.000", DataType::Int64, &["1.234,5"], Some("5000")),
         ("5.0", DataType::Int64, &[], Some("5")),
+        // An address of the internet is no number, unless points are known to stand between thousands.
+        ("192.168.178.101", DataType::Int64, &[], None),
+        ("192.168.178.101", DataType::Decimal128(20, 2), &[], None),
+        ("1.250.000.000", DataType::Int64, &["1.234,5"], Some("1250000000")),
         // Groups of three alone prove nothing against earlier files.
         ("192.168.178.101", DataType::Float64, &["1234.5"], None),
         ("555 123 456", DataType::Float64, &["1234.5"], None),
@@ -181,6 +185,27 @@ fn a_file_that_is_written_otherwise_is_told_of() {
 fn groups_of_three_are_no_proof_to_be_remembered() {
     let (rows, _, column) = one(&["1.234.567"], held("a", DataType::Int64, &[]));
     assert_eq!((rows, column.notation), (vec!["1234567".to_owned()], None));
+}
+
+#[test]
+fn identifiers_in_groups_of_three_are_text_in_a_first_file_and_said_to_be() {
+    for (value, ambiguity) in
+        [("601 123 456", Some(Ambiguity::Text)), ("1.234.567", Some(Ambiguity::Text)), ("192.168.178.101", None)]
+    {
+        let (report, rows) = values(&format!("a;b\n{value};x\n{value};y\n"), &Held::default());
+        assert_eq!((types(&report)[0].clone(), rows[0].clone()), (DataType::Utf8, format!("{value}|x")));
+        assert_eq!((report.columns[0].ambiguity, report.columns[0].notation), (ambiguity, None), "{value}");
+    }
+    // Beyond what is sampled, too.
+    let mut text = "a;b\n".to_owned();
+    (1..400).for_each(|i| text.push_str(&format!("{i};x\n")));
+    text.push_str("200'404'500;x\n");
+    let small = Options { block_bytes: 64, sample_bytes: 16, ..detected() };
+    let (report, _) = run(text.clone(), &Held::default(), &small).unwrap();
+    assert_eq!(types(&report)[0], DataType::Utf8);
+    text.push_str("1'404'500;x\n");
+    let (report, _) = run(text, &Held::default(), &small).unwrap();
+    assert_eq!(types(&report)[0], DataType::Int64);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::{
     boolean, float,
     float::Number,
     integer::MAX_SAFE,
-    locale::{Style, Styles},
+    locale::{Groups, Style, Styles},
     temporal::{self, Layout, Layouts, Moment},
     trim,
 };
@@ -16,7 +16,7 @@ use super::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Evidence {
     /// What was seen, joined by OR.
-    seen: u32,
+    seen: u64,
     /// [`Style`]s in which every number can be written, joined by AND.
     styles: Styles,
     /// [`Layout`]s in which every date can be written, joined by AND.
@@ -24,35 +24,45 @@ pub(crate) struct Evidence {
 }
 
 /// A value of no narrower type, or a contradiction that nothing can heal.
-const TEXT: u32 = 1;
+const TEXT: u64 = 1;
 /// A null token, or blanks only: null in a column of a narrower type, text elsewhere.
-const TOKEN: u32 = 1 << 1;
-const BOOLEAN: u32 = 1 << 2;
+const TOKEN: u64 = 1 << 1;
+const BOOLEAN: u64 = 1 << 2;
 /// A plain whole number.
-const INT: u32 = 1 << 3;
+const INT: u64 = 1 << 3;
 /// A whole number beyond [`MAX_SAFE`].
-const BIG: u32 = 1 << 4;
+const BIG: u64 = 1 << 4;
 /// A plain number with a fraction or an exponent.
-const FLOAT: u32 = 1 << 5;
+const FLOAT: u64 = 1 << 5;
 /// A number in another style.
-const STYLED: u32 = 1 << 6;
+const STYLED: u64 = 1 << 6;
 /// A date without a time.
-const DATE: u32 = 1 << 7;
+const DATE: u64 = 1 << 7;
 /// A time without a zone.
-const NAIVE: u32 = 1 << 8;
+const NAIVE: u64 = 1 << 8;
 /// A time with a zone.
-const ZONED: u32 = 1 << 9;
+const ZONED: u64 = 1 << 9;
 /// A time on twelve hours, and one on twenty-four.
-const HALF: u32 = 1 << 10;
-const FULL: u32 = 1 << 11;
+const HALF: u64 = 1 << 10;
+const FULL: u64 = 1 << 11;
 /// A date in one of pair `i` of layouts (bit `i`), in a column that is to hold dates.
-const PAIR: u32 = 1 << 12;
+const PAIR: u64 = 1 << 12;
 /// In style `i`, a number with a fraction (bit `i`), one beyond [`MAX_SAFE`] (bit `i + 8`).
-const STYLED_FLOAT: u32 = 1 << 16;
-const STYLED_BIG: u32 = 1 << 24;
+const STYLED_FLOAT: u64 = 1 << 16;
+const STYLED_BIG: u64 = 1 << 24;
+/// A number of `i` groups of digits, one if it is below a thousand, from 1 to 4 or more (bit `i - 1`).
+const GROUPS: u64 = 1 << 32;
+/// Of several groups, a first one of `i` digits (bit `i - 1`).
+const FIRST: u64 = 1 << 36;
+/// A number below zero.
+const NEGATIVE: u64 = 1 << 39;
+/// A group that no byte of an address can be.
+const BEYOND_BYTE: u64 = 1 << 40;
 
-const NUMBER: u32 = INT | FLOAT | STYLED;
-const TEMPORAL: u32 = DATE | NAIVE | ZONED;
+const THREE_GROUPS: u64 = GROUPS << 2 | GROUPS << 3;
+const SHORT: u64 = FIRST | FIRST << 1;
+const NUMBER: u64 = INT | FLOAT | STYLED;
+const TEMPORAL: u64 = DATE | NAIVE | ZONED;
 
 /// How the values of a column are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,9 +137,14 @@ impl Evidence {
     pub(crate) fn of_number(text: &[u8], number: Number) -> Self {
         match number {
             Number::Int(value) if value.unsigned_abs() > MAX_SAFE => Self::BIG,
-            Number::Int(_) => Self { seen: INT, ..Self::NONE },
-            Number::Float(_) => Self { seen: FLOAT, styles: Styles::reading(text), ..Self::NONE },
+            Number::Int(_) => Self { seen: INT | groups(text), ..Self::NONE },
+            Number::Float(_) => Self { seen: FLOAT | groups(text), styles: Styles::reading(text), ..Self::NONE },
         }
+    }
+
+    /// What a number says that is known to be written in the style of its column: how its digits are grouped.
+    pub(crate) fn of_groups(text: &[u8]) -> Self {
+        Self { seen: groups(text), ..Self::NONE }
     }
 
     /// What a date or time says that is written in `layout`, at least; in which others it could be written as well is
@@ -208,7 +223,7 @@ impl Evidence {
     }
 
     fn of_styled(text: &[u8]) -> Option<Self> {
-        let mut evidence = Self { seen: STYLED, styles: Styles::NONE, layouts: Layouts::ANY };
+        let mut evidence = Self { seen: STYLED | groups(text), styles: Styles::NONE, layouts: Layouts::ANY };
         for style in Styles::reading(text).grouped() {
             let Some(number) = style.parse(text) else { continue };
             let i = style as u32;
@@ -238,7 +253,7 @@ impl Evidence {
         (!evidence.layouts.is_empty()).then_some(evidence)
     }
 
-    fn has(self, bits: u32) -> bool {
+    fn has(self, bits: u64) -> bool {
         self.seen & bits != 0
     }
 
@@ -304,8 +319,30 @@ impl Evidence {
             (true, false) if style == Style::Plain => Kind::Double,
             (false, _) if style == Style::Plain => Kind::Int,
             (true, false) => Kind::StyledDouble(style),
-            (false, _) => Kind::StyledInt(style),
+            (false, _) if allowed.names_thousands() || self.is_quantity(style, file) => Kind::StyledInt(style),
+            (false, _) => Kind::Text,
         }
+    }
+
+    /// Whether whole numbers in groups of three are numbers, and not telephone numbers, articles, addresses or lists of
+    /// codes: see the [module](super).
+    fn is_quantity(self, style: Style, file: FileNotation) -> bool {
+        let has_points = style == Style::PointComma;
+        if self.has(THREE_GROUPS) && has_points && !self.has(BEYOND_BYTE) {
+            return false;
+        }
+        let lengths = (self.seen / FIRST & 7).count_ones();
+        let counts = (self.seen / GROUPS & 15).count_ones();
+        let of_all_sizes = self.has(SHORT) && (counts > 1 || lengths == 3);
+        let of_two = !self.has(THREE_GROUPS) && (self.has(FIRST) || lengths > 1 || has_points && file.decimal_comma);
+        self.has(NEGATIVE) || of_all_sizes || of_two
+    }
+
+    /// Whether it can be nothing but addresses of the internet.
+    fn is_addresses(self) -> bool {
+        self.has(GROUPS << 3)
+            && !self.has(BEYOND_BYTE)
+            && self.styles.and(Styles::USUAL) == Styles::of(&[Style::PointComma])
     }
 
     /// Whether its numbers leave both decimal points open, or could: values that were only parsed have no say.
@@ -337,7 +374,8 @@ impl Evidence {
 
     /// Whether it is text for now, but only because its values can be read in several ways.
     pub(crate) fn is_ambiguous(self) -> bool {
-        self.kind() == Kind::Text && !self.is_settled_text() && self.has(NUMBER | TEMPORAL)
+        let is_open = self.kind() == Kind::Text && !self.is_settled_text();
+        is_open && self.has(NUMBER | TEMPORAL) && !self.is_addresses()
     }
 
     /// How its times are written.
@@ -350,6 +388,16 @@ impl Evidence {
             Times::Plain
         }
     }
+}
+
+/// What the digits of a number say, that are in groups, or few enough to be one.
+fn groups(text: &[u8]) -> u64 {
+    let Some(groups) = Groups::of(text) else { return 0 };
+    let sign = if groups.negative { NEGATIVE } else { 0 };
+    let count = GROUPS << (groups.count.min(4) - 1);
+    let first = if groups.count > 1 { FIRST << (groups.first - 1) } else { 0 };
+    let byte = if groups.largest > 255 { BEYOND_BYTE } else { 0 };
+    sign | count | first | byte
 }
 
 #[cfg(test)]
@@ -426,6 +474,51 @@ mod tests {
         assert_eq!(Evidence::of(b"5", true, token).kind(), Kind::Int);
     }
 
+    #[test]
+    fn groups_of_three_are_numbers_where_they_have_the_sizes_of_numbers() {
+        use Style::{ApostrophePoint, CommaPoint, PointComma, SpaceComma};
+        for (values, expected) in [
+            (&["39,538,223", "576,851", "8,715,698", "950", "12,003"][..], Some(CommaPoint)),
+            (&["1.234.567", "12.345", "999"], Some(PointComma)),
+            (&["1'234'567", "12'345"], Some(ApostrophePoint)),
+            (&["1 234", "950"], Some(SpaceComma)),
+            (&["12 345", "123 456"], Some(SpaceComma)),
+            (&["1 234 567", "12 345 678", "123 456 789"], Some(SpaceComma)),
+            (&["-600 100 201", "600 100 302"], Some(SpaceComma)),
+            (&["600 100 201", "600 100 302", "-5"], Some(SpaceComma)),
+            (&["192.168.178.101", "192.168.178.120"], None),
+            (&["10.100.200", "192.168.100", "10.100"], None),
+            (&["1.100.200", "10.100.200", "192.168.100"], None),
+            (&["600 100 201", "700 100 403"], None),
+            (&["12 100 201", "600 100 302"], None),
+            (&["123\u{a0}123\u{a0}123"], None),
+            (&["600 100", "601 200"], None),
+            (&["1.234.567", "2.345.678"], None),
+            (&["100'200'300", "200'300'400"], None),
+            (&["200,404,500", "200,301", "200"], None),
+            (&["200,404,500", "1000"], None),
+        ] {
+            assert_eq!(kind(values), expected.map_or(Kind::Text, Kind::StyledInt), "{values:?}");
+        }
+        let all = |values: &[&str]| {
+            values.iter().fold(Evidence::NONE, |mut all, value| {
+                all.join(Evidence::of(value.as_bytes(), false, token));
+                all
+            })
+        };
+        assert!(all(&["1.234.567"]).is_ambiguous());
+        assert!(!all(&["192.168.178.101"]).is_ambiguous());
+        // Where a rule says what stands between thousands, no more is to be proved.
+        let rule = Styles::of(&[Style::Comma, PointComma]);
+        let kind = all(&["1.234.567"]).kind_in(rule, FileNotation::UNKNOWN);
+        assert_eq!(kind, Kind::StyledInt(PointComma));
+        // A file with decimal commas tells what a single point is, but not that articles are numbers.
+        let file = FileNotation { decimal_comma: true, ..FileNotation::UNKNOWN };
+        assert_eq!(all(&["1.500", "2.250"]).kind_in(Styles::USUAL, file), Kind::StyledInt(PointComma));
+        assert_eq!(all(&["1.234.500", "2.345.250"]).kind_in(Styles::USUAL, file), Kind::Text);
+        assert_eq!(all(&["601 123", "602 234"]).kind_in(Styles::USUAL, file), Kind::Text);
+    }
+
     fn value() -> impl Strategy<Value = String> {
         prop_oneof![
             Just(String::new()),
@@ -435,6 +528,7 @@ mod tests {
             "[1-9][0-9]{16}",
             "[0-9]\\.[0-9]{1,2}",
             "[0-9]{1,3},[0-9]{1,3}",
+            "[1-9][0-9]{0,2}(\\.[0-9]{3}){1,3}",
             "[0-3]?[0-9]/[01]?[0-9]/2026",
             "2026-0[1-9]-1[0-9]( 10:00:00Z?)?",
             "[a-c]",

@@ -94,6 +94,11 @@ impl Styles {
         }
     }
 
+    /// Whether they say what stands between thousands.
+    pub(crate) fn names_thousands(self) -> bool {
+        self.grouped().filter(|style| *style != Style::Comma).count() == 1
+    }
+
     /// The styles in which a text is a number.
     pub(crate) fn reading(text: &[u8]) -> Self {
         if is_plain(text) {
@@ -229,6 +234,46 @@ impl Style {
     /// The number, if it is written in this style without loss.
     pub(crate) fn parse(self, text: &[u8]) -> Option<float::Number> {
         float::parse(&self.plain(text)?)
+    }
+}
+
+/// The groups in which the digits of a whole number stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Groups {
+    pub(crate) count: usize,
+    /// Digits of the first one.
+    pub(crate) first: usize,
+    /// The largest one.
+    pub(crate) largest: u32,
+    pub(crate) negative: bool,
+}
+
+impl Groups {
+    /// Up to three digits, then any number of groups of three, whatever stands between them.
+    pub(crate) fn of(text: &[u8]) -> Option<Self> {
+        let (negative, unsigned) = match text {
+            [b'-', rest @ ..] => (true, rest),
+            _ => (false, text),
+        };
+        let mut groups = Self { count: 0, first: 0, largest: 0, negative };
+        for group in unsigned.split(|b| !b.is_ascii_digit()).filter(|group| !group.is_empty()) {
+            groups.count += 1;
+            if groups.count == 1 {
+                groups.first = group.len();
+            }
+            if group.len() > 3 || groups.count > 1 && group.len() < 3 {
+                return None;
+            }
+            groups.largest = groups.largest.max(group.iter().fold(0, |n, d| n * 10 + u32::from(d - b'0')));
+        }
+        (groups.count > 0).then_some(groups)
+    }
+
+    /// Whether a text is written as an address of the internet is: four bytes with points between them.
+    pub(crate) fn is_address(text: &[u8]) -> bool {
+        text.iter().all(|b| b.is_ascii_digit() || *b == b'.')
+            && text.iter().filter(|b| **b == b'.').count() == 3
+            && Self::of(text).is_some_and(|groups| groups.count == 4 && groups.largest < 256)
     }
 }
 

@@ -2,6 +2,15 @@
 //!
 //! Every parser here is lossless: it accepts a text only if the value prints back as the text, up to blanks around
 //! it, the zeros that end a fraction, thousands separators and the layout of a date.
+//!
+//! What prints back may still be no number. Three things tell, each of the whole column:
+//!
+//! - *Groups of three* are a style, and found in telephone numbers, articles, addresses and lists of codes. Whole numbers in
+//!   groups are numbers if one of them is below zero; or if first groups are not all of three digits, and the numbers of
+//!   groups differ (a number below a thousand is one group) or first groups of one, two and three digits occur; or if no
+//!   number has more than two groups, and a first group has one digit, or first groups differ, or a point stands between
+//!   them and the file has decimal commas. Where points make three groups or more, one group has to be above 255.
+//!   Decimals prove a number as well.
 
 #![allow(
     clippy::cast_possible_truncation,
