@@ -25,7 +25,7 @@ use crate::{
     plan::{Given, How, PlannedColumn, Sibling, Tokens},
     types::{
         Evidence, Kind, Times, boolean, contract, decimal, float,
-        float::Number,
+        float::{Decimals, Number},
         integer,
         integer::MAX_SAFE,
         lanes::{self, BATCH, Batch, Lanes},
@@ -301,9 +301,12 @@ impl<'p> Builder<'p> {
             cleanse: self.planned.cleanse.as_deref(),
             misfit: self.planned.misfit,
             reading: self.planned.how.reading(),
+            closely: Decimals::None,
         };
         match &self.planned.how {
-            How::Inferred { kind, open, times, watch } => {
+            How::Inferred { kind, open, times, watch, closely } => {
+                let closely = *closely;
+                run.closely = closely;
                 // What is parsed in the kind that is assumed adds nothing to the evidence for it, but for what is said.
                 match (&mut self.values, kind) {
                     (Values::Boolean(out), _) => {
@@ -316,7 +319,7 @@ impl<'p> Builder<'p> {
                         |_, _| None,
                         |t| match integer::parse(t).map(Number::Int).or_else(|| style.parse(t))? {
                             // Whether it is large is looked at in the end, as it is for plain ones.
-                            Number::Int(value) => Some((value, Evidence::of_groups(t))),
+                            Number::Int(value) => Some((value, Evidence::of_form(t))),
                             Number::Float(_) => None,
                         },
                     ),
@@ -334,20 +337,29 @@ impl<'p> Builder<'p> {
                         // Without a separator of thousands all styles with a decimal comma are one.
                         lanes::doubles::<b','>().filter(|_| style.has_decimal_comma()),
                         |start, len| {
-                            if style.has_decimal_comma() { float::fast_with::<b','>(text, start, len) } else { None }
+                            if !style.has_decimal_comma() {
+                                return None;
+                            }
+                            let value = float::fast_with::<b','>(text, start, len)?;
+                            closely.spare::<b','>(text.get(start..start + len)?).then_some(value)
                         },
                         |t| match float::parse(t) {
                             // Where the comma is the decimal point, a point sets thousands apart or is a contradiction.
                             Some(Number::Float(_)) if style.has_decimal_comma() => {
-                                Some((style.parse(t)?.double()?, Evidence::NONE))
+                                Some((style.parse(t)?.double()?, Evidence::of_form(t)))
                             }
                             Some(number) => Some((number.double()?, Evidence::of_number(t, number))),
-                            None => Some((style.parse(t)?.double()?, Evidence::NONE)),
+                            None => Some((style.parse(t)?.double()?, Evidence::of_form(t))),
                         },
                     ),
                     (Values::Float64(out), _) => {
-                        let fast = |start, len| {
-                            float::fast(text, start, len).or_else(|| float::parse_double(text.get(start..start + len)?))
+                        let fast = |start: usize, len: usize| {
+                            let field = || text.get(start..start + len);
+                            match float::fast(text, start, len) {
+                                Some(value) if closely.spare::<b'.'>(field()?) => Some(value),
+                                Some(_) => None,
+                                None => float::parse_plain(field()?, closely),
+                            }
                         };
                         let slow = |t: &[u8]| {
                             let number = float::parse(t)?;
@@ -549,6 +561,8 @@ struct Run<'r, 'a> {
     cleanse: Option<&'r Cleanse>,
     misfit: Misfit,
     reading: Reading,
+    /// Numbers that lanes do not take.
+    closely: Decimals,
 }
 
 impl Run<'_, '_> {
@@ -697,6 +711,7 @@ impl Run<'_, '_> {
         let (fields, column) = (self.fields, self.column);
         let Range { start, end } = self.rows;
         let (mut batch, mut values) = (Batch::EMPTY, [T::default(); BATCH]);
+        batch.closely = self.closely;
         let mut row = start;
         while row < end {
             let count = BATCH.min(end - row);

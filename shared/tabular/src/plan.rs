@@ -11,7 +11,7 @@ use crate::{
     duplicates::Key,
     format::Format,
     notation::{Reading, Subject, Together},
-    types::{Evidence, Kind, Times, locale::Styles, sql_name, temporal::Layouts},
+    types::{Evidence, Kind, Times, float::Decimals, locale::Styles, sql_name, temporal::Layouts},
 };
 
 /// How the columns of a file are read, in one pass.
@@ -88,6 +88,8 @@ pub(crate) enum How {
         times: Times,
         /// Each number is looked at, because the notation of other columns depends on it.
         watch: bool,
+        /// Numbers that are looked at in any case.
+        closely: Decimals,
     },
 }
 
@@ -130,7 +132,7 @@ fn to_micros(text: &[u8]) -> Cow<'_, [u8]> {
 /// Texts that are null without quotes.
 #[derive(Clone, Debug)]
 pub(crate) enum Tokens {
-    /// `NULL`, `NA`, `N/A`, `NaN` and `\N`, but not in text.
+    /// [`is_usual`], but not in text.
     Usual,
     /// These, in text as well.
     Given(Vec<Vec<u8>>),
@@ -139,7 +141,7 @@ pub(crate) enum Tokens {
 impl Tokens {
     pub(crate) fn contains(&self, text: &[u8]) -> bool {
         match self {
-            Self::Usual => matches!(text, b"NULL" | b"NA" | b"N/A" | b"NaN" | b"\\N"),
+            Self::Usual => is_usual(text),
             Self::Given(tokens) => tokens.iter().any(|t| t == text),
         }
     }
@@ -150,11 +152,28 @@ impl Tokens {
     }
 }
 
+/// Whether a text stands for nothing among numbers, dates and booleans: what programs print where there is no value
+/// (SQL, R, Python, spreadsheets, C), in any case, and what people and offices of statistics put there.
+fn is_usual(text: &[u8]) -> bool {
+    const WORDS: [&[u8]; 12] =
+        [b"na", b"n/a", b"nan", b"nil", b"null", b"none", b"-nan", b"+nan", b"#n/a", b"<na>", b"(null)", b"-nan(ind)"];
+    match text {
+        b"\\N" | b"-" | b"--" | b"." | b".." | b"?" | b"1.#QNAN" | b"-1.#IND" => true,
+        b"" | [b'0'..=b'9', ..] => false,
+        _ => text.len() <= 9 && WORDS.iter().any(|word| text.eq_ignore_ascii_case(word)),
+    }
+}
+
 impl How {
     fn inferred(evidence: Evidence, allowed: Option<Styles>, together: Together) -> Self {
         let kind = evidence.kind_in(allowed.unwrap_or(Styles::USUAL), together.file);
         let watch = together.watch && kind == Kind::Double && evidence.spans_decimal_points();
-        Self::Inferred { kind, open: !evidence.is_settled_text(), times: evidence.times(), watch }
+        let closely = match kind {
+            Kind::Double => evidence.closely(false),
+            Kind::StyledDouble(style) => evidence.closely(style.has_decimal_comma()),
+            _ => Decimals::None,
+        };
+        Self::Inferred { kind, open: !evidence.is_settled_text(), times: evidence.times(), watch, closely }
     }
 
     /// The reading of a column of which this is all that is known.
@@ -260,9 +279,10 @@ impl Plan {
         let together = self.together(evidence);
         self.readings().zip(evidence).any(|(column, evidence)| match (&column.how, column.under(*evidence, together)) {
             (How::Declared { reading: now, .. }, How::Declared { reading: wanted, .. }) => now.contradicts(wanted),
-            (How::Inferred { kind: now, watch, .. }, How::Inferred { kind, watch: wanted, .. }) => {
-                *now != kind || wanted && !watch
-            }
+            (
+                How::Inferred { kind: now, watch, closely, .. },
+                How::Inferred { kind, watch: wanted, closely: needed, .. },
+            ) => *now != kind || wanted && !watch || needed != Decimals::None && *closely != needed,
             _ => true,
         })
     }
@@ -533,5 +553,47 @@ fn can_declare(data_type: &DataType) -> bool {
             (1..=38).contains(precision) && (0..=precision.cast_signed()).contains(scale)
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_for_nothing_are_known_in_any_case() {
+        for word in [
+            "NULL",
+            "null",
+            "NA",
+            "na",
+            "N/A",
+            "n/a",
+            "NaN",
+            "nan",
+            "NAN",
+            "-nan",
+            "None",
+            "none",
+            "nil",
+            "#N/A",
+            "<NA>",
+            "(null)",
+            "\\N",
+            "-",
+            "--",
+            ".",
+            "..",
+            "?",
+            "-1.#IND",
+            "1.#QNAN",
+            "-nan(ind)",
+        ] {
+            assert!(Tokens::Usual.contains(word.as_bytes()), "{word}");
+            assert!(!Tokens::Usual.in_text(word.as_bytes()), "{word}");
+        }
+        for word in ["", "0", "-0", "x", "nul", "nulls", "+", "---", "...", "\\n", "inf", "1.#INF", "NaN ", "#REF!"] {
+            assert!(!Tokens::Usual.contains(word.as_bytes()), "{word}");
+        }
     }
 }

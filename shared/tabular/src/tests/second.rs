@@ -197,9 +197,8 @@ fn identifiers_in_groups_of_three_are_text_in_a_first_file_and_said_to_be() {
         assert_eq!((report.columns[0].ambiguity, report.columns[0].notation), (ambiguity, None), "{value}");
     }
     // Beyond what is sampled, too.
-    let mut text = "a;b\n".to_owned();
-    (1..400).for_each(|i| text.push_str(&format!("{i};x\n")));
-    text.push_str("200'404'500;x\n");
+    let rows: Vec<_> = (1..400).map(|i| format!("{i};x")).collect();
+    let mut text = format!("a;b\n{}\n200'404'500;x\n", rows.join("\n"));
     let small = Options { block_bytes: 64, sample_bytes: 16, ..detected() };
     let (report, _) = run(text.clone(), &Held::default(), &small).unwrap();
     assert_eq!(types(&report)[0], DataType::Utf8);
@@ -399,5 +398,67 @@ proptest! {
         turned.rotate_left(turn.index(cells.len()));
         let small = Options { block_bytes, threads, sample_bytes: 1, ..detected() };
         prop_assert_eq!(read(&turned, &small), expected);
+    }
+}
+
+/// A file of one column and its type, with blocks and samples too small to see much at once.
+fn type_of(values_of: &[String], block_bytes: usize, threads: usize) -> DataType {
+    let text = format!("a;z\n{};x\n", values_of.join(";x\n"));
+    let small = Options { block_bytes, threads, sample_bytes: 1, ..detected() };
+    types(&run(text, &Held::default(), &small).unwrap().0)[0].clone()
+}
+
+#[test]
+fn what_tells_codes_from_numbers_may_come_late() {
+    let numbers = |of: fn(u32) -> String| (1..300).map(of).collect::<Vec<_>>();
+    let cents = |n: u32| format!("{}.{:02}", n / 7, n % 100);
+    let shortest = |n: u32| format!("{}.{}", n / 7, n % 9 + 1);
+    let commas = |n: u32| format!("{},{:02}", n / 7, n % 100);
+    let whole = |n: u32| n.to_string();
+    for (values_of, more, expected) in [
+        (numbers(cents), &["3.1"][..], DataType::Utf8),
+        (numbers(cents), &["3.125", "-4.00"], DataType::Float64),
+        (numbers(cents), &["3.1", "3.1250"], DataType::Float64),
+        (numbers(cents), &["3.1", "-3.10"], DataType::Float64),
+        (numbers(shortest), &["3.10"], DataType::Utf8),
+        (numbers(shortest), &["12345678901.10"], DataType::Utf8),
+        (numbers(shortest), &["3.10", "0.0001"], DataType::Float64),
+        (numbers(shortest), &["100", "3.0", "250.0"], DataType::Float64),
+        (numbers(commas), &["3,1"], DataType::Utf8),
+        (numbers(whole), &["1E5"], DataType::Utf8),
+        (numbers(whole), &["1e5", "2.5"], DataType::Float64),
+        (numbers(shortest), &["1E5"], DataType::Utf8),
+        (numbers(shortest), &["1E5", "1E+05"], DataType::Float64),
+        (numbers(whole), &["-0"], DataType::Float64),
+    ] {
+        for block_bytes in [64, 700, 0] {
+            let late = [values_of.clone(), more.iter().map(|&text| text.to_owned()).collect()].concat();
+            let early: Vec<_> = late.iter().rev().cloned().collect();
+            assert_eq!(type_of(&late, block_bytes, 2), expected, "{more:?} late");
+            assert_eq!(type_of(&early, block_bytes, 1), expected, "{more:?} early");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn which_columns_are_numbers_does_not_depend_on_the_order_of_values(
+        mut cells in vec(prop_oneof![
+            4 => "[1-9]?[0-9]\\.[0-9]",
+            4 => "[1-9]?[0-9]\\.[0-9]{2}",
+            1 => "-?[1-9]\\.[0-9]{3,4}",
+            1 => "[1-9][eE][+]?[0-9]",
+            1 => "[1-9][0-9]{0,2}( [0-9]{3}){1,2}",
+            2 => "[0-9]|-0|-?[1-9][0-9]{2}",
+            1 => "NA|-|nan",
+        ], 1..90),
+        turn in any::<prop::sample::Index>(),
+        block_bytes in prop::sample::select(vec![1usize, 40, 0]),
+        threads in 1usize..4,
+    ) {
+        let expected = type_of(&cells, 0, 1);
+        let turn = turn.index(cells.len());
+        cells.rotate_left(turn);
+        prop_assert_eq!(type_of(&cells, block_bytes, threads), expected);
     }
 }

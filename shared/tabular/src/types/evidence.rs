@@ -5,7 +5,7 @@
 
 use super::{
     boolean, float,
-    float::Number,
+    float::{Decimals, Number},
     integer::MAX_SAFE,
     locale::{Groups, Style, Styles},
     temporal::{self, Layout, Layouts, Moment},
@@ -58,10 +58,25 @@ const FIRST: u64 = 1 << 36;
 const NEGATIVE: u64 = 1 << 39;
 /// A group that no byte of an address can be.
 const BEYOND_BYTE: u64 = 1 << 40;
+/// Digits, `e` or `E`, digits, without point or sign: rather a code.
+const LOWER_CODE: u64 = 1 << 41;
+const UPPER_CODE: u64 = 1 << 42;
+/// An exponent with a point or a sign beside it.
+const SCIENTIFIC: u64 = 1 << 43;
+/// `-0`, which no whole number is.
+const MINUS_ZERO: u64 = 1 << 44;
+/// Behind a point, a single digit; several, of which the last is a zero; more than three. Behind a comma: the same, from
+/// bit [`COMMA`] on.
+const SINGLE: u64 = 1 << 46;
+const PADDED: u64 = 1 << 47;
+const LONG: u64 = 1 << 48;
+/// Several that do not end with a zero.
+const SOME: u64 = 1 << 49;
+const COMMA: u32 = 4;
 
 const THREE_GROUPS: u64 = GROUPS << 2 | GROUPS << 3;
 const SHORT: u64 = FIRST | FIRST << 1;
-const NUMBER: u64 = INT | FLOAT | STYLED;
+const NUMBER: u64 = INT | FLOAT | STYLED | MINUS_ZERO;
 const TEMPORAL: u64 = DATE | NAIVE | ZONED;
 
 /// How the values of a column are read.
@@ -137,14 +152,15 @@ impl Evidence {
     pub(crate) fn of_number(text: &[u8], number: Number) -> Self {
         match number {
             Number::Int(value) if value.unsigned_abs() > MAX_SAFE => Self::BIG,
-            Number::Int(_) => Self { seen: INT | groups(text), ..Self::NONE },
-            Number::Float(_) => Self { seen: FLOAT | groups(text), styles: Styles::reading(text), ..Self::NONE },
+            Number::Int(_) => Self { seen: INT | form(text), ..Self::NONE },
+            Number::Float(_) if text == b"-0" => Self { seen: MINUS_ZERO | NEGATIVE, ..Self::NONE },
+            Number::Float(_) => Self { seen: FLOAT | form(text), styles: Styles::reading(text), ..Self::NONE },
         }
     }
 
-    /// What a number says that is known to be written in the style of its column: how its digits are grouped.
-    pub(crate) fn of_groups(text: &[u8]) -> Self {
-        Self { seen: groups(text), ..Self::NONE }
+    /// What a number says that is known to be written in the style of its column: how its digits are arranged.
+    pub(crate) fn of_form(text: &[u8]) -> Self {
+        Self { seen: form(text), ..Self::NONE }
     }
 
     /// What a date or time says that is written in `layout`, at least; in which others it could be written as well is
@@ -223,7 +239,7 @@ impl Evidence {
     }
 
     fn of_styled(text: &[u8]) -> Option<Self> {
-        let mut evidence = Self { seen: STYLED | groups(text), styles: Styles::NONE, layouts: Layouts::ANY };
+        let mut evidence = Self { seen: STYLED | form(text), styles: Styles::NONE, layouts: Layouts::ANY };
         for style in Styles::reading(text).grouped() {
             let Some(number) = style.parse(text) else { continue };
             let i = style as u32;
@@ -279,7 +295,7 @@ impl Evidence {
     pub(crate) fn kind_in(self, allowed: Styles, file: FileNotation) -> Kind {
         if self.is_settled_text() {
             Kind::Text
-        } else if self.has(STYLED | FLOAT) {
+        } else if self.has(STYLED | FLOAT | MINUS_ZERO) {
             self.number(allowed, file)
         } else if self.has(INT) {
             Kind::Int
@@ -312,15 +328,20 @@ impl Evidence {
         };
         let Some(style) = family.common() else { return Kind::Text };
         let i = if style == Style::Comma { Style::PointComma } else { style } as u32;
-        let fraction = self.has(STYLED_FLOAT << i) || self.has(FLOAT) && !style.has_decimal_comma();
+        let float = MINUS_ZERO | if style.has_decimal_comma() { 0 } else { FLOAT };
+        let fraction = self.has(STYLED_FLOAT << i | float);
         let big = self.has(BIG | STYLED_BIG << i);
-        match (fraction, big) {
-            (true, true) => Kind::Text,
-            (true, false) if style == Style::Plain => Kind::Double,
-            (false, _) if style == Style::Plain => Kind::Int,
-            (true, false) => Kind::StyledDouble(style),
-            (false, _) if allowed.names_thousands() || self.is_quantity(style, file) => Kind::StyledInt(style),
-            (false, _) => Kind::Text,
+        let is_taken = if fraction {
+            !big && !self.has_codes() && !self.are_versions(style.has_decimal_comma())
+        } else {
+            style == Style::Plain || allowed.names_thousands() || self.is_quantity(style, file)
+        };
+        match (fraction, style) {
+            _ if !is_taken => Kind::Text,
+            (true, Style::Plain) => Kind::Double,
+            (false, Style::Plain) => Kind::Int,
+            (true, style) => Kind::StyledDouble(style),
+            (false, style) => Kind::StyledInt(style),
         }
     }
 
@@ -331,11 +352,42 @@ impl Evidence {
         if self.has(THREE_GROUPS) && has_points && !self.has(BEYOND_BYTE) {
             return false;
         }
-        let lengths = (self.seen / FIRST & 7).count_ones();
-        let counts = (self.seen / GROUPS & 15).count_ones();
+        let lengths = ((self.seen / FIRST) & 7).count_ones();
+        let counts = ((self.seen / GROUPS) & 15).count_ones();
         let of_all_sizes = self.has(SHORT) && (counts > 1 || lengths == 3);
         let of_two = !self.has(THREE_GROUPS) && (self.has(FIRST) || lengths > 1 || has_points && file.decimal_comma);
         self.has(NEGATIVE) || of_all_sizes || of_two
+    }
+
+    /// Whether numbers with an exponent are codes: see the [module](super).
+    fn has_codes(self) -> bool {
+        let decimals = SINGLE | PADDED | SOME;
+        let is_proved = |code| self.has(SCIENTIFIC) || code == LOWER_CODE && self.has(decimals);
+        [LOWER_CODE, UPPER_CODE].into_iter().any(|code| self.has(code) && !is_proved(code))
+    }
+
+    /// Whether numbers with decimals are versions and other codes, of which each zero counts: see the [module](super).
+    fn are_versions(self, has_decimal_comma: bool) -> bool {
+        let seen = self.decimals(has_decimal_comma);
+        seen & (SINGLE | PADDED) == SINGLE | PADDED && seen & LONG == 0 && !self.has(NEGATIVE)
+    }
+
+    /// What is known of the digits behind the decimal point.
+    fn decimals(self, has_decimal_comma: bool) -> u64 {
+        if has_decimal_comma { self.seen >> COMMA } else { self.seen }
+    }
+
+    /// Which numbers have to be looked at closely, where the decimal point is this one, as one that is a version makes
+    /// all of them versions.
+    pub(crate) fn closely(self, has_decimal_comma: bool) -> Decimals {
+        let seen = self.decimals(has_decimal_comma);
+        if seen & LONG != 0 || self.has(NEGATIVE) {
+            Decimals::None
+        } else if seen & PADDED != 0 {
+            Decimals::Single
+        } else {
+            Decimals::Padded
+        }
     }
 
     /// Whether it can be nothing but addresses of the internet.
@@ -375,7 +427,7 @@ impl Evidence {
     /// Whether it is text for now, but only because its values can be read in several ways.
     pub(crate) fn is_ambiguous(self) -> bool {
         let is_open = self.kind() == Kind::Text && !self.is_settled_text();
-        is_open && self.has(NUMBER | TEMPORAL) && !self.is_addresses()
+        is_open && self.has(NUMBER | TEMPORAL) && !self.is_addresses() && !self.has_codes()
     }
 
     /// How its times are written.
@@ -390,14 +442,41 @@ impl Evidence {
     }
 }
 
+/// What the arrangement of a number's characters says.
+fn form(text: &[u8]) -> u64 {
+    let sign = if text.first() == Some(&b'-') { NEGATIVE } else { 0 };
+    let Some(exponent) = text.iter().position(|b| matches!(b, b'e' | b'E')) else {
+        return sign | groups(text) | decimals(text);
+    };
+    let has_marks = text.iter().any(|b| matches!(b, b'.' | b'-' | b'+'));
+    sign | match text[exponent] {
+        _ if has_marks => SCIENTIFIC,
+        b'e' => LOWER_CODE,
+        _ => UPPER_CODE,
+    }
+}
+
+/// What the digits behind the last point or comma say.
+fn decimals(text: &[u8]) -> u64 {
+    let Some(point) = text.iter().rposition(|b| matches!(b, b'.' | b',')) else { return 0 };
+    let seen = match &text[point + 1..] {
+        [] => 0,
+        [_] => SINGLE,
+        digits => {
+            let long = if digits.len() > 3 { LONG } else { 0 };
+            long | if digits.last() == Some(&b'0') { PADDED } else { SOME }
+        }
+    };
+    if text[point] == b',' { seen << COMMA } else { seen }
+}
+
 /// What the digits of a number say, that are in groups, or few enough to be one.
 fn groups(text: &[u8]) -> u64 {
     let Some(groups) = Groups::of(text) else { return 0 };
-    let sign = if groups.negative { NEGATIVE } else { 0 };
     let count = GROUPS << (groups.count.min(4) - 1);
     let first = if groups.count > 1 { FIRST << (groups.first - 1) } else { 0 };
     let byte = if groups.largest > 255 { BEYOND_BYTE } else { 0 };
-    sign | count | first | byte
+    count | first | byte
 }
 
 #[cfg(test)]
@@ -519,6 +598,59 @@ mod tests {
         assert_eq!(all(&["601 123", "602 234"]).kind_in(Styles::USUAL, file), Kind::Text);
     }
 
+    #[test]
+    fn codes_with_an_exponent_are_text_unless_the_column_is_scientific() {
+        use Kind::{Double, Text};
+        for (values, expected) in [
+            (&["6E171", "12E5"][..], Text),
+            (&["1e5", "3"], Text),
+            (&["1E5", "3.5"], Text),
+            (&["1e3", "1012.5"], Double),
+            (&["1.5E5", "1E5"], Double),
+            (&["1E5", "1e-5"], Double),
+            (&["1E+05", "3E5"], Double),
+            (&["-1e5", "1e5"], Double),
+            (&["2.5e3"], Double),
+        ] {
+            assert_eq!(kind(values), expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn versions_are_text_and_measurements_are_not() {
+        use Kind::{Double, StyledDouble, Text};
+        for (values, expected) in [
+            (&["3.1", "3.10"][..], Text),
+            (&["2.9", "2.10", "2.11"], Text),
+            (&["250.0", "250.00", "401.9"], Text),
+            (&["100.1", "100.20"], Text),
+            (&["1.1", "1.160"], Text),
+            (&["3,1", "3,10"], Text),
+            // Typed by hand, or a version: nobody can tell.
+            (&["1.5", "2.50"], Text),
+            (&["1.50", "2.00", "3.25", "10.10"], Double),
+            (&["0.1", "0.25", "0.125"], Double),
+            (&["10.0", "9.5", "100.0"], Double),
+            (&["1", "1.5", "2.25"], Double),
+            (&["1", "2.50"], Double),
+            (&["0.0080", "0.018", "0.1"], Double),
+            (&["-0.10", "0.5"], Double),
+            (&["196.43", "420.996", "589.230"], Double),
+            (&["1,50", "2,00", "1.234,25"], StyledDouble(Style::PointComma)),
+            (&["1,234.5", "2.25"], StyledDouble(Style::CommaPoint)),
+        ] {
+            assert_eq!(kind(values), expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn a_zero_with_a_minus_is_a_double() {
+        assert_eq!(kind(&["-0", "5"]), Kind::Double);
+        assert_eq!(kind(&["-0", "9007199254740993"]), Kind::Text);
+        assert_eq!(kind(&["-0", "1.234.567"]), Kind::StyledDouble(Style::PointComma));
+        assert_eq!(kind(&["-00", "5"]), Kind::Text);
+    }
+
     fn value() -> impl Strategy<Value = String> {
         prop_oneof![
             Just(String::new()),
@@ -526,7 +658,9 @@ mod tests {
             Just("true".to_owned()),
             "-?[0-9]{1,3}",
             "[1-9][0-9]{16}",
-            "[0-9]\\.[0-9]{1,2}",
+            "-?[0-9]\\.[0-9]{1,4}",
+            "[1-9]{1,2}[eE][+-]?[0-9]",
+            Just("-0".to_owned()),
             "[0-9]{1,3},[0-9]{1,3}",
             "[1-9][0-9]{0,2}(\\.[0-9]{3}){1,3}",
             "[0-3]?[0-9]/[01]?[0-9]/2026",

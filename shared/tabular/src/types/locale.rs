@@ -245,18 +245,13 @@ pub(crate) struct Groups {
     pub(crate) first: usize,
     /// The largest one.
     pub(crate) largest: u32,
-    pub(crate) negative: bool,
 }
 
 impl Groups {
     /// Up to three digits, then any number of groups of three, whatever stands between them.
     pub(crate) fn of(text: &[u8]) -> Option<Self> {
-        let (negative, unsigned) = match text {
-            [b'-', rest @ ..] => (true, rest),
-            _ => (false, text),
-        };
-        let mut groups = Self { count: 0, first: 0, largest: 0, negative };
-        for group in unsigned.split(|b| !b.is_ascii_digit()).filter(|group| !group.is_empty()) {
+        let mut groups = Self { count: 0, first: 0, largest: 0 };
+        for group in text.split(|b| !b.is_ascii_digit()).filter(|group| !group.is_empty()) {
             groups.count += 1;
             if groups.count == 1 {
                 groups.first = group.len();
@@ -272,7 +267,6 @@ impl Groups {
     /// Whether a text is written as an address of the internet is: four bytes with points between them.
     pub(crate) fn is_address(text: &[u8]) -> bool {
         text.iter().all(|b| b.is_ascii_digit() || *b == b'.')
-            && text.iter().filter(|b| **b == b'.').count() == 3
             && Self::of(text).is_some_and(|groups| groups.count == 4 && groups.largest < 256)
     }
 }
