@@ -124,6 +124,16 @@ impl<'a> Fields<'a> {
         self.spans(column, row..row + 1).next().map_or(&[], |(start, len)| &self.text[start..start + len])
     }
 
+    /// Whether a field of some row that is not flawed is neither empty nor quoted.
+    pub(crate) fn has_unquoted(&self) -> bool {
+        let is_unquoted = |(start, len): (usize, usize)| {
+            let field = &self.text[start..start + len];
+            field.first().is_some_and(|first| u16::from(*first) != self.quote) && !trim(field).is_empty()
+        };
+        let of_row = |row: usize| (0..self.columns).flat_map(move |column| self.spans(column, row..row + 1));
+        (0..self.rows.len()).filter(|row| !self.is_odd(*row)).any(|row| of_row(row).any(is_unquoted))
+    }
+
     pub(crate) fn grammar(&self) -> &'a Grammar {
         self.grammar
     }
@@ -600,14 +610,21 @@ impl Run<'_, '_> {
         self.each(out, lanes, fast, |run, row, value, quoted| {
             let text = trim(value);
             let parsed = slow(text);
-            let null = !quoted && (text.is_empty() || run.fields.tokens.contains(text));
-            let evidence = if null { Evidence::NONE } else { says(text) };
+            let nothing = if parsed.is_some() {
+                Evidence::NONE
+            } else {
+                Evidence::of_nothing(value, quoted, |t| run.fields.tokens.contains(t))
+            };
+            let null = nothing == Evidence::TOKEN || nothing == Evidence::QUOTED && run.reading.all_quoted;
+            let evidence = if nothing == Evidence::NONE { says(text) } else { nothing };
+            let evidence = if evidence == Evidence::TOKEN { Evidence::NONE } else { evidence };
             if evidence != Evidence::NONE && !run.fields.is_odd(row) {
                 run.found.evidence.get_or_insert(Evidence::NONE).join(evidence);
             }
             if parsed.is_none() && !null {
                 if run.misfit == Misfit::Reject || run.fields.is_odd(row) {
-                    let is_written_otherwise = evidence != Evidence::NONE && !run.reading.reads(text);
+                    let is_number = !matches!(evidence, Evidence::NONE | Evidence::QUOTED);
+                    let is_written_otherwise = is_number && !run.reading.reads(text);
                     let class = if is_written_otherwise { OTHERWISE } else { class(value, quoted) };
                     run.found.misfits.push((row, class));
                 } else {
@@ -869,6 +886,6 @@ impl Run<'_, '_> {
             self.found.misfits.push((row, ""));
             return false;
         }
-        quoted || !fields.tokens.in_text(value)
+        quoted && !value.is_empty() || !fields.tokens.in_text(value)
     }
 }

@@ -38,6 +38,9 @@
 //! Nothing between two delimiters is null, `""` is an empty text. Without quotes, `NULL`, `NA`, `N/A`, `NaN`, `-nan`,
 //! `None`, `nil`, `#N/A`, `<NA>` and `(null)` in any case, `\N`, `-`, `--`, `.`, `..`, `?` and the `1.#QNAN`, `-1.#IND` and
 //! `-nan(ind)` of Windows are null beside values of a narrower type than text, and text otherwise.
+//! Where every field of the file that is not empty stands in quotes, the names of columns aside, quotes tell nothing: beside
+//! values of a narrower type, `""` and the same words in quotes are null as well. With an empty text among
+//! [`Options::null_markers`], `""` is null everywhere.
 //!
 //! # Records
 //! An empty line is no record, nor is a blank one where records have several fields. A quote inside of an unquoted field

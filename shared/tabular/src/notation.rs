@@ -129,6 +129,8 @@ pub(crate) struct Reading {
     pub(crate) watch: bool,
     /// Whether what is written like an address of the internet is a number: points between thousands are known here.
     pub(crate) takes_addresses: bool,
+    /// Whether nothing in quotes is null: all fields of the file are quoted.
+    pub(crate) all_quoted: bool,
 }
 
 impl Reading {
@@ -138,11 +140,15 @@ impl Reading {
         layouts: Layouts::MISTAKABLE,
         watch: false,
         takes_addresses: false,
+        all_quoted: true,
     };
 
     /// Whether another reading is wanted.
     pub(crate) fn contradicts(self, wanted: Self) -> bool {
-        self.styles != wanted.styles || self.layouts != wanted.layouts || wanted.watch && !self.watch
+        self.styles != wanted.styles
+            || self.layouts != wanted.layouts
+            || self.all_quoted != wanted.all_quoted
+            || wanted.watch && !self.watch
     }
 
     /// Whether a text is one number or one date.
@@ -206,7 +212,8 @@ impl Together {
         let orders = PAIRS.iter().fold(orders, |orders, (_, [day, month])| {
             if orders.has(*day) && orders.has(*month) { orders.without(*day).without(*month) } else { orders }
         });
-        let file = FileNotation { decimal_comma: decimal_points == Styles::COMMA, orders };
+        let decimal_comma = decimal_points == Styles::COMMA;
+        let file = FileNotation { decimal_comma, orders, ..FileNotation::UNKNOWN };
         let changed = subjects.clone().any(|subject| subject.contradicts_known());
         let mut together = Self { file, decimal_points, changed, watch: false };
         together.watch = seen.meets(Styles::COMMA)
@@ -227,7 +234,7 @@ impl Together {
         let is_open = self.watch && subject.evidence.spans_decimal_points() || styles.meets(Styles::COMMA) && !speaks;
         let watch = is_open && subject.allowed.is_none() && subject.declared.is_some_and(holds_numbers);
         let takes_addresses = subject.allowed.is_some() || subject.known_styles().meets(Styles::COMMA);
-        Reading { styles, layouts: self.layouts(subject), watch, takes_addresses }
+        Reading { styles, layouts: self.layouts(subject), watch, takes_addresses, all_quoted: self.file.all_quoted }
     }
 
     fn styles(self, subject: &Subject<'_>) -> Styles {

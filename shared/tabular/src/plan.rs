@@ -36,6 +36,8 @@ pub(crate) struct Plan {
     all_strings: bool,
     /// Whether the sink may refuse rows, the text of which is needed then.
     pub(crate) is_choosy: bool,
+    /// Whether a field without quotes is looked for.
+    pub(crate) looks_for_unquoted: bool,
 }
 
 /// How one column is read.
@@ -237,6 +239,7 @@ impl Plan {
             emit: true,
             all_strings: options.all_strings,
             is_choosy: false,
+            looks_for_unquoted: false,
             columns,
         };
         plan.free_names()?;
@@ -276,6 +279,9 @@ impl Plan {
 
     /// Whether the evidence wants columns to be read otherwise.
     pub(crate) fn contradicts(&self, evidence: &[Evidence]) -> bool {
+        if self.depends_on_quotes(evidence) && !self.looks_for_unquoted {
+            return true;
+        }
         let together = self.together(evidence);
         self.readings().zip(evidence).any(|(column, evidence)| match (&column.how, column.under(*evidence, together)) {
             (How::Declared { reading: now, .. }, How::Declared { reading: wanted, .. }) => now.contradicts(wanted),
@@ -289,7 +295,7 @@ impl Plan {
 
     /// The plan that the evidence wants.
     pub(crate) fn with(&self, evidence: &[Evidence], emit: bool) -> Self {
-        let mut plan = Self { emit, ..self.clone() };
+        let mut plan = Self { emit, looks_for_unquoted: self.depends_on_quotes(evidence), ..self.clone() };
         let together = self.together(evidence);
         let siblings = plan.siblings.iter_mut().map(|sibling| &mut sibling.column);
         for (column, evidence) in plan.columns.iter_mut().chain(siblings).zip(evidence) {
@@ -326,7 +332,18 @@ impl Plan {
     /// What the columns of the file say together.
     fn together(&self, evidence: &[Evidence]) -> Together {
         let kept = self.columns.iter().zip(evidence).filter(|(column, _)| column.role == Role::Keep);
-        Together::of(&kept.map(|(column, evidence)| column.subject(*evidence)))
+        let mut together = Together::of(&kept.map(|(column, evidence)| column.subject(*evidence)));
+        together.file.all_quoted = !evidence.iter().any(|evidence| evidence.is_unquoted());
+        together
+    }
+
+    /// Whether it matters if all fields of the file are quoted, and no other is known.
+    fn depends_on_quotes(&self, evidence: &[Evidence]) -> bool {
+        let depends = |(column, evidence): (&PlannedColumn, &Evidence)| match &column.how {
+            How::Declared { .. } => evidence.has_quoted_nothing(),
+            How::Inferred { .. } => evidence.depends_on_quotes(),
+        };
+        self.readings().zip(evidence).any(depends) && !evidence.iter().any(|evidence| evidence.is_unquoted())
     }
 
     /// The same, but nobody looks for duplicates.

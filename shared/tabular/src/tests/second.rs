@@ -462,3 +462,93 @@ proptest! {
         prop_assert_eq!(type_of(&cells, block_bytes, threads), expected);
     }
 }
+
+#[test]
+fn where_all_fields_are_quoted_nothing_in_quotes_is_null_among_numbers() {
+    let quoted = |cells: &[&str]| cells.iter().map(|cell| format!("\"{cell}\"")).collect::<Vec<_>>().join(";");
+    let rows = [["11", "2.75", "2026-02-01", "a"], ["12", "", "", ""], ["NA", "1.20", " ", "NA"]];
+    let body: Vec<_> = rows.iter().map(|row| quoted(row)).collect();
+    let all = format!("n;cost;sent;note\n{}\n", body.join("\n"));
+    let numbers = [DataType::Int64, DataType::Float64, DataType::Date32, DataType::Utf8];
+    for header in ["n;cost;sent;note", "\"n\";\"cost\";\"sent\";\"note\""] {
+        let (report, rows) = values(&all.replace("n;cost;sent;note", header), &Held::default());
+        assert_eq!(types(&report), numbers);
+        assert_eq!(rows, ["11|2.75|2026-02-01|a", "12|∅|∅|", "∅|1.2|∅|NA"]);
+        assert_eq!(report.columns.iter().map(|column| column.ambiguity).collect::<Vec<_>>(), [None; 4]);
+    }
+    // Fields that are empty without quotes say nothing; one that is not does, wherever it stands.
+    let (report, _) = values(&format!("{all};;;\n"), &Held::default());
+    assert_eq!(types(&report), numbers);
+    let many = format!("{all}{}", format!("{}\n", body[0]).repeat(3000));
+    for block_bytes in [64, 0] {
+        let small = Options { block_bytes, sample_bytes: 16, ..detected() };
+        let (report, _) = run(many.clone(), &Held::default(), &small).unwrap();
+        assert_eq!((types(&report), report.rows), (numbers.to_vec(), 3003));
+        for last in ["13;\"\";\"\";\"\"", "\"13\";\"\";\"\";b", "\"13\";\"\";NA;\"\""] {
+            let (report, sink) = run(format!("{many}{last}\n"), &Held::default(), &small).unwrap();
+            assert_eq!(types(&report), vec![DataType::Utf8; 4], "{last}");
+            assert_eq!(sink.rows()[1], ["12", "", "", ""]);
+        }
+    }
+}
+
+#[test]
+fn nothing_in_quotes_is_null_in_a_later_file_as_in_a_first_one() {
+    let numbers = || Held(vec![held("a", DataType::Int64, &[]), held("b", DataType::Utf8, &[])]);
+    let (report, rows) = values("a;b\n\"1\";\"\"\n\"\";\"x\"\n", &numbers());
+    assert_eq!((report.rejected, rows), (0, vec!["1|".to_owned(), "∅|x".to_owned()]));
+    let (report, rows) = values("a;b\n\"1\";\"\"\n\"\";x\n", &numbers());
+    assert_eq!((report.rejected, rows), (1, vec!["1|".to_owned()]));
+    assert_eq!(report.rejected_by_reason.len(), 1);
+    let sibling = || Held(vec![ColumnPlan { misfit: Misfit::Sibling, ..held("a", DataType::Int64, &[]) }]);
+    let (report, rows) = values("a;b\n\"1\";x\n\"\";x\n", &sibling());
+    assert_eq!(
+        (types(&report), rows),
+        (vec![DataType::Int64, DataType::Utf8, DataType::Utf8], vec!["1|x|∅".to_owned(), "∅|x|".to_owned()])
+    );
+    let (report, rows) = values("a;b\n\"1\";\"x\"\n\"\";\"x\"\n", &sibling());
+    assert_eq!(
+        (types(&report), rows),
+        (vec![DataType::Int64, DataType::Utf8], vec!["1|x".to_owned(), "∅|x".to_owned()])
+    );
+}
+
+#[test]
+fn an_empty_null_marker_makes_nothing_in_quotes_null_in_every_column() {
+    let marked = Options { null_markers: Some(vec![String::new(), "x".to_owned()]), ..detected() };
+    let text = "a;b;c\n1;\"\";u\n\"\";\"x\";x\n3;;\"\"\n";
+    let (report, sink) = run(text, &Held::default(), &marked).unwrap();
+    assert_eq!(types(&report), [DataType::Int64, DataType::Utf8, DataType::Utf8]);
+    assert_eq!(sink.rows(), [["1", "∅", "u"], ["∅", "x", "∅"], ["3", "∅", "∅"]]);
+    let (report, sink) = run(text, &Held(vec![held("a", DataType::Int64, &[])]), &marked).unwrap();
+    assert_eq!((report.rejected, sink.rows()[1][0].as_str()), (0, "∅"));
+}
+
+proptest! {
+    #[test]
+    fn whether_all_fields_are_quoted_does_not_depend_on_the_order_of_rows(
+        mut cells in vec((
+            prop_oneof![6 => Just("\"1\""), 2 => Just("\"\""), 2 => Just(""), 1 => Just("2"), 1 => Just("\"NA\"")],
+            prop_oneof![6 => Just("\"x\""), 2 => Just("\"\""), 2 => Just(""), 1 => Just("y")],
+        ), 1..40),
+        turn in any::<prop::sample::Index>(),
+        declared in any::<bool>(),
+        misfit in prop::sample::select(vec![Misfit::Null, Misfit::Sibling]),
+        block_bytes in prop::sample::select(vec![1usize, 40, 0]),
+        threads in 1usize..4,
+    ) {
+        let plans = Held(if declared { vec![ColumnPlan { misfit, ..held("a", DataType::Int64, &[]) }] } else { Vec::new() });
+        let read = |cells: &[(&str, &str)], options: &Options| {
+            let lines: Vec<_> = cells.iter().map(|(a, b)| format!("{a};{b}")).collect();
+            let (report, sink) = run(format!("a;b\n{}\n", lines.join("\n")), &plans, options).unwrap();
+            let mut rows = sink.rows();
+            rows.sort_unstable();
+            (types(&report), rows)
+        };
+        let expected = read(&cells, &detected());
+        let turn = turn.index(cells.len());
+        cells.rotate_left(turn);
+        let small = Options { block_bytes, threads, sample_bytes: 1, ..detected() };
+        prop_assert_eq!(read(&cells, &small), expected);
+    }
+}

@@ -73,6 +73,10 @@ const LONG: u64 = 1 << 48;
 /// Several that do not end with a zero.
 const SOME: u64 = 1 << 49;
 const COMMA: u32 = 4;
+/// Nothing, blanks or a null token in quotes: null in a column of a narrower type where quotes tell nothing, text elsewhere.
+const QUOTED: u64 = 1 << 54;
+/// Some field of the file that is not empty stands without quotes.
+const UNQUOTED: u64 = 1 << 55;
 
 const THREE_GROUPS: u64 = GROUPS << 2 | GROUPS << 3;
 const SHORT: u64 = FIRST | FIRST << 1;
@@ -120,11 +124,13 @@ pub(crate) struct FileNotation {
     pub(crate) decimal_comma: bool,
     /// Orders of day and month that columns prove, but for those whose opposite is proved as well.
     pub(crate) orders: Layouts,
+    /// Every field that is not empty stands in quotes, so that they tell nothing.
+    pub(crate) all_quoted: bool,
 }
 
 impl FileNotation {
     /// No column proves any.
-    pub(crate) const UNKNOWN: Self = Self { decimal_comma: false, orders: Layouts::NONE };
+    pub(crate) const UNKNOWN: Self = Self { decimal_comma: false, orders: Layouts::NONE, all_quoted: true };
 
     /// The layouts among some that only differ in the order of day and month which the file says they have: that of
     /// other columns, or else the one of all places that write a decimal comma, where the day comes first
@@ -145,6 +151,10 @@ impl Evidence {
     pub(crate) const TEXT: Self = Self { seen: TEXT, ..Self::NONE };
     /// What a null token says.
     pub(crate) const TOKEN: Self = Self { seen: TOKEN, ..Self::NONE };
+    /// What nothing in quotes says.
+    pub(crate) const QUOTED: Self = Self { seen: QUOTED, ..Self::NONE };
+    /// What a field without quotes says of the file.
+    pub(crate) const UNQUOTED: Self = Self { seen: UNQUOTED, ..Self::NONE };
     /// What a whole number beyond [`MAX_SAFE`] says.
     pub(crate) const BIG: Self = Self { seen: INT | BIG, ..Self::NONE };
 
@@ -213,14 +223,14 @@ impl Evidence {
 
     /// What one value says. `quoted`: it stood in quotes, which have been taken off.
     pub(crate) fn of(value: &[u8], quoted: bool, is_token: impl Fn(&[u8]) -> bool) -> Self {
-        if value.is_empty() {
-            // Nothing is null; a quoted nothing is an empty text.
-            return if quoted { Self::TEXT } else { Self::NONE };
+        if value.is_empty() && !quoted {
+            return Self::NONE;
+        }
+        let nothing = Self::of_nothing(value, quoted, is_token);
+        if nothing != Self::NONE {
+            return nothing;
         }
         let text = trim(value);
-        if text.is_empty() || !quoted && is_token(text) {
-            return if quoted { Self::TEXT } else { Self::TOKEN };
-        }
         match text[0] {
             b'0'..=b'9' | b'-' | b'.' | b',' => {}
             first if first.is_ascii_alphabetic() => {
@@ -235,6 +245,18 @@ impl Evidence {
         match float::parse(text) {
             Some(number) => Self::of_number(text, number),
             None => Self::of_temporal(text).or_else(|| Self::of_styled(text)).unwrap_or(Self::TEXT),
+        }
+    }
+
+    /// What a value says that stands for nothing: [`TOKEN`](Self::TOKEN), or [`QUOTED`](Self::QUOTED) where it is only
+    /// null if quotes tell nothing. What does not stand for nothing says nothing of it.
+    pub(crate) fn of_nothing(value: &[u8], quoted: bool, is_token: impl Fn(&[u8]) -> bool) -> Self {
+        let text = trim(value);
+        match quoted {
+            true if value.is_empty() && is_token(value) => Self::TOKEN,
+            true if text.is_empty() || is_token(text) => Self::QUOTED,
+            false if text.is_empty() || is_token(text) => Self::TOKEN,
+            _ => Self::NONE,
         }
     }
 
@@ -293,7 +315,7 @@ impl Evidence {
     /// How the column is read if there are no other values, its numbers are in one of these styles, and the file is
     /// written like this.
     pub(crate) fn kind_in(self, allowed: Styles, file: FileNotation) -> Kind {
-        if self.is_settled_text() {
+        if self.is_settled_text() || self.has(QUOTED) && !file.all_quoted {
             Kind::Text
         } else if self.has(STYLED | FLOAT | MINUS_ZERO) {
             self.number(allowed, file)
@@ -308,7 +330,7 @@ impl Evidence {
                 Some(layout) if self.has(NAIVE | ZONED) => Kind::Timestamp(layout),
                 Some(layout) => Kind::Date(layout),
             }
-        } else if self.has(TOKEN) {
+        } else if self.has(TOKEN | QUOTED) {
             Kind::Text
         } else {
             Kind::Null
@@ -428,6 +450,21 @@ impl Evidence {
     pub(crate) fn is_ambiguous(self) -> bool {
         let is_open = self.kind() == Kind::Text && !self.is_settled_text();
         is_open && self.has(NUMBER | TEMPORAL) && !self.is_addresses() && !self.has_codes()
+    }
+
+    /// Whether its type depends on whether all fields of the file are quoted.
+    pub(crate) fn depends_on_quotes(self) -> bool {
+        self.has(QUOTED) && self.has(BOOLEAN | NUMBER | TEMPORAL) && !self.is_settled_text()
+    }
+
+    /// Whether nothing stands in quotes in it.
+    pub(crate) fn has_quoted_nothing(self) -> bool {
+        self.has(QUOTED)
+    }
+
+    /// Whether the file has a field without quotes.
+    pub(crate) fn is_unquoted(self) -> bool {
+        self.has(UNQUOTED)
     }
 
     /// How its times are written.
