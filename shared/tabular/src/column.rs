@@ -29,6 +29,7 @@ use crate::{
         integer,
         integer::MAX_SAFE,
         lanes::{self, BATCH, Batch, Lanes},
+        locale::ledger,
         temporal::{self, DAY, Layout},
         trim,
     },
@@ -585,7 +586,11 @@ impl Run<'_, '_> {
     ) {
         self.each(out, lanes, fast, |run, row, value, quoted| {
             let odd = run.fields.is_odd(row);
-            let parsed = slow(trim(value));
+            let text = trim(value);
+            let parsed = slow(text).or_else(|| {
+                let (value, evidence) = slow(&ledger(text)?)?;
+                Some((value, Evidence::of_ledger(evidence)))
+            });
             let evidence = match &parsed {
                 Some((_, evidence)) => *evidence,
                 None => Evidence::of(value, quoted, |t| run.fields.tokens.contains(t)),

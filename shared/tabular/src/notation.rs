@@ -6,14 +6,14 @@
 //! show that this file is written otherwise than earlier ones. Where nothing decides, only what all readings agree on is
 //! taken.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use arrow::datatypes::DataType;
 
 use crate::types::{
     Evidence, Kind,
     evidence::FileNotation,
-    locale::{Groups, Style, Styles},
+    locale::{Groups, Style, Styles, ledger},
     temporal::{Layout, Layouts, PAIRS},
 };
 
@@ -120,6 +120,7 @@ impl NumberFormat {
 
 /// How the values of a column are read whose type is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 pub(crate) struct Reading {
     /// Styles of numbers. Where they read a value as different numbers, it does not fit.
     pub(crate) styles: Styles,
@@ -131,6 +132,8 @@ pub(crate) struct Reading {
     pub(crate) takes_addresses: bool,
     /// Whether nothing in quotes is null: all fields of the file are quoted.
     pub(crate) all_quoted: bool,
+    /// Whether earlier files proved how numbers are written: as whole ones only are where thousands are set apart.
+    pub(crate) is_grouped: bool,
 }
 
 impl Reading {
@@ -141,6 +144,7 @@ impl Reading {
         watch: false,
         takes_addresses: false,
         all_quoted: true,
+        is_grouped: false,
     };
 
     /// Whether another reading is wanted.
@@ -156,9 +160,15 @@ impl Reading {
         self.styles.plain(text).is_some() || self.layouts.parse(text).is_some()
     }
 
-    /// Whether a text can be a number.
-    pub(crate) fn may_be_number(self, text: &[u8]) -> bool {
-        self.takes_addresses || !Groups::is_address(text)
+    /// A text that can be a number, with the minus before it. `is_whole`: the column holds whole numbers.
+    pub(crate) fn number(self, text: &[u8], is_whole: bool) -> Option<Cow<'_, [u8]>> {
+        if !self.takes_addresses && Groups::is_address(text) {
+            return None;
+        }
+        let Some(plain) = ledger(text) else { return Some(Cow::Borrowed(text)) };
+        // Among whole numbers it may be a footnote or a grade: see `Evidence::kind_in`.
+        let is_amount = !is_whole || self.is_grouped || plain.iter().any(|b| !matches!(b, b'0'..=b'9' | b'-'));
+        is_amount.then_some(Cow::Owned(plain))
     }
 
     /// The decimal point with which a number can be parsed at once.
@@ -234,7 +244,14 @@ impl Together {
         let is_open = self.watch && subject.evidence.spans_decimal_points() || styles.meets(Styles::COMMA) && !speaks;
         let watch = is_open && subject.allowed.is_none() && subject.declared.is_some_and(holds_numbers);
         let takes_addresses = subject.allowed.is_some() || subject.known_styles().meets(Styles::COMMA);
-        Reading { styles, layouts: self.layouts(subject), watch, takes_addresses, all_quoted: self.file.all_quoted }
+        Reading {
+            styles,
+            layouts: self.layouts(subject),
+            watch,
+            takes_addresses,
+            all_quoted: self.file.all_quoted,
+            is_grouped: !subject.known_styles().is_empty(),
+        }
     }
 
     fn styles(self, subject: &Subject<'_>) -> Styles {

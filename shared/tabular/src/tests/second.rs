@@ -303,7 +303,9 @@ fn several_formats_have_to_agree_and_seconds_can_be_cut() {
 }
 
 /// Notations that a first file may have: the values of one row, from a number.
-const COUNTRIES: [fn(u32) -> String; 10] = [
+const COUNTRIES: [fn(u32) -> String; 12] = [
+    |n| format!("{};{};2026-{:02}-{:02}", n, ledger(n, ",", ".", ["(", ")"]), n % 12 + 1, n % 28 + 1),
+    |n| format!("{};{};2026-{:02}-{:02}", n, ledger(n, ".", ",", ["", "-"]), n % 12 + 1, n % 28 + 1),
     |n| format!("{};{}.{:02};2026-{:02}-{:02}", n, n % 977, n % 100, n % 12 + 1, n % 28 + 1),
     |n| format!("{};{};{:02}.{:02}.2026", n, grouped(n, ".", ","), n % 28 + 1, n % 12 + 1),
     |n| format!("{};{};{:02}/{:02}/2026", n, grouped(n, "\u{202f}", ","), n % 28 + 1, n % 12 + 1),
@@ -334,6 +336,12 @@ fn grouped(n: u32, thousands: &str, decimal: &str) -> String {
         _ => format!("{millions}{thousands}{thousand:03}{thousands}{rest:03}"),
     };
     format!("{whole}{decimal}{:02}", n % 100)
+}
+
+/// The same, and some of them below zero.
+fn ledger(n: u32, thousands: &str, decimal: &str, [before, behind]: [&str; 2]) -> String {
+    let number = grouped(n, thousands, decimal);
+    if n.is_multiple_of(3) { format!("{before}{number}{behind}") } else { number }
 }
 
 proptest! {
@@ -440,6 +448,31 @@ fn what_tells_codes_from_numbers_may_come_late() {
     }
 }
 
+#[test]
+fn what_a_ledger_has_below_zero_is_a_number_in_a_first_file_and_in_a_later_one() {
+    let first = "change;total\n1,234.50;5,1-\n(5.00);1.299,00\n(1,500.25);7,25-\n0.75;0-\n";
+    let (report, rows) = values(first, &Held::default());
+    assert_eq!(types(&report), [DataType::Float64, DataType::Float64]);
+    assert_eq!(rows, ["1234.5|-5.1", "-5.0|1299.0", "-1500.25|-7.25", "0.75|0.0"]);
+    let (later, rows) = values("change;total\n(5);3-\n(12.25);2,5-\n", &contract(&report));
+    assert_eq!((later.rejected, rows), (0, vec!["-5.0|-3.0".to_owned(), "-12.25|-2.5".to_owned()]));
+    for (value, data_type, known, expected) in [
+        ("(5)", DataType::Int64, &[][..], None),
+        ("5-", DataType::Int64, &[], None),
+        ("(5)", DataType::Int64, &["1,234.5"], Some("-5")),
+        ("(1,234,567)", DataType::Int64, &[], Some("-1234567")),
+        ("(5.00)", DataType::Decimal128(9, 2), &[], Some("-5.00")),
+        ("(5)", DataType::Float64, &[], Some("-5.0")),
+        ("(5", DataType::Float64, &[], None),
+        ("(2026-01-01)", DataType::Date32, &[], None),
+        ("(true)", DataType::Boolean, &[], None),
+    ] {
+        let (rows, rejected, _) = one(&[value], held("a", data_type, known));
+        assert_eq!(rows.first().map(String::as_str), expected, "{value} {known:?}");
+        assert_eq!(rejected, u64::from(expected.is_none()), "{value} {known:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn which_columns_are_numbers_does_not_depend_on_the_order_of_values(
@@ -450,6 +483,7 @@ proptest! {
             1 => "[1-9][eE][+]?[0-9]",
             1 => "[1-9][0-9]{0,2}( [0-9]{3}){1,2}",
             2 => "[0-9]|-0|-?[1-9][0-9]{2}",
+            1 => "\\([1-9](\\.[0-9])?\\)|[1-9](,[0-9]{2})?-",
             1 => "NA|-|nan",
         ], 1..90),
         turn in any::<prop::sample::Index>(),

@@ -7,7 +7,7 @@ use super::{
     boolean, float,
     float::{Decimals, Number},
     integer::MAX_SAFE,
-    locale::{Groups, Style, Styles},
+    locale::{Groups, Style, Styles, ledger},
     temporal::{self, Layout, Layouts, Moment},
     trim,
 };
@@ -77,6 +77,11 @@ const COMMA: u32 = 4;
 const QUOTED: u64 = 1 << 54;
 /// Some field of the file that is not empty stands without quotes.
 const UNQUOTED: u64 = 1 << 55;
+/// A number below zero as [`ledger`] has it, and one that is written as usual.
+const LEDGER: u64 = 1 << 56;
+const USUAL: u64 = 1 << 57;
+/// Groups of three, or decimals.
+const AMOUNT: u64 = (FIRST * 7) | ((SINGLE | PADDED | LONG | SOME) * (1 | 1 << COMMA));
 
 const THREE_GROUPS: u64 = GROUPS << 2 | GROUPS << 3;
 const SHORT: u64 = FIRST | FIRST << 1;
@@ -231,6 +236,19 @@ impl Evidence {
             return nothing;
         }
         let text = trim(value);
+        if let Some(plain) = ledger(text) {
+            return Self::of_text(&plain).of_number_with(LEDGER).unwrap_or(Self::TEXT);
+        }
+        let evidence = Self::of_text(text);
+        evidence.of_number_with(USUAL).unwrap_or(evidence)
+    }
+
+    /// The same with more said of it, if it is that of a number.
+    fn of_number_with(self, more: u64) -> Option<Self> {
+        self.has(NUMBER).then_some(Self { seen: self.seen | more, ..self })
+    }
+
+    fn of_text(text: &[u8]) -> Self {
         match text[0] {
             b'0'..=b'9' | b'-' | b'.' | b',' => {}
             first if first.is_ascii_alphabetic() => {
@@ -246,6 +264,11 @@ impl Evidence {
             Some(number) => Self::of_number(text, number),
             None => Self::of_temporal(text).or_else(|| Self::of_styled(text)).unwrap_or(Self::TEXT),
         }
+    }
+
+    /// What a number says that a [`ledger`] has in a column of numbers.
+    pub(crate) fn of_ledger(of_plain: Self) -> Self {
+        Self { seen: of_plain.seen | LEDGER, ..of_plain }
     }
 
     /// What a value says that stands for nothing: [`TOKEN`](Self::TOKEN), or [`QUOTED`](Self::QUOTED) where it is only
@@ -315,7 +338,9 @@ impl Evidence {
     /// How the column is read if there are no other values, its numbers are in one of these styles, and the file is
     /// written like this.
     pub(crate) fn kind_in(self, allowed: Styles, file: FileNotation) -> Kind {
-        if self.is_settled_text() || self.has(QUOTED) && !file.all_quoted {
+        // Numbers in parentheses count footnotes, too, or are uncertain, and `2-` is a grade.
+        let is_no_ledger = self.has(LEDGER) && !(self.has(USUAL) && self.has(AMOUNT));
+        if self.is_settled_text() || self.has(QUOTED) && !file.all_quoted || is_no_ledger {
             Kind::Text
         } else if self.has(STYLED | FLOAT | MINUS_ZERO) {
             self.number(allowed, file)
@@ -681,6 +706,31 @@ mod tests {
     }
 
     #[test]
+    fn what_a_ledger_has_below_zero_is_a_number_among_amounts() {
+        use Kind::{Double, StyledDouble, StyledInt, Text};
+        for (values, expected) in [
+            (&["1.50", "(5.00)", "( 2.25 )"][..], Double),
+            (&["1,234.50", "(5.00)", "(1,500.25)"], StyledDouble(Style::CommaPoint)),
+            (&["1.234,56-", "99,00", "12.000,00 -"], StyledDouble(Style::PointComma)),
+            (&["1,234,567", "(12,345)", "(5)"], StyledInt(Style::CommaPoint)),
+            (&["0.5", "(0)", "0-"], Double),
+            (&["1.5", "(3)", "2-"], Double),
+            (&["1", "(3)"], Text),
+            (&["1", "2-"], Text),
+            (&["(1.5)", "(2.5)"], Text),
+            (&["1.5", "(-2.5)"], Text),
+            (&["1.5", "-2.5-"], Text),
+            (&["1.5", "((2.5))"], Text),
+            (&["1.5", "(2026-01-01)"], Text),
+            (&["1.5", "(1e5)"], Text),
+            (&["1.5", "()"], Text),
+            (&["2026-01-01", "(5.00)"], Text),
+        ] {
+            assert_eq!(kind(values), expected, "{values:?}");
+        }
+    }
+
+    #[test]
     fn a_zero_with_a_minus_is_a_double() {
         assert_eq!(kind(&["-0", "5"]), Kind::Double);
         assert_eq!(kind(&["-0", "9007199254740993"]), Kind::Text);
@@ -698,6 +748,7 @@ mod tests {
             "-?[0-9]\\.[0-9]{1,4}",
             "[1-9]{1,2}[eE][+-]?[0-9]",
             Just("-0".to_owned()),
+            "\\([1-9](\\.[0-9])?\\)|[1-9](,[0-9]{2})?-",
             "[0-9]{1,3},[0-9]{1,3}",
             "[1-9][0-9]{0,2}(\\.[0-9]{3}){1,3}",
             "[0-3]?[0-9]/[01]?[0-9]/2026",

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::float;
+use super::{float, trim};
 
 /// A way to write numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -235,6 +235,18 @@ impl Style {
     pub(crate) fn parse(self, text: &[u8]) -> Option<float::Number> {
         float::parse(&self.plain(text)?)
     }
+}
+
+/// The number that a ledger writes in parentheses or with the minus behind it, `(5.00)` or `5.00-`, with the minus before it.
+pub(crate) fn ledger(text: &[u8]) -> Option<Vec<u8>> {
+    let number = match text {
+        [b'(', inner @ .., b')'] | [inner @ .., b'-'] => trim(inner),
+        _ => return None,
+    };
+    let is_unsigned = matches!(number, [b'0'..=b'9' | b'.' | b',', ..])
+        && number.iter().all(|b| matches!(b, b'0'..=b'9' | b'.' | b',' | b' ' | b'\'' | 0x80..));
+    let is_zero = !number.iter().any(|b| matches!(b, b'1'..=b'9'));
+    is_unsigned.then(|| if is_zero { number.to_vec() } else { [b"-", number].concat() })
 }
 
 /// The groups in which the digits of a whole number stand.
