@@ -56,7 +56,7 @@ const GROUPS: u64 = 1 << 32;
 const FIRST: u64 = 1 << 36;
 /// A number below zero.
 const NEGATIVE: u64 = 1 << 39;
-/// A group that no byte of an address can be.
+/// A group that no byte of an address can be: it is above 255, or begins with a zero.
 const BEYOND_BYTE: u64 = 1 << 40;
 /// Digits, `e` or `E`, digits, without point or sign: rather a code.
 const LOWER_CODE: u64 = 1 << 41;
@@ -537,7 +537,7 @@ fn groups(text: &[u8]) -> u64 {
     let Some(groups) = Groups::of(text) else { return 0 };
     let count = GROUPS << (groups.count.min(4) - 1);
     let first = if groups.count > 1 { FIRST << (groups.first - 1) } else { 0 };
-    let byte = if groups.largest > 255 { BEYOND_BYTE } else { 0 };
+    let byte = if groups.are_bytes { 0 } else { BEYOND_BYTE };
     count | first | byte
 }
 
@@ -627,6 +627,7 @@ mod tests {
             (&["1 234 567", "12 345 678", "123 456 789"], Some(SpaceComma)),
             (&["-600 100 201", "600 100 302"], Some(SpaceComma)),
             (&["600 100 201", "600 100 302", "-5"], Some(SpaceComma)),
+            (&["1.000.000", "250.000", "10.000.000"], Some(PointComma)),
             (&["192.168.178.101", "192.168.178.120"], None),
             (&["10.100.200", "192.168.100", "10.100"], None),
             (&["1.100.200", "10.100.200", "192.168.100"], None),

@@ -255,14 +255,14 @@ pub(crate) struct Groups {
     pub(crate) count: usize,
     /// Digits of the first one.
     pub(crate) first: usize,
-    /// The largest one.
-    pub(crate) largest: u32,
+    /// Whether each could be a byte of an address: none is above 255, or begins with a zero.
+    pub(crate) are_bytes: bool,
 }
 
 impl Groups {
     /// Up to three digits, then any number of groups of three, whatever stands between them.
     pub(crate) fn of(text: &[u8]) -> Option<Self> {
-        let mut groups = Self { count: 0, first: 0, largest: 0 };
+        let mut groups = Self { count: 0, first: 0, are_bytes: true };
         for group in text.split(|b| !b.is_ascii_digit()).filter(|group| !group.is_empty()) {
             groups.count += 1;
             if groups.count == 1 {
@@ -271,7 +271,8 @@ impl Groups {
             if group.len() > 3 || groups.count > 1 && group.len() < 3 {
                 return None;
             }
-            groups.largest = groups.largest.max(group.iter().fold(0, |n, d| n * 10 + u32::from(d - b'0')));
+            let is_padded = groups.count > 1 && group[0] == b'0';
+            groups.are_bytes &= !is_padded && (group.len() < 3 || group <= b"255".as_slice());
         }
         (groups.count > 0).then_some(groups)
     }
@@ -279,7 +280,7 @@ impl Groups {
     /// Whether a text is written as an address of the internet is: four bytes with points between them.
     pub(crate) fn is_address(text: &[u8]) -> bool {
         text.iter().all(|b| b.is_ascii_digit() || *b == b'.')
-            && Self::of(text).is_some_and(|groups| groups.count == 4 && groups.largest < 256)
+            && Self::of(text).is_some_and(|groups| groups.count == 4 && groups.are_bytes)
     }
 }
 

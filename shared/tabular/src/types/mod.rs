@@ -9,8 +9,8 @@
 //!   groups are numbers if one of them is below zero; or if first groups are not all of three digits, and the numbers of
 //!   groups differ (a number below a thousand is one group) or first groups of one, two and three digits occur; or if no
 //!   number has more than two groups, and a first group has one digit, or first groups differ, or a point stands between
-//!   them and the file has decimal commas. Where points make three groups or more, one group has to be above 255.
-//!   Decimals prove a number as well.
+//!   them and the file has decimal commas. Where points make three groups or more, one group has to be above 255
+//!   or to begin with a zero, as no byte of an address does. Decimals prove a number as well.
 //! - *Digits, an E, digits* are a code: `6E171`. They are a number where another value has an exponent with a point or a
 //!   sign beside it; and with a small `e` where another number has decimals, as programs print 1000 beside 1012.5 so.
 //! - *Zeros that end decimals* count in versions, diagnoses and accounts: `3.1` is not `3.10`. Where a value has one decimal,
