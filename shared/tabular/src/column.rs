@@ -25,10 +25,11 @@ use crate::{
     plan::{Given, How, PlannedColumn, Sibling, Tokens},
     types::{
         Evidence, Kind, Times, boolean, contract, decimal, float,
-        float::Number,
+        float::{Decimals, Number},
         integer,
         integer::MAX_SAFE,
         lanes::{self, BATCH, Batch, Lanes},
+        locale::ledger,
         temporal::{self, DAY, Layout},
         trim,
     },
@@ -122,6 +123,16 @@ impl<'a> Fields<'a> {
     /// The field of a column in a row, as it stands.
     pub(crate) fn raw(&self, column: usize, row: usize) -> &'a [u8] {
         self.spans(column, row..row + 1).next().map_or(&[], |(start, len)| &self.text[start..start + len])
+    }
+
+    /// Whether a field of some row that is not flawed is neither empty nor quoted.
+    pub(crate) fn has_unquoted(&self) -> bool {
+        let is_unquoted = |(start, len): (usize, usize)| {
+            let field = &self.text[start..start + len];
+            field.first().is_some_and(|first| u16::from(*first) != self.quote) && !trim(field).is_empty()
+        };
+        let of_row = |row: usize| (0..self.columns).flat_map(move |column| self.spans(column, row..row + 1));
+        (0..self.rows.len()).filter(|row| !self.is_odd(*row)).any(|row| of_row(row).any(is_unquoted))
     }
 
     pub(crate) fn grammar(&self) -> &'a Grammar {
@@ -301,9 +312,12 @@ impl<'p> Builder<'p> {
             cleanse: self.planned.cleanse.as_deref(),
             misfit: self.planned.misfit,
             reading: self.planned.how.reading(),
+            closely: Decimals::None,
         };
         match &self.planned.how {
-            How::Inferred { kind, open, times, watch } => {
+            How::Inferred { kind, open, times, watch, closely } => {
+                let closely = *closely;
+                run.closely = closely;
                 // What is parsed in the kind that is assumed adds nothing to the evidence for it, but for what is said.
                 match (&mut self.values, kind) {
                     (Values::Boolean(out), _) => {
@@ -316,7 +330,7 @@ impl<'p> Builder<'p> {
                         |_, _| None,
                         |t| match integer::parse(t).map(Number::Int).or_else(|| style.parse(t))? {
                             // Whether it is large is looked at in the end, as it is for plain ones.
-                            Number::Int(value) => Some((value, Evidence::NONE)),
+                            Number::Int(value) => Some((value, Evidence::of_form(t))),
                             Number::Float(_) => None,
                         },
                     ),
@@ -334,20 +348,29 @@ impl<'p> Builder<'p> {
                         // Without a separator of thousands all styles with a decimal comma are one.
                         lanes::doubles::<b','>().filter(|_| style.has_decimal_comma()),
                         |start, len| {
-                            if style.has_decimal_comma() { float::fast_with::<b','>(text, start, len) } else { None }
+                            if !style.has_decimal_comma() {
+                                return None;
+                            }
+                            let value = float::fast_with::<b','>(text, start, len)?;
+                            closely.spare::<b','>(text.get(start..start + len)?).then_some(value)
                         },
                         |t| match float::parse(t) {
                             // Where the comma is the decimal point, a point sets thousands apart or is a contradiction.
                             Some(Number::Float(_)) if style.has_decimal_comma() => {
-                                Some((style.parse(t)?.double()?, Evidence::NONE))
+                                Some((style.parse(t)?.double()?, Evidence::of_form(t)))
                             }
                             Some(number) => Some((number.double()?, Evidence::of_number(t, number))),
-                            None => Some((style.parse(t)?.double()?, Evidence::NONE)),
+                            None => Some((style.parse(t)?.double()?, Evidence::of_form(t))),
                         },
                     ),
                     (Values::Float64(out), _) => {
-                        let fast = |start, len| {
-                            float::fast(text, start, len).or_else(|| float::parse_double(text.get(start..start + len)?))
+                        let fast = |start: usize, len: usize| {
+                            let field = || text.get(start..start + len);
+                            match float::fast(text, start, len) {
+                                Some(value) if closely.spare::<b'.'>(field()?) => Some(value),
+                                Some(_) => None,
+                                None => float::parse_plain(field()?, closely),
+                            }
                         };
                         let slow = |t: &[u8]| {
                             let number = float::parse(t)?;
@@ -549,6 +572,8 @@ struct Run<'r, 'a> {
     cleanse: Option<&'r Cleanse>,
     misfit: Misfit,
     reading: Reading,
+    /// Numbers that lanes do not take.
+    closely: Decimals,
 }
 
 impl Run<'_, '_> {
@@ -561,7 +586,11 @@ impl Run<'_, '_> {
     ) {
         self.each(out, lanes, fast, |run, row, value, quoted| {
             let odd = run.fields.is_odd(row);
-            let parsed = slow(trim(value));
+            let text = trim(value);
+            let parsed = slow(text).or_else(|| {
+                let (value, evidence) = slow(&ledger(text)?)?;
+                Some((value, Evidence::of_ledger(evidence)))
+            });
             let evidence = match &parsed {
                 Some((_, evidence)) => *evidence,
                 None => Evidence::of(value, quoted, |t| run.fields.tokens.contains(t)),
@@ -586,14 +615,21 @@ impl Run<'_, '_> {
         self.each(out, lanes, fast, |run, row, value, quoted| {
             let text = trim(value);
             let parsed = slow(text);
-            let null = !quoted && (text.is_empty() || run.fields.tokens.contains(text));
-            let evidence = if null { Evidence::NONE } else { says(text) };
+            let nothing = if parsed.is_some() {
+                Evidence::NONE
+            } else {
+                Evidence::of_nothing(value, quoted, |t| run.fields.tokens.contains(t))
+            };
+            let null = nothing == Evidence::TOKEN || nothing == Evidence::QUOTED && run.reading.all_quoted;
+            let evidence = if nothing == Evidence::NONE { says(text) } else { nothing };
+            let evidence = if evidence == Evidence::TOKEN { Evidence::NONE } else { evidence };
             if evidence != Evidence::NONE && !run.fields.is_odd(row) {
                 run.found.evidence.get_or_insert(Evidence::NONE).join(evidence);
             }
             if parsed.is_none() && !null {
                 if run.misfit == Misfit::Reject || run.fields.is_odd(row) {
-                    let is_written_otherwise = evidence != Evidence::NONE && !run.reading.reads(text);
+                    let is_number = !matches!(evidence, Evidence::NONE | Evidence::QUOTED);
+                    let is_written_otherwise = is_number && !run.reading.reads(text);
                     let class = if is_written_otherwise { OTHERWISE } else { class(value, quoted) };
                     run.found.misfits.push((row, class));
                 } else {
@@ -697,6 +733,7 @@ impl Run<'_, '_> {
         let (fields, column) = (self.fields, self.column);
         let Range { start, end } = self.rows;
         let (mut batch, mut values) = (Batch::EMPTY, [T::default(); BATCH]);
+        batch.closely = self.closely;
         let mut row = start;
         while row < end {
             let count = BATCH.min(end - row);
@@ -854,6 +891,6 @@ impl Run<'_, '_> {
             self.found.misfits.push((row, ""));
             return false;
         }
-        quoted || !fields.tokens.in_text(value)
+        quoted && !value.is_empty() || !fields.tokens.in_text(value)
     }
 }

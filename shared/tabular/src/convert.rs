@@ -211,6 +211,13 @@ fn finish(block: &mut Block, scanner: &Scanner, plan: &Plan, mut read: Read) -> 
         }
     }
     output.evidence = read.found.into_iter().map(|f| f.evidence.unwrap_or(Evidence::NONE)).collect();
+    if plan.looks_for_unquoted
+        && let Some(evidence) = output.evidence.first_mut()
+        && Fields::new(block, columns, &scanner.grammar, &plan.tokens).has_unquoted()
+    {
+        // It is said of the file, whichever column it stands in.
+        evidence.join(Evidence::UNQUOTED);
+    }
     (output.rejected, output.lines) = rejects(block, scanner);
     let drops = plan.key.as_ref().is_some_and(|key| key.action == DuplicateAction::Drop);
     if plan.emit && (drops || plan.is_choosy) {

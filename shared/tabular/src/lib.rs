@@ -17,20 +17,31 @@
 //! following.
 //! - Spaces and tabs around it, and quotes; blanks alone are null. Texts keep their blanks.
 //! - Numbers: zeros that end a fraction, a missing digit before or behind the point, how an exponent is written,
-//!   thousands separators. A leading zero or `+`, more digits than a double gives back, and values out of range are no
-//!   numbers. Whole numbers are doubles beside fractions up to 2^53 - 1, text beyond. A decimal comma or thousands
-//!   separators are taken only where the values leave one way to read them all.
-//! - Dates and times, of the years 1 to 9999: their layout. Which of day and month comes first has to follow from the
-//!   values; without that, and with several layouts in a column, it is text. Dates beside times are midnights. Times with
-//!   a zone become UTC; beside times without one they are text. Digits of a second beyond the sixth have to be zeros.
+//!   thousands separators, and digits of a double beyond its shortest text, up to 17. A leading zero or `+`, more digits
+//!   than a double gives back, and values out of range are no numbers. `-0` is a double. Whole numbers are doubles beside
+//!   fractions up to 2^53 - 1, text beyond. A decimal comma or thousands separators are taken only where the values leave
+//!   one way to read them all. Below zero are `(5.00)` and `5.00-` as well, beside numbers that are written as usual, and
+//!   where numbers of the column have decimals or groups of three: otherwise they may be footnotes, or grades.
+//! - Codes that look like numbers are text: groups of three without the sizes of numbers (`600 100 201`,
+//!   `192.168.178.101`), digits with an `E` among them (`6E171`), and decimals of which each zero counts (`3.1` beside
+//!   `3.10`); the module `types` says how they are told apart. A declared type makes numbers of them, as does
+//!   [`ColumnPlan::numbers`] with a separator of thousands of those in groups.
+//! - Dates and times, of the years 1 to 9999: their layout, and zeros before day and month. Which of the two comes first
+//!   has to follow from the values; without that, and with several layouts in a column, it is text. Dates beside times are
+//!   midnights. Times with a zone become UTC; beside times without one they are text. Digits of a second beyond the sixth
+//!   have to be zeros.
 //! - Booleans: the case of `true` and `false`.
 //!
 //! A given type ([`ColumnPlan::declared`]) is a contract; the notation of its values is proved by the file, by rules and by
 //! earlier files: see [`Notation`]. A value of a given type need not print back: fractions round to nearest, and `5.0` is a
-//! whole number.
+//! whole number. `(5)` and `5-` are numbers of a float or a decimal, and whole ones where thousands are set apart.
 //!
-//! Nothing between two delimiters is null, `""` is an empty text. `NULL`, `NA`, `N/A`, `NaN` and `\N`, without quotes,
-//! are null beside values of a narrower type than text, and text otherwise.
+//! Nothing between two delimiters is null, `""` is an empty text. Without quotes, `NULL`, `NA`, `N/A`, `NaN`, `-nan`,
+//! `None`, `nil`, `#N/A`, `<NA>` and `(null)` in any case, `\N`, `-`, `--`, `.`, `..`, `?` and the `1.#QNAN`, `-1.#IND` and
+//! `-nan(ind)` of Windows are null beside values of a narrower type than text, and text otherwise.
+//! Where every field of the file that is not empty stands in quotes, the names of columns aside, quotes tell nothing: beside
+//! values of a narrower type, `""` and the same words in quotes are null as well. With an empty text among
+//! [`Options::null_markers`], `""` is null everywhere.
 //!
 //! # Records
 //! An empty line is no record, nor is a blank one where records have several fields. A quote inside of an unquoted field

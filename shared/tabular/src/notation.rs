@@ -6,14 +6,14 @@
 //! show that this file is written otherwise than earlier ones. Where nothing decides, only what all readings agree on is
 //! taken.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use arrow::datatypes::DataType;
 
 use crate::types::{
     Evidence, Kind,
     evidence::FileNotation,
-    locale::{Style, Styles},
+    locale::{Groups, Style, Styles, ledger},
     temporal::{Layout, Layouts, PAIRS},
 };
 
@@ -120,6 +120,7 @@ impl NumberFormat {
 
 /// How the values of a column are read whose type is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 pub(crate) struct Reading {
     /// Styles of numbers. Where they read a value as different numbers, it does not fit.
     pub(crate) styles: Styles,
@@ -127,21 +128,47 @@ pub(crate) struct Reading {
     pub(crate) layouts: Layouts,
     /// Whether each value is looked at, as other columns need to know how this one is written.
     pub(crate) watch: bool,
+    /// Whether what is written like an address of the internet is a number: points between thousands are known here.
+    pub(crate) takes_addresses: bool,
+    /// Whether nothing in quotes is null: all fields of the file are quoted.
+    pub(crate) all_quoted: bool,
+    /// Whether earlier files proved how numbers are written: as whole ones only are where thousands are set apart.
+    pub(crate) is_grouped: bool,
 }
 
 impl Reading {
     /// That of a column of which nothing is known.
-    pub(crate) const UNKNOWN: Self =
-        Self { styles: Styles::POINT.and(Styles::USUAL), layouts: Layouts::MISTAKABLE, watch: false };
+    pub(crate) const UNKNOWN: Self = Self {
+        styles: Styles::POINT.and(Styles::USUAL),
+        layouts: Layouts::MISTAKABLE,
+        watch: false,
+        takes_addresses: false,
+        all_quoted: true,
+        is_grouped: false,
+    };
 
     /// Whether another reading is wanted.
     pub(crate) fn contradicts(self, wanted: Self) -> bool {
-        self.styles != wanted.styles || self.layouts != wanted.layouts || wanted.watch && !self.watch
+        self.styles != wanted.styles
+            || self.layouts != wanted.layouts
+            || self.all_quoted != wanted.all_quoted
+            || wanted.watch && !self.watch
     }
 
     /// Whether a text is one number or one date.
     pub(crate) fn reads(self, text: &[u8]) -> bool {
         self.styles.plain(text).is_some() || self.layouts.parse(text).is_some()
+    }
+
+    /// A text that can be a number, with the minus before it. `is_whole`: the column holds whole numbers.
+    pub(crate) fn number(self, text: &[u8], is_whole: bool) -> Option<Cow<'_, [u8]>> {
+        if !self.takes_addresses && Groups::is_address(text) {
+            return None;
+        }
+        let Some(plain) = ledger(text) else { return Some(Cow::Borrowed(text)) };
+        // Among whole numbers it may be a footnote or a grade: see `Evidence::kind_in`.
+        let is_amount = !is_whole || self.is_grouped || plain.iter().any(|b| !matches!(b, b'0'..=b'9' | b'-'));
+        is_amount.then_some(Cow::Owned(plain))
     }
 
     /// The decimal point with which a number can be parsed at once.
@@ -195,7 +222,8 @@ impl Together {
         let orders = PAIRS.iter().fold(orders, |orders, (_, [day, month])| {
             if orders.has(*day) && orders.has(*month) { orders.without(*day).without(*month) } else { orders }
         });
-        let file = FileNotation { decimal_comma: decimal_points == Styles::COMMA, orders };
+        let decimal_comma = decimal_points == Styles::COMMA;
+        let file = FileNotation { decimal_comma, orders, ..FileNotation::UNKNOWN };
         let changed = subjects.clone().any(|subject| subject.contradicts_known());
         let mut together = Self { file, decimal_points, changed, watch: false };
         together.watch = seen.meets(Styles::COMMA)
@@ -215,7 +243,15 @@ impl Together {
         let speaks = proof.decimal_point == Some(Styles::COMMA) && !proof.is_only_grouped;
         let is_open = self.watch && subject.evidence.spans_decimal_points() || styles.meets(Styles::COMMA) && !speaks;
         let watch = is_open && subject.allowed.is_none() && subject.declared.is_some_and(holds_numbers);
-        Reading { styles, layouts: self.layouts(subject), watch }
+        let takes_addresses = subject.allowed.is_some() || subject.known_styles().meets(Styles::COMMA);
+        Reading {
+            styles,
+            layouts: self.layouts(subject),
+            watch,
+            takes_addresses,
+            all_quoted: self.file.all_quoted,
+            is_grouped: !subject.known_styles().is_empty(),
+        }
     }
 
     fn styles(self, subject: &Subject<'_>) -> Styles {
@@ -330,7 +366,8 @@ impl Subject<'_> {
         let proof = self.proof();
         let known = self.known_styles();
         let inferred = kind.and_then(Notation::of_kind);
-        let proved = proof.decimal_point.filter(|_| !proof.is_only_grouped || self.declared.is_none());
+        let is_read = |kind| kind != Kind::Text && self.declared.is_none();
+        let proved = proof.decimal_point.filter(|_| !proof.is_only_grouped || kind.is_some_and(is_read));
         if let Some(point) = proved.filter(|point| !known.meets(*point)) {
             let style = if point == Styles::COMMA { Style::Comma } else { Style::Plain };
             return Some(inferred.unwrap_or(Notation(Inner::Numbers(style))));

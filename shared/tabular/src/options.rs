@@ -9,8 +9,9 @@ pub struct Options {
     pub dialect: DialectOverrides,
     /// Infer nothing: every column that has no declared type is text.
     pub all_strings: bool,
-    /// Texts that are null, without quotes, in columns of every type; the empty text always is. `None`: `NULL`,
-    /// `NA`, `N/A`, `NaN` and `\N` are null in a column whose other values share a type narrower than text.
+    /// Texts that are null, without quotes, in columns of every type; the empty text always is, and if it is among them in
+    /// quotes as well. `None`: those
+    /// that the [crate](crate#types) lists are null in a column whose other values share a type narrower than text.
     pub null_markers: Option<Vec<String>>,
     /// What becomes of a row that does not fit.
     pub bad_rows: BadRows,

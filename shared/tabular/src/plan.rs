@@ -11,7 +11,7 @@ use crate::{
     duplicates::Key,
     format::Format,
     notation::{Reading, Subject, Together},
-    types::{Evidence, Kind, Times, locale::Styles, sql_name, temporal::Layouts},
+    types::{Evidence, Kind, Times, float::Decimals, locale::Styles, sql_name, temporal::Layouts},
 };
 
 /// How the columns of a file are read, in one pass.
@@ -36,6 +36,8 @@ pub(crate) struct Plan {
     all_strings: bool,
     /// Whether the sink may refuse rows, the text of which is needed then.
     pub(crate) is_choosy: bool,
+    /// Whether a field without quotes is looked for.
+    pub(crate) looks_for_unquoted: bool,
 }
 
 /// How one column is read.
@@ -88,6 +90,8 @@ pub(crate) enum How {
         times: Times,
         /// Each number is looked at, because the notation of other columns depends on it.
         watch: bool,
+        /// Numbers that are looked at in any case.
+        closely: Decimals,
     },
 }
 
@@ -130,7 +134,7 @@ fn to_micros(text: &[u8]) -> Cow<'_, [u8]> {
 /// Texts that are null without quotes.
 #[derive(Clone, Debug)]
 pub(crate) enum Tokens {
-    /// `NULL`, `NA`, `N/A`, `NaN` and `\N`, but not in text.
+    /// [`is_usual`], but not in text.
     Usual,
     /// These, in text as well.
     Given(Vec<Vec<u8>>),
@@ -139,7 +143,7 @@ pub(crate) enum Tokens {
 impl Tokens {
     pub(crate) fn contains(&self, text: &[u8]) -> bool {
         match self {
-            Self::Usual => matches!(text, b"NULL" | b"NA" | b"N/A" | b"NaN" | b"\\N"),
+            Self::Usual => is_usual(text),
             Self::Given(tokens) => tokens.iter().any(|t| t == text),
         }
     }
@@ -150,11 +154,28 @@ impl Tokens {
     }
 }
 
+/// Whether a text stands for nothing among numbers, dates and booleans: what programs print where there is no value
+/// (SQL, R, Python, spreadsheets, C), in any case, and what people and offices of statistics put there.
+fn is_usual(text: &[u8]) -> bool {
+    const WORDS: [&[u8]; 12] =
+        [b"na", b"n/a", b"nan", b"nil", b"null", b"none", b"-nan", b"+nan", b"#n/a", b"<na>", b"(null)", b"-nan(ind)"];
+    match text {
+        b"\\N" | b"-" | b"--" | b"." | b".." | b"?" | b"1.#QNAN" | b"-1.#IND" => true,
+        b"" | [b'0'..=b'9', ..] => false,
+        _ => text.len() <= 9 && WORDS.iter().any(|word| text.eq_ignore_ascii_case(word)),
+    }
+}
+
 impl How {
     fn inferred(evidence: Evidence, allowed: Option<Styles>, together: Together) -> Self {
         let kind = evidence.kind_in(allowed.unwrap_or(Styles::USUAL), together.file);
         let watch = together.watch && kind == Kind::Double && evidence.spans_decimal_points();
-        Self::Inferred { kind, open: !evidence.is_settled_text(), times: evidence.times(), watch }
+        let closely = match kind {
+            Kind::Double => evidence.closely(false),
+            Kind::StyledDouble(style) => evidence.closely(style.has_decimal_comma()),
+            _ => Decimals::None,
+        };
+        Self::Inferred { kind, open: !evidence.is_settled_text(), times: evidence.times(), watch, closely }
     }
 
     /// The reading of a column of which this is all that is known.
@@ -218,6 +239,7 @@ impl Plan {
             emit: true,
             all_strings: options.all_strings,
             is_choosy: false,
+            looks_for_unquoted: false,
             columns,
         };
         plan.free_names()?;
@@ -257,19 +279,23 @@ impl Plan {
 
     /// Whether the evidence wants columns to be read otherwise.
     pub(crate) fn contradicts(&self, evidence: &[Evidence]) -> bool {
+        if self.depends_on_quotes(evidence) && !self.looks_for_unquoted {
+            return true;
+        }
         let together = self.together(evidence);
         self.readings().zip(evidence).any(|(column, evidence)| match (&column.how, column.under(*evidence, together)) {
             (How::Declared { reading: now, .. }, How::Declared { reading: wanted, .. }) => now.contradicts(wanted),
-            (How::Inferred { kind: now, watch, .. }, How::Inferred { kind, watch: wanted, .. }) => {
-                *now != kind || wanted && !watch
-            }
+            (
+                How::Inferred { kind: now, watch, closely, .. },
+                How::Inferred { kind, watch: wanted, closely: needed, .. },
+            ) => *now != kind || wanted && !watch || needed != Decimals::None && *closely != needed,
             _ => true,
         })
     }
 
     /// The plan that the evidence wants.
     pub(crate) fn with(&self, evidence: &[Evidence], emit: bool) -> Self {
-        let mut plan = Self { emit, ..self.clone() };
+        let mut plan = Self { emit, looks_for_unquoted: self.depends_on_quotes(evidence), ..self.clone() };
         let together = self.together(evidence);
         let siblings = plan.siblings.iter_mut().map(|sibling| &mut sibling.column);
         for (column, evidence) in plan.columns.iter_mut().chain(siblings).zip(evidence) {
@@ -306,7 +332,18 @@ impl Plan {
     /// What the columns of the file say together.
     fn together(&self, evidence: &[Evidence]) -> Together {
         let kept = self.columns.iter().zip(evidence).filter(|(column, _)| column.role == Role::Keep);
-        Together::of(&kept.map(|(column, evidence)| column.subject(*evidence)))
+        let mut together = Together::of(&kept.map(|(column, evidence)| column.subject(*evidence)));
+        together.file.all_quoted = !evidence.iter().any(|evidence| evidence.is_unquoted());
+        together
+    }
+
+    /// Whether it matters if all fields of the file are quoted, and no other is known.
+    fn depends_on_quotes(&self, evidence: &[Evidence]) -> bool {
+        let depends = |(column, evidence): (&PlannedColumn, &Evidence)| match &column.how {
+            How::Declared { .. } => evidence.has_quoted_nothing(),
+            How::Inferred { .. } => evidence.depends_on_quotes(),
+        };
+        self.readings().zip(evidence).any(depends) && !evidence.iter().any(|evidence| evidence.is_unquoted())
     }
 
     /// The same, but nobody looks for duplicates.
@@ -533,5 +570,47 @@ fn can_declare(data_type: &DataType) -> bool {
             (1..=38).contains(precision) && (0..=precision.cast_signed()).contains(scale)
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_for_nothing_are_known_in_any_case() {
+        for word in [
+            "NULL",
+            "null",
+            "NA",
+            "na",
+            "N/A",
+            "n/a",
+            "NaN",
+            "nan",
+            "NAN",
+            "-nan",
+            "None",
+            "none",
+            "nil",
+            "#N/A",
+            "<NA>",
+            "(null)",
+            "\\N",
+            "-",
+            "--",
+            ".",
+            "..",
+            "?",
+            "-1.#IND",
+            "1.#QNAN",
+            "-nan(ind)",
+        ] {
+            assert!(Tokens::Usual.contains(word.as_bytes()), "{word}");
+            assert!(!Tokens::Usual.in_text(word.as_bytes()), "{word}");
+        }
+        for word in ["", "0", "-0", "x", "nul", "nulls", "+", "---", "...", "\\n", "inf", "1.#INF", "NaN ", "#REF!"] {
+            assert!(!Tokens::Usual.contains(word.as_bytes()), "{word}");
+        }
     }
 }

@@ -4,14 +4,16 @@ use super::{
     Given, Reading, Run, Values, boolean, contract, decimal, float, integer, iso_moment, lanes,
     temporal::{self, DAY},
 };
-use crate::types::Evidence;
+use crate::types::{Evidence, locale::ledger};
 
 /// Adds a run of values.
 pub(super) fn push(values: &mut Values, run: &mut Run<'_, '_>, given: &Given, reading: Reading) {
     let text = run.fields.text;
     let Reading { styles, layouts, .. } = reading;
     let lenient = given.lenient;
-    let whole = |t: &[u8]| contract::whole(t, styles, lenient);
+    let is_whole = matches!(values, Values::Int8(_) | Values::Int16(_) | Values::Int32(_) | Values::Int64(_));
+    let says = |t: &[u8]| Evidence::of_decimal_point(ledger(t).as_deref().unwrap_or(t));
+    let whole = |t: &[u8]| reading.number(t, is_whole).and_then(|t| contract::whole(&t, styles, lenient));
     let narrow = |start, len| integer::fast(text, start, len);
     let moment = |t: &[u8]| given.moment(t, layouts);
     let is_free = given.formats.is_empty();
@@ -19,51 +21,41 @@ pub(super) fn push(values: &mut Values, run: &mut Run<'_, '_>, given: &Given, re
         Values::Boolean(out) => {
             run.declared(out, None, |s, l| boolean(text.get(s..s + l)?), boolean, |_| Evidence::NONE);
         }
-        Values::Int8(out) => run.declared(
-            out,
-            None,
-            |s, l| narrow(s, l)?.try_into().ok(),
-            |t| whole(t)?.try_into().ok(),
-            Evidence::of_decimal_point,
-        ),
-        Values::Int16(out) => run.declared(
-            out,
-            None,
-            |s, l| narrow(s, l)?.try_into().ok(),
-            |t| whole(t)?.try_into().ok(),
-            Evidence::of_decimal_point,
-        ),
-        Values::Int32(out) => run.declared(
-            out,
-            None,
-            |s, l| narrow(s, l)?.try_into().ok(),
-            |t| whole(t)?.try_into().ok(),
-            Evidence::of_decimal_point,
-        ),
+        Values::Int8(out) => {
+            run.declared(out, None, |s, l| narrow(s, l)?.try_into().ok(), |t| whole(t)?.try_into().ok(), says);
+        }
+        Values::Int16(out) => {
+            run.declared(out, None, |s, l| narrow(s, l)?.try_into().ok(), |t| whole(t)?.try_into().ok(), says);
+        }
+        Values::Int32(out) => {
+            run.declared(out, None, |s, l| narrow(s, l)?.try_into().ok(), |t| whole(t)?.try_into().ok(), says);
+        }
         // Without a separator, whole numbers are the same in all styles.
-        Values::Int64(out) => run.declared(out, lanes::integers(), narrow, whole, Evidence::of_decimal_point),
+        Values::Int64(out) => run.declared(out, lanes::integers(), narrow, whole, says),
         Values::Float32(out) => {
-            run.declared(out, None, |_, _| None, |t| contract::single(t, styles, lenient), Evidence::of_decimal_point);
+            run.declared(
+                out,
+                None,
+                |_, _| None,
+                |t| reading.number(t, is_whole).and_then(|t| contract::single(&t, styles, lenient)),
+                says,
+            );
         }
         Values::Float64(out) => {
-            let slow = |t: &[u8]| contract::double(t, styles, lenient);
+            let slow = |t: &[u8]| reading.number(t, is_whole).and_then(|t| contract::double(&t, styles, lenient));
             let point = reading.decimal_point();
             match point {
-                Some(b',') => run.declared(
-                    out,
-                    lanes::doubles::<b','>(),
-                    |s, l| float::fast_with::<b','>(text, s, l),
-                    slow,
-                    Evidence::of_decimal_point,
-                ),
-                Some(_) => run.declared(
-                    out,
-                    lanes::doubles::<b'.'>(),
-                    |s, l| float::fast(text, s, l),
-                    slow,
-                    Evidence::of_decimal_point,
-                ),
-                None => run.declared(out, None, |_, _| None, slow, Evidence::of_decimal_point),
+                Some(b',') => {
+                    run.declared(
+                        out,
+                        lanes::doubles::<b','>(),
+                        |s, l| float::fast_with::<b','>(text, s, l),
+                        slow,
+                        says,
+                    );
+                }
+                Some(_) => run.declared(out, lanes::doubles::<b'.'>(), |s, l| float::fast(text, s, l), slow, says),
+                None => run.declared(out, None, |_, _| None, slow, says),
             }
         }
         Values::Date(out) => run.declared(
@@ -90,7 +82,8 @@ pub(super) fn push(values: &mut Values, run: &mut Run<'_, '_>, given: &Given, re
             let fast = |s: usize, l: usize| {
                 if is_plain { decimal::parse(text.get(s..s + l)?, of.0, of.1) } else { None }
             };
-            run.declared(out, None, fast, |t| contract::scaled(t, of, styles, lenient), Evidence::of_decimal_point);
+            let slow = |t: &[u8]| reading.number(t, is_whole).and_then(|t| contract::scaled(&t, of, styles, lenient));
+            run.declared(out, None, fast, slow, says);
         }
         Values::Text(out) => {
             if run.cleanse.is_some() || run.fields.has_odd_text() {

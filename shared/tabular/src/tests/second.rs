@@ -133,6 +133,11 @@ fn earlier_files_decide_where_a_file_leaves_several_notations() {
         ("5.000", DataType::Int64, &[], None),
         ("5.000", DataType::Int64, &["1.234,5"], Some("5000")),
         ("5.0", DataType::Int64, &[], Some("5")),
+        // An address of the internet is no number, unless points are known to stand between thousands.
+        ("192.168.178.101", DataType::Int64, &[], None),
+        ("192.168.178.101", DataType::Decimal128(20, 2), &[], None),
+        ("192.168.178.101", DataType::Int64, &["1.234,5"], Some("192168178101")),
+        ("1.250.000.000", DataType::Int64, &[], Some("1250000000")),
         // Groups of three alone prove nothing against earlier files.
         ("192.168.178.101", DataType::Float64, &["1234.5"], None),
         ("555 123 456", DataType::Float64, &["1234.5"], None),
@@ -181,6 +186,26 @@ fn a_file_that_is_written_otherwise_is_told_of() {
 fn groups_of_three_are_no_proof_to_be_remembered() {
     let (rows, _, column) = one(&["1.234.567"], held("a", DataType::Int64, &[]));
     assert_eq!((rows, column.notation), (vec!["1234567".to_owned()], None));
+}
+
+#[test]
+fn identifiers_in_groups_of_three_are_text_in_a_first_file_and_said_to_be() {
+    for (value, ambiguity) in
+        [("601 123 456", Some(Ambiguity::Text)), ("1.234.567", Some(Ambiguity::Text)), ("192.168.178.101", None)]
+    {
+        let (report, rows) = values(&format!("a;b\n{value};x\n{value};y\n"), &Held::default());
+        assert_eq!((types(&report)[0].clone(), rows[0].clone()), (DataType::Utf8, format!("{value}|x")));
+        assert_eq!((report.columns[0].ambiguity, report.columns[0].notation), (ambiguity, None), "{value}");
+    }
+    // Beyond what is sampled, too.
+    let rows: Vec<_> = (1..400).map(|i| format!("{i};x")).collect();
+    let mut text = format!("a;b\n{}\n200'404'500;x\n", rows.join("\n"));
+    let small = Options { block_bytes: 64, sample_bytes: 16, ..detected() };
+    let (report, _) = run(text.clone(), &Held::default(), &small).unwrap();
+    assert_eq!(types(&report)[0], DataType::Utf8);
+    text.push_str("1'404'500;x\n");
+    let (report, _) = run(text, &Held::default(), &small).unwrap();
+    assert_eq!(types(&report)[0], DataType::Int64);
 }
 
 #[test]
@@ -279,7 +304,9 @@ fn several_formats_have_to_agree_and_seconds_can_be_cut() {
 }
 
 /// Notations that a first file may have: the values of one row, from a number.
-const COUNTRIES: [fn(u32) -> String; 10] = [
+const COUNTRIES: [fn(u32) -> String; 12] = [
+    |n| format!("{};{};2026-{:02}-{:02}", n, ledger(n, ",", ".", ["(", ")"]), n % 12 + 1, n % 28 + 1),
+    |n| format!("{};{};2026-{:02}-{:02}", n, ledger(n, ".", ",", ["", "-"]), n % 12 + 1, n % 28 + 1),
     |n| format!("{};{}.{:02};2026-{:02}-{:02}", n, n % 977, n % 100, n % 12 + 1, n % 28 + 1),
     |n| format!("{};{};{:02}.{:02}.2026", n, grouped(n, ".", ","), n % 28 + 1, n % 12 + 1),
     |n| format!("{};{};{:02}/{:02}/2026", n, grouped(n, "\u{202f}", ","), n % 28 + 1, n % 12 + 1),
@@ -310,6 +337,12 @@ fn grouped(n: u32, thousands: &str, decimal: &str) -> String {
         _ => format!("{millions}{thousands}{thousand:03}{thousands}{rest:03}"),
     };
     format!("{whole}{decimal}{:02}", n % 100)
+}
+
+/// The same, and some of them below zero.
+fn ledger(n: u32, thousands: &str, decimal: &str, [before, behind]: [&str; 2]) -> String {
+    let number = grouped(n, thousands, decimal);
+    if n.is_multiple_of(3) { format!("{before}{number}{behind}") } else { number }
 }
 
 proptest! {
@@ -374,5 +407,183 @@ proptest! {
         turned.rotate_left(turn.index(cells.len()));
         let small = Options { block_bytes, threads, sample_bytes: 1, ..detected() };
         prop_assert_eq!(read(&turned, &small), expected);
+    }
+}
+
+/// A file of one column and its type, with blocks and samples too small to see much at once.
+fn type_of(values_of: &[String], block_bytes: usize, threads: usize) -> DataType {
+    let text = format!("a;z\n{};x\n", values_of.join(";x\n"));
+    let small = Options { block_bytes, threads, sample_bytes: 1, ..detected() };
+    types(&run(text, &Held::default(), &small).unwrap().0)[0].clone()
+}
+
+#[test]
+fn what_tells_codes_from_numbers_may_come_late() {
+    let numbers = |of: fn(u32) -> String| (1..300).map(of).collect::<Vec<_>>();
+    let cents = |n: u32| format!("{}.{:02}", n / 7, n % 100);
+    let shortest = |n: u32| format!("{}.{}", n / 7, n % 9 + 1);
+    let commas = |n: u32| format!("{},{:02}", n / 7, n % 100);
+    let whole = |n: u32| n.to_string();
+    for (values_of, more, expected) in [
+        (numbers(cents), &["3.1"][..], DataType::Utf8),
+        (numbers(cents), &["3.125", "-4.00"], DataType::Float64),
+        (numbers(cents), &["3.1", "3.1250"], DataType::Float64),
+        (numbers(cents), &["3.1", "-3.10"], DataType::Float64),
+        (numbers(shortest), &["3.10"], DataType::Utf8),
+        (numbers(shortest), &["12345678901.10"], DataType::Utf8),
+        (numbers(shortest), &["3.10", "0.0001"], DataType::Float64),
+        (numbers(shortest), &["100", "3.0", "250.0"], DataType::Float64),
+        (numbers(commas), &["3,1"], DataType::Utf8),
+        (numbers(whole), &["1E5"], DataType::Utf8),
+        (numbers(whole), &["1e5", "2.5"], DataType::Float64),
+        (numbers(shortest), &["1E5"], DataType::Utf8),
+        (numbers(shortest), &["1E5", "1E+05"], DataType::Float64),
+        (numbers(whole), &["-0"], DataType::Float64),
+    ] {
+        for block_bytes in [64, 700, 0] {
+            let late = [values_of.clone(), more.iter().map(|&text| text.to_owned()).collect()].concat();
+            let early: Vec<_> = late.iter().rev().cloned().collect();
+            assert_eq!(type_of(&late, block_bytes, 2), expected, "{more:?} late");
+            assert_eq!(type_of(&early, block_bytes, 1), expected, "{more:?} early");
+        }
+    }
+}
+
+#[test]
+fn what_a_ledger_has_below_zero_is_a_number_in_a_first_file_and_in_a_later_one() {
+    let first = "change;total\n1,234.50;5,1-\n(5.00);1.299,00\n(1,500.25);7,25-\n0.75;0-\n";
+    let (report, rows) = values(first, &Held::default());
+    assert_eq!(types(&report), [DataType::Float64, DataType::Float64]);
+    assert_eq!(rows, ["1234.5|-5.1", "-5.0|1299.0", "-1500.25|-7.25", "0.75|0.0"]);
+    let (later, rows) = values("change;total\n(5);3-\n(12.25);2,5-\n", &contract(&report));
+    assert_eq!((later.rejected, rows), (0, vec!["-5.0|-3.0".to_owned(), "-12.25|-2.5".to_owned()]));
+    for (value, data_type, known, expected) in [
+        ("(5)", DataType::Int64, &[][..], None),
+        ("5-", DataType::Int64, &[], None),
+        ("(5)", DataType::Int64, &["1,234.5"], Some("-5")),
+        ("(1,234,567)", DataType::Int64, &[], Some("-1234567")),
+        ("(5.00)", DataType::Decimal128(9, 2), &[], Some("-5.00")),
+        ("(5)", DataType::Float64, &[], Some("-5.0")),
+        ("(5", DataType::Float64, &[], None),
+        ("(2026-01-01)", DataType::Date32, &[], None),
+        ("(true)", DataType::Boolean, &[], None),
+    ] {
+        let (rows, rejected, _) = one(&[value], held("a", data_type, known));
+        assert_eq!(rows.first().map(String::as_str), expected, "{value} {known:?}");
+        assert_eq!(rejected, u64::from(expected.is_none()), "{value} {known:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn which_columns_are_numbers_does_not_depend_on_the_order_of_values(
+        mut cells in vec(prop_oneof![
+            4 => "[1-9]?[0-9]\\.[0-9]",
+            4 => "[1-9]?[0-9]\\.[0-9]{2}",
+            1 => "-?[1-9]\\.[0-9]{3,4}",
+            1 => "[1-9][eE][+]?[0-9]",
+            1 => "[1-9][0-9]{0,2}( [0-9]{3}){1,2}",
+            2 => "[0-9]|-0|-?[1-9][0-9]{2}",
+            1 => "\\([1-9](\\.[0-9])?\\)|[1-9](,[0-9]{2})?-",
+            1 => "NA|-|nan",
+        ], 1..90),
+        turn in any::<prop::sample::Index>(),
+        block_bytes in prop::sample::select(vec![1usize, 40, 0]),
+        threads in 1usize..4,
+    ) {
+        let expected = type_of(&cells, 0, 1);
+        let turn = turn.index(cells.len());
+        cells.rotate_left(turn);
+        prop_assert_eq!(type_of(&cells, block_bytes, threads), expected);
+    }
+}
+
+#[test]
+fn where_all_fields_are_quoted_nothing_in_quotes_is_null_among_numbers() {
+    let quoted = |cells: &[&str]| cells.iter().map(|cell| format!("\"{cell}\"")).collect::<Vec<_>>().join(";");
+    let rows = [["11", "2.75", "2026-02-01", "a"], ["12", "", "", ""], ["NA", "1.20", " ", "NA"]];
+    let body: Vec<_> = rows.iter().map(|row| quoted(row)).collect();
+    let all = format!("n;cost;sent;note\n{}\n", body.join("\n"));
+    let numbers = [DataType::Int64, DataType::Float64, DataType::Date32, DataType::Utf8];
+    for header in ["n;cost;sent;note", "\"n\";\"cost\";\"sent\";\"note\""] {
+        let (report, rows) = values(&all.replace("n;cost;sent;note", header), &Held::default());
+        assert_eq!(types(&report), numbers);
+        assert_eq!(rows, ["11|2.75|2026-02-01|a", "12|∅|∅|", "∅|1.2|∅|NA"]);
+        assert_eq!(report.columns.iter().map(|column| column.ambiguity).collect::<Vec<_>>(), [None; 4]);
+    }
+    // Fields that are empty without quotes say nothing; one that is not does, wherever it stands.
+    let (report, _) = values(&format!("{all};;;\n"), &Held::default());
+    assert_eq!(types(&report), numbers);
+    let many = format!("{all}{}", format!("{}\n", body[0]).repeat(3000));
+    for block_bytes in [64, 0] {
+        let small = Options { block_bytes, sample_bytes: 16, ..detected() };
+        let (report, _) = run(many.clone(), &Held::default(), &small).unwrap();
+        assert_eq!((types(&report), report.rows), (numbers.to_vec(), 3003));
+        for last in ["13;\"\";\"\";\"\"", "\"13\";\"\";\"\";b", "\"13\";\"\";NA;\"\""] {
+            let (report, sink) = run(format!("{many}{last}\n"), &Held::default(), &small).unwrap();
+            assert_eq!(types(&report), vec![DataType::Utf8; 4], "{last}");
+            assert_eq!(sink.rows()[1], ["12", "", "", ""]);
+        }
+    }
+}
+
+#[test]
+fn nothing_in_quotes_is_null_in_a_later_file_as_in_a_first_one() {
+    let numbers = || Held(vec![held("a", DataType::Int64, &[]), held("b", DataType::Utf8, &[])]);
+    let (report, rows) = values("a;b\n\"1\";\"\"\n\"\";\"x\"\n", &numbers());
+    assert_eq!((report.rejected, rows), (0, vec!["1|".to_owned(), "∅|x".to_owned()]));
+    let (report, rows) = values("a;b\n\"1\";\"\"\n\"\";x\n", &numbers());
+    assert_eq!((report.rejected, rows), (1, vec!["1|".to_owned()]));
+    assert_eq!(report.rejected_by_reason.len(), 1);
+    let sibling = || Held(vec![ColumnPlan { misfit: Misfit::Sibling, ..held("a", DataType::Int64, &[]) }]);
+    let (report, rows) = values("a;b\n\"1\";x\n\"\";x\n", &sibling());
+    assert_eq!(
+        (types(&report), rows),
+        (vec![DataType::Int64, DataType::Utf8, DataType::Utf8], vec!["1|x|∅".to_owned(), "∅|x|".to_owned()])
+    );
+    let (report, rows) = values("a;b\n\"1\";\"x\"\n\"\";\"x\"\n", &sibling());
+    assert_eq!(
+        (types(&report), rows),
+        (vec![DataType::Int64, DataType::Utf8], vec!["1|x".to_owned(), "∅|x".to_owned()])
+    );
+}
+
+#[test]
+fn an_empty_null_marker_makes_nothing_in_quotes_null_in_every_column() {
+    let marked = Options { null_markers: Some(vec![String::new(), "x".to_owned()]), ..detected() };
+    let text = "a;b;c\n1;\"\";u\n\"\";\"x\";x\n3;;\"\"\n";
+    let (report, sink) = run(text, &Held::default(), &marked).unwrap();
+    assert_eq!(types(&report), [DataType::Int64, DataType::Utf8, DataType::Utf8]);
+    assert_eq!(sink.rows(), [["1", "∅", "u"], ["∅", "x", "∅"], ["3", "∅", "∅"]]);
+    let (report, sink) = run(text, &Held(vec![held("a", DataType::Int64, &[])]), &marked).unwrap();
+    assert_eq!((report.rejected, sink.rows()[1][0].as_str()), (0, "∅"));
+}
+
+proptest! {
+    #[test]
+    fn whether_all_fields_are_quoted_does_not_depend_on_the_order_of_rows(
+        mut cells in vec((
+            prop_oneof![6 => Just("\"1\""), 2 => Just("\"\""), 2 => Just(""), 1 => Just("2"), 1 => Just("\"NA\"")],
+            prop_oneof![6 => Just("\"x\""), 2 => Just("\"\""), 2 => Just(""), 1 => Just("y")],
+        ), 1..40),
+        turn in any::<prop::sample::Index>(),
+        declared in any::<bool>(),
+        misfit in prop::sample::select(vec![Misfit::Null, Misfit::Sibling]),
+        block_bytes in prop::sample::select(vec![1usize, 40, 0]),
+        threads in 1usize..4,
+    ) {
+        let plans = Held(if declared { vec![ColumnPlan { misfit, ..held("a", DataType::Int64, &[]) }] } else { Vec::new() });
+        let read = |cells: &[(&str, &str)], options: &Options| {
+            let lines: Vec<_> = cells.iter().map(|(a, b)| format!("{a};{b}")).collect();
+            let (report, sink) = run(format!("a;b\n{}\n", lines.join("\n")), &plans, options).unwrap();
+            let mut rows = sink.rows();
+            rows.sort_unstable();
+            (types(&report), rows)
+        };
+        let expected = read(&cells, &detected());
+        let turn = turn.index(cells.len());
+        cells.rotate_left(turn);
+        let small = Options { block_bytes, threads, sample_bytes: 1, ..detected() };
+        prop_assert_eq!(read(&cells, &small), expected);
     }
 }

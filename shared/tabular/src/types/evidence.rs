@@ -5,9 +5,9 @@
 
 use super::{
     boolean, float,
-    float::Number,
+    float::{Decimals, Number},
     integer::MAX_SAFE,
-    locale::{Style, Styles},
+    locale::{Groups, Style, Styles, ledger},
     temporal::{self, Layout, Layouts, Moment},
     trim,
 };
@@ -16,7 +16,7 @@ use super::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Evidence {
     /// What was seen, joined by OR.
-    seen: u32,
+    seen: u64,
     /// [`Style`]s in which every number can be written, joined by AND.
     styles: Styles,
     /// [`Layout`]s in which every date can be written, joined by AND.
@@ -24,35 +24,69 @@ pub(crate) struct Evidence {
 }
 
 /// A value of no narrower type, or a contradiction that nothing can heal.
-const TEXT: u32 = 1;
+const TEXT: u64 = 1;
 /// A null token, or blanks only: null in a column of a narrower type, text elsewhere.
-const TOKEN: u32 = 1 << 1;
-const BOOLEAN: u32 = 1 << 2;
+const TOKEN: u64 = 1 << 1;
+const BOOLEAN: u64 = 1 << 2;
 /// A plain whole number.
-const INT: u32 = 1 << 3;
+const INT: u64 = 1 << 3;
 /// A whole number beyond [`MAX_SAFE`].
-const BIG: u32 = 1 << 4;
+const BIG: u64 = 1 << 4;
 /// A plain number with a fraction or an exponent.
-const FLOAT: u32 = 1 << 5;
+const FLOAT: u64 = 1 << 5;
 /// A number in another style.
-const STYLED: u32 = 1 << 6;
+const STYLED: u64 = 1 << 6;
 /// A date without a time.
-const DATE: u32 = 1 << 7;
+const DATE: u64 = 1 << 7;
 /// A time without a zone.
-const NAIVE: u32 = 1 << 8;
+const NAIVE: u64 = 1 << 8;
 /// A time with a zone.
-const ZONED: u32 = 1 << 9;
+const ZONED: u64 = 1 << 9;
 /// A time on twelve hours, and one on twenty-four.
-const HALF: u32 = 1 << 10;
-const FULL: u32 = 1 << 11;
+const HALF: u64 = 1 << 10;
+const FULL: u64 = 1 << 11;
 /// A date in one of pair `i` of layouts (bit `i`), in a column that is to hold dates.
-const PAIR: u32 = 1 << 12;
+const PAIR: u64 = 1 << 12;
 /// In style `i`, a number with a fraction (bit `i`), one beyond [`MAX_SAFE`] (bit `i + 8`).
-const STYLED_FLOAT: u32 = 1 << 16;
-const STYLED_BIG: u32 = 1 << 24;
+const STYLED_FLOAT: u64 = 1 << 16;
+const STYLED_BIG: u64 = 1 << 24;
+/// A number of `i` groups of digits, one if it is below a thousand, from 1 to 4 or more (bit `i - 1`).
+const GROUPS: u64 = 1 << 32;
+/// Of several groups, a first one of `i` digits (bit `i - 1`).
+const FIRST: u64 = 1 << 36;
+/// A number below zero.
+const NEGATIVE: u64 = 1 << 39;
+/// A group that no byte of an address can be: it is above 255, or begins with a zero.
+const BEYOND_BYTE: u64 = 1 << 40;
+/// Digits, `e` or `E`, digits, without point or sign: rather a code.
+const LOWER_CODE: u64 = 1 << 41;
+const UPPER_CODE: u64 = 1 << 42;
+/// An exponent with a point or a sign beside it.
+const SCIENTIFIC: u64 = 1 << 43;
+/// `-0`, which no whole number is.
+const MINUS_ZERO: u64 = 1 << 44;
+/// Behind a point, a single digit; several, of which the last is a zero; more than three. Behind a comma: the same, from
+/// bit [`COMMA`] on.
+const SINGLE: u64 = 1 << 46;
+const PADDED: u64 = 1 << 47;
+const LONG: u64 = 1 << 48;
+/// Several that do not end with a zero.
+const SOME: u64 = 1 << 49;
+const COMMA: u32 = 4;
+/// Nothing, blanks or a null token in quotes: null in a column of a narrower type where quotes tell nothing, text elsewhere.
+const QUOTED: u64 = 1 << 54;
+/// Some field of the file that is not empty stands without quotes.
+const UNQUOTED: u64 = 1 << 55;
+/// A number below zero as [`ledger`] has it, and one that is written as usual.
+const LEDGER: u64 = 1 << 56;
+const USUAL: u64 = 1 << 57;
+/// Groups of three, or decimals.
+const AMOUNT: u64 = (FIRST * 7) | ((SINGLE | PADDED | LONG | SOME) * (1 | 1 << COMMA));
 
-const NUMBER: u32 = INT | FLOAT | STYLED;
-const TEMPORAL: u32 = DATE | NAIVE | ZONED;
+const THREE_GROUPS: u64 = GROUPS << 2 | GROUPS << 3;
+const SHORT: u64 = FIRST | FIRST << 1;
+const NUMBER: u64 = INT | FLOAT | STYLED | MINUS_ZERO;
+const TEMPORAL: u64 = DATE | NAIVE | ZONED;
 
 /// How the values of a column are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,11 +129,13 @@ pub(crate) struct FileNotation {
     pub(crate) decimal_comma: bool,
     /// Orders of day and month that columns prove, but for those whose opposite is proved as well.
     pub(crate) orders: Layouts,
+    /// Every field that is not empty stands in quotes, so that they tell nothing.
+    pub(crate) all_quoted: bool,
 }
 
 impl FileNotation {
     /// No column proves any.
-    pub(crate) const UNKNOWN: Self = Self { decimal_comma: false, orders: Layouts::NONE };
+    pub(crate) const UNKNOWN: Self = Self { decimal_comma: false, orders: Layouts::NONE, all_quoted: true };
 
     /// The layouts among some that only differ in the order of day and month which the file says they have: that of
     /// other columns, or else the one of all places that write a decimal comma, where the day comes first
@@ -120,6 +156,10 @@ impl Evidence {
     pub(crate) const TEXT: Self = Self { seen: TEXT, ..Self::NONE };
     /// What a null token says.
     pub(crate) const TOKEN: Self = Self { seen: TOKEN, ..Self::NONE };
+    /// What nothing in quotes says.
+    pub(crate) const QUOTED: Self = Self { seen: QUOTED, ..Self::NONE };
+    /// What a field without quotes says of the file.
+    pub(crate) const UNQUOTED: Self = Self { seen: UNQUOTED, ..Self::NONE };
     /// What a whole number beyond [`MAX_SAFE`] says.
     pub(crate) const BIG: Self = Self { seen: INT | BIG, ..Self::NONE };
 
@@ -127,9 +167,15 @@ impl Evidence {
     pub(crate) fn of_number(text: &[u8], number: Number) -> Self {
         match number {
             Number::Int(value) if value.unsigned_abs() > MAX_SAFE => Self::BIG,
-            Number::Int(_) => Self { seen: INT, ..Self::NONE },
-            Number::Float(_) => Self { seen: FLOAT, styles: Styles::reading(text), ..Self::NONE },
+            Number::Int(_) => Self { seen: INT | form(text), ..Self::NONE },
+            Number::Float(_) if text == b"-0" => Self { seen: MINUS_ZERO | NEGATIVE, ..Self::NONE },
+            Number::Float(_) => Self { seen: FLOAT | form(text), styles: Styles::reading(text), ..Self::NONE },
         }
+    }
+
+    /// What a number says that is known to be written in the style of its column: how its digits are arranged.
+    pub(crate) fn of_form(text: &[u8]) -> Self {
+        Self { seen: form(text), ..Self::NONE }
     }
 
     /// What a date or time says that is written in `layout`, at least; in which others it could be written as well is
@@ -182,14 +228,27 @@ impl Evidence {
 
     /// What one value says. `quoted`: it stood in quotes, which have been taken off.
     pub(crate) fn of(value: &[u8], quoted: bool, is_token: impl Fn(&[u8]) -> bool) -> Self {
-        if value.is_empty() {
-            // Nothing is null; a quoted nothing is an empty text.
-            return if quoted { Self::TEXT } else { Self::NONE };
+        if value.is_empty() && !quoted {
+            return Self::NONE;
+        }
+        let nothing = Self::of_nothing(value, quoted, is_token);
+        if nothing != Self::NONE {
+            return nothing;
         }
         let text = trim(value);
-        if text.is_empty() || !quoted && is_token(text) {
-            return if quoted { Self::TEXT } else { Self::TOKEN };
+        if let Some(plain) = ledger(text) {
+            return Self::of_text(&plain).of_number_with(LEDGER).unwrap_or(Self::TEXT);
         }
+        let evidence = Self::of_text(text);
+        evidence.of_number_with(USUAL).unwrap_or(evidence)
+    }
+
+    /// The same with more said of it, if it is that of a number.
+    fn of_number_with(self, more: u64) -> Option<Self> {
+        self.has(NUMBER).then_some(Self { seen: self.seen | more, ..self })
+    }
+
+    fn of_text(text: &[u8]) -> Self {
         match text[0] {
             b'0'..=b'9' | b'-' | b'.' | b',' => {}
             first if first.is_ascii_alphabetic() => {
@@ -207,8 +266,25 @@ impl Evidence {
         }
     }
 
+    /// What a number says that a [`ledger`] has in a column of numbers.
+    pub(crate) fn of_ledger(of_plain: Self) -> Self {
+        Self { seen: of_plain.seen | LEDGER, ..of_plain }
+    }
+
+    /// What a value says that stands for nothing: [`TOKEN`](Self::TOKEN), or [`QUOTED`](Self::QUOTED) where it is only
+    /// null if quotes tell nothing. What does not stand for nothing says nothing of it.
+    pub(crate) fn of_nothing(value: &[u8], quoted: bool, is_token: impl Fn(&[u8]) -> bool) -> Self {
+        let text = trim(value);
+        match quoted {
+            true if value.is_empty() && is_token(value) => Self::TOKEN,
+            true if text.is_empty() || is_token(text) => Self::QUOTED,
+            false if text.is_empty() || is_token(text) => Self::TOKEN,
+            _ => Self::NONE,
+        }
+    }
+
     fn of_styled(text: &[u8]) -> Option<Self> {
-        let mut evidence = Self { seen: STYLED, styles: Styles::NONE, layouts: Layouts::ANY };
+        let mut evidence = Self { seen: STYLED | form(text), styles: Styles::NONE, layouts: Layouts::ANY };
         for style in Styles::reading(text).grouped() {
             let Some(number) = style.parse(text) else { continue };
             let i = style as u32;
@@ -238,7 +314,7 @@ impl Evidence {
         (!evidence.layouts.is_empty()).then_some(evidence)
     }
 
-    fn has(self, bits: u32) -> bool {
+    fn has(self, bits: u64) -> bool {
         self.seen & bits != 0
     }
 
@@ -262,9 +338,11 @@ impl Evidence {
     /// How the column is read if there are no other values, its numbers are in one of these styles, and the file is
     /// written like this.
     pub(crate) fn kind_in(self, allowed: Styles, file: FileNotation) -> Kind {
-        if self.is_settled_text() {
+        // Numbers in parentheses count footnotes, too, or are uncertain, and `2-` is a grade.
+        let is_no_ledger = self.has(LEDGER) && !(self.has(USUAL) && self.has(AMOUNT));
+        if self.is_settled_text() || self.has(QUOTED) && !file.all_quoted || is_no_ledger {
             Kind::Text
-        } else if self.has(STYLED | FLOAT) {
+        } else if self.has(STYLED | FLOAT | MINUS_ZERO) {
             self.number(allowed, file)
         } else if self.has(INT) {
             Kind::Int
@@ -277,7 +355,7 @@ impl Evidence {
                 Some(layout) if self.has(NAIVE | ZONED) => Kind::Timestamp(layout),
                 Some(layout) => Kind::Date(layout),
             }
-        } else if self.has(TOKEN) {
+        } else if self.has(TOKEN | QUOTED) {
             Kind::Text
         } else {
             Kind::Null
@@ -297,15 +375,73 @@ impl Evidence {
         };
         let Some(style) = family.common() else { return Kind::Text };
         let i = if style == Style::Comma { Style::PointComma } else { style } as u32;
-        let fraction = self.has(STYLED_FLOAT << i) || self.has(FLOAT) && !style.has_decimal_comma();
+        let float = MINUS_ZERO | if style.has_decimal_comma() { 0 } else { FLOAT };
+        let fraction = self.has(STYLED_FLOAT << i | float);
         let big = self.has(BIG | STYLED_BIG << i);
-        match (fraction, big) {
-            (true, true) => Kind::Text,
-            (true, false) if style == Style::Plain => Kind::Double,
-            (false, _) if style == Style::Plain => Kind::Int,
-            (true, false) => Kind::StyledDouble(style),
-            (false, _) => Kind::StyledInt(style),
+        let is_taken = if fraction {
+            !big && !self.has_codes() && !self.are_versions(style.has_decimal_comma())
+        } else {
+            style == Style::Plain || allowed.names_thousands() || self.is_quantity(style, file)
+        };
+        match (fraction, style) {
+            _ if !is_taken => Kind::Text,
+            (true, Style::Plain) => Kind::Double,
+            (false, Style::Plain) => Kind::Int,
+            (true, style) => Kind::StyledDouble(style),
+            (false, style) => Kind::StyledInt(style),
         }
+    }
+
+    /// Whether whole numbers in groups of three are numbers, and not telephone numbers, articles, addresses or lists of
+    /// codes: see the [module](super).
+    fn is_quantity(self, style: Style, file: FileNotation) -> bool {
+        let has_points = style == Style::PointComma;
+        if self.has(THREE_GROUPS) && has_points && !self.has(BEYOND_BYTE) {
+            return false;
+        }
+        let lengths = ((self.seen / FIRST) & 7).count_ones();
+        let counts = ((self.seen / GROUPS) & 15).count_ones();
+        let of_all_sizes = self.has(SHORT) && (counts > 1 || lengths == 3);
+        let of_two = !self.has(THREE_GROUPS) && (self.has(FIRST) || lengths > 1 || has_points && file.decimal_comma);
+        self.has(NEGATIVE) || of_all_sizes || of_two
+    }
+
+    /// Whether numbers with an exponent are codes: see the [module](super).
+    fn has_codes(self) -> bool {
+        let decimals = SINGLE | PADDED | SOME;
+        let is_proved = |code| self.has(SCIENTIFIC) || code == LOWER_CODE && self.has(decimals);
+        [LOWER_CODE, UPPER_CODE].into_iter().any(|code| self.has(code) && !is_proved(code))
+    }
+
+    /// Whether numbers with decimals are versions and other codes, of which each zero counts: see the [module](super).
+    fn are_versions(self, has_decimal_comma: bool) -> bool {
+        let seen = self.decimals(has_decimal_comma);
+        seen & (SINGLE | PADDED) == SINGLE | PADDED && seen & LONG == 0 && !self.has(NEGATIVE)
+    }
+
+    /// What is known of the digits behind the decimal point.
+    fn decimals(self, has_decimal_comma: bool) -> u64 {
+        if has_decimal_comma { self.seen >> COMMA } else { self.seen }
+    }
+
+    /// Which numbers have to be looked at closely, where the decimal point is this one, as one that is a version makes
+    /// all of them versions.
+    pub(crate) fn closely(self, has_decimal_comma: bool) -> Decimals {
+        let seen = self.decimals(has_decimal_comma);
+        if seen & LONG != 0 || self.has(NEGATIVE) {
+            Decimals::None
+        } else if seen & PADDED != 0 {
+            Decimals::Single
+        } else {
+            Decimals::Padded
+        }
+    }
+
+    /// Whether it can be nothing but addresses of the internet.
+    fn is_addresses(self) -> bool {
+        self.has(GROUPS << 3)
+            && !self.has(BEYOND_BYTE)
+            && self.styles.and(Styles::USUAL) == Styles::of(&[Style::PointComma])
     }
 
     /// Whether its numbers leave both decimal points open, or could: values that were only parsed have no say.
@@ -337,7 +473,23 @@ impl Evidence {
 
     /// Whether it is text for now, but only because its values can be read in several ways.
     pub(crate) fn is_ambiguous(self) -> bool {
-        self.kind() == Kind::Text && !self.is_settled_text() && self.has(NUMBER | TEMPORAL)
+        let is_open = self.kind() == Kind::Text && !self.is_settled_text();
+        is_open && self.has(NUMBER | TEMPORAL) && !self.is_addresses() && !self.has_codes()
+    }
+
+    /// Whether its type depends on whether all fields of the file are quoted.
+    pub(crate) fn depends_on_quotes(self) -> bool {
+        self.has(QUOTED) && self.has(BOOLEAN | NUMBER | TEMPORAL) && !self.is_settled_text()
+    }
+
+    /// Whether nothing stands in quotes in it.
+    pub(crate) fn has_quoted_nothing(self) -> bool {
+        self.has(QUOTED)
+    }
+
+    /// Whether the file has a field without quotes.
+    pub(crate) fn is_unquoted(self) -> bool {
+        self.has(UNQUOTED)
     }
 
     /// How its times are written.
@@ -350,6 +502,43 @@ impl Evidence {
             Times::Plain
         }
     }
+}
+
+/// What the arrangement of a number's characters says.
+fn form(text: &[u8]) -> u64 {
+    let sign = if text.first() == Some(&b'-') { NEGATIVE } else { 0 };
+    let Some(exponent) = text.iter().position(|b| matches!(b, b'e' | b'E')) else {
+        return sign | groups(text) | decimals(text);
+    };
+    let has_marks = text.iter().any(|b| matches!(b, b'.' | b'-' | b'+'));
+    sign | match text[exponent] {
+        _ if has_marks => SCIENTIFIC,
+        b'e' => LOWER_CODE,
+        _ => UPPER_CODE,
+    }
+}
+
+/// What the digits behind the last point or comma say.
+fn decimals(text: &[u8]) -> u64 {
+    let Some(point) = text.iter().rposition(|b| matches!(b, b'.' | b',')) else { return 0 };
+    let seen = match &text[point + 1..] {
+        [] => 0,
+        [_] => SINGLE,
+        digits => {
+            let long = if digits.len() > 3 { LONG } else { 0 };
+            long | if digits.last() == Some(&b'0') { PADDED } else { SOME }
+        }
+    };
+    if text[point] == b',' { seen << COMMA } else { seen }
+}
+
+/// What the digits of a number say, that are in groups, or few enough to be one.
+fn groups(text: &[u8]) -> u64 {
+    let Some(groups) = Groups::of(text) else { return 0 };
+    let count = GROUPS << (groups.count.min(4) - 1);
+    let first = if groups.count > 1 { FIRST << (groups.first - 1) } else { 0 };
+    let byte = if groups.are_bytes { 0 } else { BEYOND_BYTE };
+    count | first | byte
 }
 
 #[cfg(test)]
@@ -426,6 +615,130 @@ mod tests {
         assert_eq!(Evidence::of(b"5", true, token).kind(), Kind::Int);
     }
 
+    #[test]
+    fn groups_of_three_are_numbers_where_they_have_the_sizes_of_numbers() {
+        use Style::{ApostrophePoint, CommaPoint, PointComma, SpaceComma};
+        for (values, expected) in [
+            (&["39,538,223", "576,851", "8,715,698", "950", "12,003"][..], Some(CommaPoint)),
+            (&["1.234.567", "12.345", "999"], Some(PointComma)),
+            (&["1'234'567", "12'345"], Some(ApostrophePoint)),
+            (&["1 234", "950"], Some(SpaceComma)),
+            (&["12 345", "123 456"], Some(SpaceComma)),
+            (&["1 234 567", "12 345 678", "123 456 789"], Some(SpaceComma)),
+            (&["-600 100 201", "600 100 302"], Some(SpaceComma)),
+            (&["600 100 201", "600 100 302", "-5"], Some(SpaceComma)),
+            (&["1.000.000", "250.000", "10.000.000"], Some(PointComma)),
+            (&["192.168.178.101", "192.168.178.120"], None),
+            (&["10.100.200", "192.168.100", "10.100"], None),
+            (&["1.100.200", "10.100.200", "192.168.100"], None),
+            (&["600 100 201", "700 100 403"], None),
+            (&["12 100 201", "600 100 302"], None),
+            (&["123\u{a0}123\u{a0}123"], None),
+            (&["600 100", "601 200"], None),
+            (&["1.234.567", "2.345.678"], None),
+            (&["100'200'300", "200'300'400"], None),
+            (&["200,404,500", "200,301", "200"], None),
+            (&["200,404,500", "1000"], None),
+        ] {
+            assert_eq!(kind(values), expected.map_or(Kind::Text, Kind::StyledInt), "{values:?}");
+        }
+        let all = |values: &[&str]| {
+            values.iter().fold(Evidence::NONE, |mut all, value| {
+                all.join(Evidence::of(value.as_bytes(), false, token));
+                all
+            })
+        };
+        assert!(all(&["1.234.567"]).is_ambiguous());
+        assert!(!all(&["192.168.178.101"]).is_ambiguous());
+        // Where a rule says what stands between thousands, no more is to be proved.
+        let rule = Styles::of(&[Style::Comma, PointComma]);
+        let kind = all(&["1.234.567"]).kind_in(rule, FileNotation::UNKNOWN);
+        assert_eq!(kind, Kind::StyledInt(PointComma));
+        // A file with decimal commas tells what a single point is, but not that articles are numbers.
+        let file = FileNotation { decimal_comma: true, ..FileNotation::UNKNOWN };
+        assert_eq!(all(&["1.500", "2.250"]).kind_in(Styles::USUAL, file), Kind::StyledInt(PointComma));
+        assert_eq!(all(&["1.234.500", "2.345.250"]).kind_in(Styles::USUAL, file), Kind::Text);
+        assert_eq!(all(&["601 123", "602 234"]).kind_in(Styles::USUAL, file), Kind::Text);
+    }
+
+    #[test]
+    fn codes_with_an_exponent_are_text_unless_the_column_is_scientific() {
+        use Kind::{Double, Text};
+        for (values, expected) in [
+            (&["6E171", "12E5"][..], Text),
+            (&["1e5", "3"], Text),
+            (&["1E5", "3.5"], Text),
+            (&["1e3", "1012.5"], Double),
+            (&["1.5E5", "1E5"], Double),
+            (&["1E5", "1e-5"], Double),
+            (&["1E+05", "3E5"], Double),
+            (&["-1e5", "1e5"], Double),
+            (&["2.5e3"], Double),
+        ] {
+            assert_eq!(kind(values), expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn versions_are_text_and_measurements_are_not() {
+        use Kind::{Double, StyledDouble, Text};
+        for (values, expected) in [
+            (&["3.1", "3.10"][..], Text),
+            (&["2.9", "2.10", "2.11"], Text),
+            (&["250.0", "250.00", "401.9"], Text),
+            (&["100.1", "100.20"], Text),
+            (&["1.1", "1.160"], Text),
+            (&["3,1", "3,10"], Text),
+            // Typed by hand, or a version: nobody can tell.
+            (&["1.5", "2.50"], Text),
+            (&["1.50", "2.00", "3.25", "10.10"], Double),
+            (&["0.1", "0.25", "0.125"], Double),
+            (&["10.0", "9.5", "100.0"], Double),
+            (&["1", "1.5", "2.25"], Double),
+            (&["1", "2.50"], Double),
+            (&["0.0080", "0.018", "0.1"], Double),
+            (&["-0.10", "0.5"], Double),
+            (&["196.43", "420.996", "589.230"], Double),
+            (&["1,50", "2,00", "1.234,25"], StyledDouble(Style::PointComma)),
+            (&["1,234.5", "2.25"], StyledDouble(Style::CommaPoint)),
+        ] {
+            assert_eq!(kind(values), expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_ledger_has_below_zero_is_a_number_among_amounts() {
+        use Kind::{Double, StyledDouble, StyledInt, Text};
+        for (values, expected) in [
+            (&["1.50", "(5.00)", "( 2.25 )"][..], Double),
+            (&["1,234.50", "(5.00)", "(1,500.25)"], StyledDouble(Style::CommaPoint)),
+            (&["1.234,56-", "99,00", "12.000,00 -"], StyledDouble(Style::PointComma)),
+            (&["1,234,567", "(12,345)", "(5)"], StyledInt(Style::CommaPoint)),
+            (&["0.5", "(0)", "0-"], Double),
+            (&["1.5", "(3)", "2-"], Double),
+            (&["1", "(3)"], Text),
+            (&["1", "2-"], Text),
+            (&["(1.5)", "(2.5)"], Text),
+            (&["1.5", "(-2.5)"], Text),
+            (&["1.5", "-2.5-"], Text),
+            (&["1.5", "((2.5))"], Text),
+            (&["1.5", "(2026-01-01)"], Text),
+            (&["1.5", "(1e5)"], Text),
+            (&["1.5", "()"], Text),
+            (&["2026-01-01", "(5.00)"], Text),
+        ] {
+            assert_eq!(kind(values), expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn a_zero_with_a_minus_is_a_double() {
+        assert_eq!(kind(&["-0", "5"]), Kind::Double);
+        assert_eq!(kind(&["-0", "9007199254740993"]), Kind::Text);
+        assert_eq!(kind(&["-0", "1.234.567"]), Kind::StyledDouble(Style::PointComma));
+        assert_eq!(kind(&["-00", "5"]), Kind::Text);
+    }
+
     fn value() -> impl Strategy<Value = String> {
         prop_oneof![
             Just(String::new()),
@@ -433,8 +746,12 @@ mod tests {
             Just("true".to_owned()),
             "-?[0-9]{1,3}",
             "[1-9][0-9]{16}",
-            "[0-9]\\.[0-9]{1,2}",
+            "-?[0-9]\\.[0-9]{1,4}",
+            "[1-9]{1,2}[eE][+-]?[0-9]",
+            Just("-0".to_owned()),
+            "\\([1-9](\\.[0-9])?\\)|[1-9](,[0-9]{2})?-",
             "[0-9]{1,3},[0-9]{1,3}",
+            "[1-9][0-9]{0,2}(\\.[0-9]{3}){1,3}",
             "[0-3]?[0-9]/[01]?[0-9]/2026",
             "2026-0[1-9]-1[0-9]( 10:00:00Z?)?",
             "[a-c]",

@@ -22,11 +22,15 @@ impl Number {
     }
 }
 
-/// A number that prints back as it stands, up to zeros that end its fraction and the way its exponent is written:
-/// `-?digits[.digits][e[+-]digits]` without superfluous leading zeros; one side of the point may be empty.
+/// A number that prints back as it stands, up to zeros that end its fraction and the way its exponent is written, in the
+/// shortest way or with 16 or 17 digits: `-?digits[.digits][e[+-]digits]` without superfluous leading zeros; one side of
+/// the point may be empty.
 pub(crate) fn parse(text: &[u8]) -> Option<Number> {
     if let Some(value) = integer::parse(text) {
         return Some(Number::Int(value));
+    }
+    if text == b"-0" {
+        return Some(Number::Float(-0.0));
     }
     value(text, parts(text)?).map(Number::Float)
 }
@@ -137,7 +141,49 @@ fn value(text: &[u8], parts: Parts) -> Option<f64> {
         return Some(value);
     }
     let mut buffer = ryu::Buffer::new();
-    (self::parts(buffer.format_finite(value).as_bytes()) == Some(parts)).then_some(value)
+    let shortest = self::parts(buffer.format_finite(value).as_bytes())?;
+    (shortest == parts || is_printed_long(value, parts, shortest.digits)).then_some(value)
+}
+
+/// Whether a number is a double as `%.16g` or `%.17g` print it. Where `shortest` digits are few, all beyond them are
+/// noise, in which not every program is right.
+fn is_printed_long(value: f64, parts: Parts, shortest: usize) -> bool {
+    if shortest <= 15 && value.abs() < 1e15 && value.abs() >= f64::MIN_POSITIVE {
+        return true;
+    }
+    let is_printed = |digits: usize| self::parts(format!("{value:.digits$e}").as_bytes()) == Some(parts);
+    is_printed(MAX_DIGITS - 1) || is_printed(MAX_DIGITS - 2)
+}
+
+/// Numbers with decimals that have to be looked at closely.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Decimals {
+    #[default]
+    None,
+    /// With a single digit behind the point.
+    Single,
+    /// With several digits behind the point, of which the last is a zero.
+    Padded,
+}
+
+impl Decimals {
+    /// Whether a number, which it is known to be, is none of them.
+    #[inline]
+    pub(crate) fn spare<const POINT: u8>(self, text: &[u8]) -> bool {
+        match (self, text) {
+            (Self::Single, [.., point, _]) => *point != POINT,
+            (Self::Padded, [rest @ .., point, b'0']) => *point == POINT || !rest.contains(&POINT),
+            _ => true,
+        }
+    }
+}
+
+/// As [`parse_double`], but for what has to be looked at closely: what could be a code, and numbers with some decimals.
+pub(crate) fn parse_plain(text: &[u8], closely: Decimals) -> Option<f64> {
+    let value = parse_double(text)?;
+    let has_marks = || text.iter().any(|b| matches!(b, b'.' | b'-' | b'+'));
+    let is_code = text.iter().any(|b| matches!(b, b'e' | b'E')) && !has_marks();
+    (!is_code && closely.spare::<b'.'>(text)).then_some(value)
 }
 
 /// Powers of ten that are doubles exactly.
@@ -262,11 +308,32 @@ mod tests {
             // Halfway between two shortest texts, the even one is that which a double prints as.
             ("1747296770569531.2", Some(1_747_296_770_569_531.2)),
             ("1747296770569531.3", None),
+            ("1747296770569531.1", None),
             ("12345678901234567000.0", Some(12_345_678_901_234_567_000.0)),
             ("0.000000000000000000000000000000123", Some(1.23e-31)),
             ("1.00000000000000000000000000000000000000000001", None),
             ("0.1000000000000000055", None),
             ("3.14159265358979323846", None),
+            ("48.137154000000002", Some(48.137_154)),
+            ("48.137154000000003", Some(48.137_154)),
+            ("53.551084999999998", Some(53.551_085)),
+            ("0.1000000000000000", Some(0.1)),
+            ("0.10000000000000001", Some(0.1)),
+            ("6.9999999999999994e-05", Some(7e-5)),
+            ("0.10000000000000002", Some(0.100_000_000_000_000_02)),
+            ("0.10000000000000003", Some(0.100_000_000_000_000_03)),
+            ("48.137154000000000", Some(48.137_154)),
+            ("4.0000000000000004", Some(4.0)),
+            ("9007199254740993.0", None),
+            ("10000000000000001.0", None),
+            ("1747296770569.5313", None),
+            ("1.2345678901234567", Some(1.234_567_890_123_456_7)),
+            ("1.2345678901234568", None),
+            ("4.2345678901234569", Some(4.234_567_890_123_457)),
+            ("4.2345678901234567", None),
+            ("0.12345678901234567890123", None),
+            ("12345678901234567890.5", None),
+            ("-0", Some(-0.0)),
             ("00.5", None),
             ("+1.5", None),
             (".", None),
@@ -301,7 +368,33 @@ mod tests {
             // The standard library takes the upper one of two shortest texts that are equally near.
             let (scientific, shortest) = (format!("{value:e}"), ryu::Buffer::new().format_finite(value).to_owned());
             let prints_back = parts(scientific.as_bytes()) == parts(shortest.as_bytes());
-            prop_assert_eq!(parse(scientific.as_bytes()), prints_back.then_some(Number::Float(value)));
+            if prints_back {
+                prop_assert_eq!(parse(scientific.as_bytes()), Some(Number::Float(value)));
+            }
+        }
+
+        #[test]
+        fn doubles_with_all_their_digits_are_read(bits: u64, digits in 15usize..17) {
+            let value = f64::from_bits(bits);
+            prop_assume!(value.is_normal());
+            let text = format!("{value:.digits$e}");
+            let expected: f64 = text.parse().unwrap();
+            prop_assume!(expected.is_finite());
+            // Sixteen digits may be nearer to another double, which has other sixteen digits then.
+            if expected.to_bits() == bits {
+                prop_assert_eq!(parse_double(text.as_bytes()).map(f64::to_bits), Some(bits), "{}", text);
+            }
+        }
+
+        #[test]
+        fn other_digits_are_no_double(value in 4.0f64..8.0, up in 2u64..5) {
+            // Doubles from 4 to 8 lie 8.9 units of the last of 17 digits apart.
+            let digits: u64 = format!("{value:.16}").replace('.', "").parse().unwrap();
+            let other = digits + up;
+            let text = format!("{}.{:016}", other / 10_000_000_000_000_000, other % 10_000_000_000_000_000);
+            let is_noise = value.to_string().len() <= 16;
+            prop_assume!(text.parse() == Ok(value) && text.trim_end_matches('0') != value.to_string() && !is_noise);
+            prop_assert_eq!(parse_double(text.as_bytes()), None, "{}", text);
         }
 
         #[test]

@@ -4,6 +4,8 @@
 //! where in the text is looked up field by field; what it says is worked out eight fields at a time. A field that is
 //! not as most are is left to those who parse one at a time.
 
+use super::float::Decimals;
+
 /// Fields that are read together.
 pub(crate) const BATCH: usize = 64;
 
@@ -18,10 +20,13 @@ pub(crate) struct Batch {
     lens: [u32; BATCH],
     /// How many they are.
     count: usize,
+    /// Numbers that are not to be known.
+    pub(crate) closely: Decimals,
 }
 
 impl Batch {
-    pub(crate) const EMPTY: Self = Self { heads: [[0; 16]; BATCH], lens: [0; BATCH], count: 0 };
+    pub(crate) const EMPTY: Self =
+        Self { heads: [[0; 16]; BATCH], lens: [0; BATCH], count: 0, closely: Decimals::None };
 
     /// Takes the fields that begin and are as long as `spans` says; those are not more than [`BATCH`].
     #[inline]
@@ -52,17 +57,18 @@ mod vector {
     use std::arch::x86_64::{
         __m256i, __m512d, __m512i, __mmask8, _mm256_loadu_si256, _mm256_storeu_si256, _mm512_add_epi8,
         _mm512_add_epi64, _mm512_and_si512, _mm512_andnot_si512, _mm512_castpd_si512, _mm512_castsi512_pd,
-        _mm512_cmpeq_epi8_mask, _mm512_cmpeq_epi64_mask, _mm512_cmpgt_epu64_mask, _mm512_cmple_epu64_mask,
-        _mm512_cmplt_epu64_mask, _mm512_cvtepi64_epi32, _mm512_cvtepi64_pd, _mm512_cvtepu32_epi64, _mm512_div_pd,
-        _mm512_loadu_pd, _mm512_loadu_si512, _mm512_lzcnt_epi64, _mm512_madd_epi16, _mm512_maddubs_epi16,
-        _mm512_mask_add_epi64, _mm512_mask_mov_epi64, _mm512_mask_sub_epi64, _mm512_mask_xor_epi64,
-        _mm512_maskz_mov_epi64, _mm512_movm_epi8, _mm512_mul_epu32, _mm512_or_si512, _mm512_permutex2var_epi64,
-        _mm512_permutex2var_pd, _mm512_permutexvar_epi64, _mm512_set1_epi8, _mm512_set1_epi64, _mm512_setr_epi64,
-        _mm512_setzero_si512, _mm512_slli_epi64, _mm512_sllv_epi64, _mm512_srli_epi64, _mm512_storeu_si512,
-        _mm512_sub_epi64, _mm512_subs_epu16, _mm512_ternarylogic_epi64, _mm512_test_epi64_mask, _mm512_xor_si512,
+        _mm512_cmpeq_epi8_mask, _mm512_cmpeq_epi64_mask, _mm512_cmpge_epu64_mask, _mm512_cmpgt_epu64_mask,
+        _mm512_cmple_epu64_mask, _mm512_cmplt_epu64_mask, _mm512_cvtepi64_epi32, _mm512_cvtepi64_pd,
+        _mm512_cvtepu32_epi64, _mm512_div_pd, _mm512_loadu_pd, _mm512_loadu_si512, _mm512_lzcnt_epi64,
+        _mm512_madd_epi16, _mm512_maddubs_epi16, _mm512_mask_add_epi64, _mm512_mask_mov_epi64, _mm512_mask_sub_epi64,
+        _mm512_mask_xor_epi64, _mm512_maskz_mov_epi64, _mm512_movm_epi8, _mm512_mul_epu32, _mm512_or_si512,
+        _mm512_permutex2var_epi64, _mm512_permutex2var_pd, _mm512_permutexvar_epi64, _mm512_set1_epi8,
+        _mm512_set1_epi64, _mm512_setr_epi64, _mm512_setzero_si512, _mm512_slli_epi64, _mm512_sllv_epi64,
+        _mm512_srli_epi64, _mm512_storeu_si512, _mm512_sub_epi64, _mm512_subs_epu16, _mm512_ternarylogic_epi64,
+        _mm512_test_epi64_mask, _mm512_xor_si512,
     };
 
-    use super::{BATCH, Batch, Lanes};
+    use super::{BATCH, Batch, Decimals, Lanes};
 
     /// Fields in a vector.
     const WIDTH: usize = 8;
@@ -150,10 +156,11 @@ mod vector {
             _mm512_cmpeq_epi64_mask(_mm512_and_si512(self.low, number(0xff)), number(u64::from(b'0')))
         }
 
-        /// The values of 1 to 15 digits, and who has no others than digits, and so many.
+        /// The values of 1 to 15 digits, who has no others than digits, and so many, and of whom the last one is no zero.
         #[inline]
         #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512cd")]
-        fn digits(&self) -> (__m512i, __mmask8) {
+        fn digits(&self) -> (__m512i, __mmask8, __mmask8) {
+            let ends = |last| _mm512_cmpge_epu64_mask(last, number(1 << 56));
             let zeros = number(0x3030_3030_3030_3030);
             let known = _mm512_cmple_epu64_mask(_mm512_sub_epi64(self.bits, number(8)), number(8 * 14));
             // Leading bytes become zeros of value. Shifts by 64 or more leave nothing.
@@ -161,14 +168,14 @@ mod vector {
             let low = _mm512_sllv_epi64(_mm512_xor_si512(self.low, zeros), shift);
             let long = _mm512_cmpgt_epu64_mask(self.bits, number(64));
             if long & known == 0 {
-                return (value8(low), known & !long & all_digits(low));
+                return (value8(low), known & !long & all_digits(low), ends(low));
             }
             let beyond = _mm512_subs_epu16(self.bits, number(64));
             let high = _mm512_sllv_epi64(_mm512_xor_si512(self.high, zeros), _mm512_sub_epi64(number(64), beyond));
             let powers = _mm512_setr_epi64(1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000);
             let power = _mm512_permutexvar_epi64(_mm512_srli_epi64::<3>(beyond), powers);
             let value = _mm512_add_epi64(_mm512_mul_epu32(value8(low), power), value8(high));
-            (value, known & all_digits(low) & all_digits(high))
+            (value, known & all_digits(low) & all_digits(high), ends(_mm512_mask_mov_epi64(low, long, high)))
         }
     }
 
@@ -195,7 +202,7 @@ mod vector {
         for ((i, out), (heads, lens)) in out.as_chunks_mut().0.iter_mut().enumerate().zip(eights(batch)) {
             let mut eight = Eight::load(heads, lens);
             let negative = eight.take_sign();
-            let (value, digits) = eight.digits();
+            let (value, digits, _) = eight.digits();
             // A leading zero is only right when it is the whole number; minus zero never is.
             let one = _mm512_cmpeq_epi64_mask(eight.bits, number(8)) & !negative;
             store(_mm512_mask_sub_epi64(value, negative, _mm512_setzero_si512(), value), out);
@@ -228,7 +235,7 @@ mod vector {
             eight.low = select(before_low, eight.low, low);
             eight.high = select(_mm512_maskz_mov_epi64(!in_low, before_high), eight.high, high);
             eight.bits = _mm512_mask_sub_epi64(eight.bits, pointed, eight.bits, number(8));
-            let (value, digits) = eight.digits();
+            let (value, digits, ends) = eight.digits();
             let one = _mm512_cmpeq_epi64_mask(eight.bits, number(8)) & !negative & !pointed;
             let zero_point = _mm512_cmpeq_epi64_mask(point, number(8)) & pointed;
             let scale = _mm512_srli_epi64::<3>(_mm512_sub_epi64(eight.bits, point));
@@ -236,7 +243,12 @@ mod vector {
             // One division of two exact numbers rounds correctly; see `float::fast`.
             let value = _mm512_castpd_si512(_mm512_div_pd(_mm512_cvtepi64_pd(value), power));
             store_doubles(_mm512_castsi512_pd(_mm512_mask_xor_epi64(value, negative, value, number(1 << 63))), out);
-            all |= u64::from(digits & (!zeros | one | zero_point)) << (WIDTH * i);
+            let close = match batch.closely {
+                Decimals::None => 0,
+                Decimals::Single => pointed & _mm512_cmpeq_epi64_mask(scale, number(1)),
+                Decimals::Padded => pointed & !ends & _mm512_cmpgt_epu64_mask(scale, number(1)),
+            };
+            all |= u64::from(digits & (!zeros | one | zero_point) & !close) << (WIDTH * i);
         }
         all
     }
@@ -357,6 +369,14 @@ mod tests {
 
     /// What a batch of `texts` is, field by field; none if there is no way on this processor.
     fn parse<T: Copy + Default>(texts: &[String], lanes: Option<Lanes<T>>) -> Vec<(String, Option<T>)> {
+        parse_closely(texts, lanes, Decimals::None)
+    }
+
+    fn parse_closely<T: Copy + Default>(
+        texts: &[String],
+        lanes: Option<Lanes<T>>,
+        closely: Decimals,
+    ) -> Vec<(String, Option<T>)> {
         let Some(lanes) = lanes else { return Vec::new() };
         let mut text = texts.join(",").into_bytes();
         text.extend_from_slice(&[b'9'; 32]);
@@ -366,6 +386,7 @@ mod tests {
             Some((start, text.len()))
         });
         let (mut batch, mut out) = (Batch::EMPTY, [T::default(); BATCH]);
+        batch.closely = closely;
         batch.load(&text, spans);
         let known = lanes(&batch, &mut out);
         if texts.len() < BATCH {
@@ -395,13 +416,26 @@ mod tests {
             texts in batch("-?[0-9]{0,9}[.][0-9]{0,9}|-?[0-9]{1,3}[.][0-9]{1,2}|-?[0-9]{0,17}|[0-9/.-]{0,9}|-?0[.]0{0,9}1?")
         ) {
             for (text, value) in parse(&texts, doubles::<b'.'>()) {
-                let known = text.len() <= 16 && text.bytes().filter(u8::is_ascii_digit).count() <= 15;
+                let known = text != "-0" && text.len() <= 16 && text.bytes().filter(u8::is_ascii_digit).count() <= 15;
                 let expected = float::parse_double(text.as_bytes()).filter(|_| known);
                 prop_assert_eq!(value.map(f64::to_bits), expected.map(f64::to_bits), "{}", text);
             }
             let commas: Vec<_> = texts.iter().map(|text| text.replace('.', ":")).collect();
             let points = parse(&texts, doubles::<b'.'>());
             for ((text, value), (_, expected)) in parse(&commas, doubles::<b':'>()).into_iter().zip(points) {
+                prop_assert_eq!(value.map(f64::to_bits), expected.map(f64::to_bits), "{}", text);
+            }
+        }
+
+        #[test]
+        fn what_is_to_be_looked_at_closely_is_not_known(
+            texts in batch("-?[0-9]{0,9}[.][0-9]{0,3}0|-?[0-9]{1,9}[.][0-9]|[0-9]{0,5}0|[0-9]{1,12}[.][0-9]{0,9}"),
+            closely in prop::sample::select(vec![Decimals::Single, Decimals::Padded]),
+        ) {
+            for ((text, value), (_, all)) in
+                parse_closely(&texts, doubles::<b'.'>(), closely).into_iter().zip(parse(&texts, doubles::<b'.'>()))
+            {
+                let expected = all.filter(|_| closely.spare::<b'.'>(text.as_bytes()));
                 prop_assert_eq!(value.map(f64::to_bits), expected.map(f64::to_bits), "{}", text);
             }
         }

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::float;
+use super::{float, trim};
 
 /// A way to write numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +92,11 @@ impl Styles {
             _ if self.meets(Self::COMMA) => Some(Style::Comma),
             _ => Some(Style::Plain),
         }
+    }
+
+    /// Whether they say what stands between thousands.
+    pub(crate) fn names_thousands(self) -> bool {
+        self.grouped().filter(|style| *style != Style::Comma).count() == 1
     }
 
     /// The styles in which a text is a number.
@@ -229,6 +234,53 @@ impl Style {
     /// The number, if it is written in this style without loss.
     pub(crate) fn parse(self, text: &[u8]) -> Option<float::Number> {
         float::parse(&self.plain(text)?)
+    }
+}
+
+/// The number that a ledger writes in parentheses or with the minus behind it, `(5.00)` or `5.00-`, with the minus before it.
+pub(crate) fn ledger(text: &[u8]) -> Option<Vec<u8>> {
+    let number = match text {
+        [b'(', inner @ .., b')'] | [inner @ .., b'-'] => trim(inner),
+        _ => return None,
+    };
+    let is_unsigned = matches!(number, [b'0'..=b'9' | b'.' | b',', ..])
+        && number.iter().all(|b| matches!(b, b'0'..=b'9' | b'.' | b',' | b' ' | b'\'' | 0x80..));
+    let is_zero = !number.iter().any(|b| matches!(b, b'1'..=b'9'));
+    is_unsigned.then(|| if is_zero { number.to_vec() } else { [b"-", number].concat() })
+}
+
+/// The groups in which the digits of a whole number stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Groups {
+    pub(crate) count: usize,
+    /// Digits of the first one.
+    pub(crate) first: usize,
+    /// Whether each could be a byte of an address: none is above 255, or begins with a zero.
+    pub(crate) are_bytes: bool,
+}
+
+impl Groups {
+    /// Up to three digits, then any number of groups of three, whatever stands between them.
+    pub(crate) fn of(text: &[u8]) -> Option<Self> {
+        let mut groups = Self { count: 0, first: 0, are_bytes: true };
+        for group in text.split(|b| !b.is_ascii_digit()).filter(|group| !group.is_empty()) {
+            groups.count += 1;
+            if groups.count == 1 {
+                groups.first = group.len();
+            }
+            if group.len() > 3 || groups.count > 1 && group.len() < 3 {
+                return None;
+            }
+            let is_padded = groups.count > 1 && group[0] == b'0';
+            groups.are_bytes &= !is_padded && (group.len() < 3 || group <= b"255".as_slice());
+        }
+        (groups.count > 0).then_some(groups)
+    }
+
+    /// Whether a text is written as an address of the internet is: four bytes with points between them.
+    pub(crate) fn is_address(text: &[u8]) -> bool {
+        text.iter().all(|b| b.is_ascii_digit() || *b == b'.')
+            && Self::of(text).is_some_and(|groups| groups.count == 4 && groups.are_bytes)
     }
 }
 

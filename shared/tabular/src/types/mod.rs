@@ -2,6 +2,21 @@
 //!
 //! Every parser here is lossless: it accepts a text only if the value prints back as the text, up to blanks around
 //! it, the zeros that end a fraction, thousands separators and the layout of a date.
+//!
+//! What prints back may still be no number. Three things tell, each of the whole column:
+//!
+//! - *Groups of three* are a style, and found in telephone numbers, articles, addresses and lists of codes. Whole numbers in
+//!   groups are numbers if one of them is below zero; or if first groups are not all of three digits, and the numbers of
+//!   groups differ (a number below a thousand is one group) or first groups of one, two and three digits occur; or if no
+//!   number has more than two groups, and a first group has one digit, or first groups differ, or a point stands between
+//!   them and the file has decimal commas. Where points make three groups or more, one group has to be above 255
+//!   or to begin with a zero, as no byte of an address does. Decimals prove a number as well.
+//! - *Digits, an E, digits* are a code: `6E171`. They are a number where another value has an exponent with a point or a
+//!   sign beside it; and with a small `e` where another number has decimals, as programs print 1000 beside 1012.5 so.
+//! - *Zeros that end decimals* count in versions, diagnoses and accounts: `3.1` is not `3.10`. Where a value has one decimal,
+//!   another has more and ends with a zero, none has more than three decimals and none is below zero, the column is text.
+//!   Measurements have as many decimals each, or none that are superfluous, or many; prices that are typed by hand, `1.5` and
+//!   `2.50`, are text as well. Of 20,000 columns with decimals in public files one is of this kind, and it has versions.
 
 #![allow(
     clippy::cast_possible_truncation,

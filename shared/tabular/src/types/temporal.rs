@@ -7,7 +7,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Layout {
-    /// `2026-11-20`, ISO 8601, the only one with a time zone or a `T`.
+    /// `2026-11-20`, ISO 8601, the only one with a time zone or a `T`; also `2026-1-2`.
     Iso,
     /// `2026/11/20`
     YearSlash,
@@ -390,12 +390,11 @@ fn date(cursor: &mut Cursor<'_>, layout: Layout) -> Option<i32> {
     };
     match layout {
         Iso | YearSlash | YearDot => {
-            let least = if layout == Iso { 2 } else { 1 };
             let year = cursor.number(4, 4)?;
             cursor.eat(separator)?;
-            let month = cursor.number(least, 2)?;
+            let month = cursor.number(1, 2)?;
             cursor.eat(separator)?;
-            days(year, month, cursor.number(least, 2)?)
+            days(year, month, cursor.number(1, 2)?)
         }
         DaySlash | DayDash | DayDot | MonthSlash | MonthDash | MonthDot => {
             let first = cursor.number(1, 2)?;
@@ -546,9 +545,19 @@ mod tests {
         assert_eq!(layouts("20/november/2026"), [DayNameSlash]);
         assert_eq!(layouts("Nov 20, 2026"), [NameDay]);
         assert_eq!(layouts("13/13/2026"), []);
-        for text in
-            ["2026-02-30", "2026-2-3", "20-11-26", "2026-11-20x", "2026-11-20 ", "20261120", "12:30", "0000-01-01"]
-        {
+        assert_eq!(layouts("2026-2-3"), [Iso]);
+        assert_eq!(layouts("2026-2-13"), [Iso]);
+        for text in [
+            "2026-02-30",
+            "2026-2-30",
+            "2026-02-003",
+            "20-11-26",
+            "2026-11-20x",
+            "2026-11-20 ",
+            "20261120",
+            "12:30",
+            "0000-01-01",
+        ] {
             assert_eq!(layouts(text), [], "{text}");
         }
     }
