@@ -1,0 +1,98 @@
+"""Real files: what cleanzone makes of them by itself, beside what DuckDB, pandas and Python's `csv` make of them.
+
+The files are those that packages of PyPI and npm ship (`harness.shipped`, `real.toml`): `.csv`, `.tsv`, `.tab`, `.txt`,
+`.dat` and `.data`, plain or gzipped, up to 20 MB, each content once. All readers are told nothing but the file's name:
+cleanzone by `convert`, DuckDB by `read_csv` with a sample of the whole file, pandas with `sep=None` and with the delimiter
+that the name suggests (for the other names: blanks), `csv` by its `Sniffer`. Each has 20 s.
+
+A file is alike if cleanzone agrees with one of them
+
+- in the number of rows and of columns,
+- in the names, without those that readers make up, and without what they add to a name that is there twice,
+- and, column by column, in the kind (number, date, boolean, text; `csv` has no say in that) and in all values: numbers
+  equal, dates the same day and moment, texts the same but for blanks, and any of several words the same as null.
+
+Where one says text and cleanzone more, that is alike if all its texts mean just that (dates: in one way of writing them).
+Text is alike, too, where a value would not be what it was as a number: with a zero in front, a plus sign, or 17 digits.
+
+No delimited text, and not counted, is a file of which no two of the three make tables of one width and, but for a header,
+of one length. `csv` and pandas' `sep=None` are one opinion here, as the one asks the other.
+
+Every disagreement is in `.peers/real.json`, with the class of the first difference. Those that somebody has looked at, and
+in which ours is right, are in `verdicts.toml` by the hash of the file, with the reason; they count as right.
+"""
+
+import json
+import subprocess
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+import terminal
+
+from harness import shipped
+from harness.process import FailedError
+from harness.tools import PYTHON, ROOT, WORK, Programs
+
+_VERDICTS = Path(__file__).with_name("verdicts.toml")
+
+
+def real(programs: Programs) -> dict:
+    """Shares of all files, and how often which difference comes first."""
+    with terminal.Step("Fetching what packages ship") as step:
+        listed = shipped.packages()
+        for at, package in enumerate(listed, 1):
+            step.text = f"Fetching what packages ship: {at} of {len(listed)}"
+            shipped.fetch(package)
+        files = shipped.unpack(listed)
+        step.text = f"{len(files):,} files of {len(listed)} packages"
+    with terminal.Step("Real files") as step:
+        judged = _judge(programs, files, step)
+    right = tomllib.loads(_VERDICTS.read_text()).get("right", {})
+    by_path = {file.path: file for file in files}
+    counted, looked_at, differing = Counter(), 0, []
+    for verdict in judged:
+        file = by_path[verdict.pop("path")]
+        if not verdict["delimited"]:
+            continue
+        reason, known = verdict["reason"], file.sha256[:16] in right
+        looked_at += bool(reason) and known
+        counted["alike" if not reason else "right" if known else reason] += 1
+        if reason:
+            why = right.get(file.sha256[:16], "")
+            differing.append({"file": file.name, "sha256": file.sha256, "right": why} | verdict)
+    total = counted.total()
+    (WORK / "real.json").write_text(json.dumps(differing, indent=1, default=str) + "\n")
+    shares = {
+        "alike": counted["alike"],
+        "ours looked at and right": counted["right"],
+        "refused": sum(count for reason, count in counted.items() if reason.startswith("refused")),
+        "another shape": sum(counted[reason] for reason in ("columns", "rows", "header", "alone")),
+        "other names": counted["names"],
+    }
+    shares["other kinds or values"] = total - sum(shares.values())
+    terminal.table(["", "files", "%"], [[name, f"{n:,}", f"{100 * n / total:.2f}"] for name, n in shares.items()])
+    open_ones = {reason: n for reason, n in counted.most_common() if reason not in ("alike", "right")}
+    terminal.table(["first difference", "files"], [[reason, f"{n:,}"] for reason, n in open_ones.items()])
+    print(f"  {len(files) - total:,} files are no delimited text. All differences are in {WORK.relative_to(ROOT)}/real.json")
+    return {"packages": len(listed), "files": total, "undelimited": len(files) - total} | {
+        "shares": shares,
+        "first_difference": open_ones,
+    }
+
+
+def _judge(programs: Programs, files: list[shipped.DataFile], step: terminal.Step) -> list[dict]:
+    listed = WORK / "real/listed.json"
+    listed.write_text(json.dumps([file.path for file in files]))
+    command = [PYTHON, "-W", "ignore", "-m", "harness.differential", programs.cleanzone, listed]
+    judged = []
+    with subprocess.Popen(command, cwd=ROOT / "benches", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stdout
+        assert run.stderr
+        for line in run.stdout:
+            judged.append(json.loads(line))
+            step.text = f"Real files: {len(judged):,} of {len(files):,}"
+        errors = run.stderr.read().strip()
+    if run.returncode:
+        raise FailedError(errors.splitlines()[-1] if errors else "the readers of real files failed")
+    return judged
