@@ -2,8 +2,8 @@
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
@@ -18,6 +18,8 @@ _AGAIN = re.compile(r"[._]\d+$")
 _TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 # A number would lose what these texts say: zeros that lead, a plus sign, more digits than a double keeps.
 _LOSSY = re.compile(r"[+-]?0\d|\+|[+-]?\d{17,}$")
+_PLAIN = re.compile(r"[+-]?\d{1,15}|[+-]?(?=[\d.]{1,16}$)\d*\.\d*")
+_WITH_OFFSET = "ISO 8601"
 _DATES = [
     f"{day}{clock}"
     for day in (
@@ -25,7 +27,17 @@ _DATES = [
         *("%d-%b-%Y", "%d %b %Y", "%b %d %Y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%Y-%b-%d", "%b-%d-%Y"),
         *("%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%d-%b-%y", "%Y-%m", "%b %Y"),
     )
-    for clock in ("", " %H:%M:%S", " %H:%M", "T%H:%M:%S", "T%H:%M", " %H:%M:%S.%f", "T%H:%M:%S.%f", " %I:%M:%S %p", " %I:%M %p")
+    for clock in (
+        "",
+        " %H:%M:%S",
+        " %H:%M",
+        "T%H:%M:%S",
+        "T%H:%M",
+        " %H:%M:%S.%f",
+        "T%H:%M:%S.%f",
+        " %I:%M:%S %p",
+        " %I:%M %p",
+    )
 ]
 
 
@@ -102,6 +114,7 @@ def _kind(value: object) -> str:
 
 def compare(ours: Table, peers: dict[str, Table]) -> Verdict:
     """Alike is what agrees with one of the others, in shape and names, and in each column."""
+    ours, peers = _trimmed(ours), {name: _trimmed(peer) for name, peer in peers.items()}
     same_width = [peer for peer in peers.values() if len(peer.names) == len(ours.names)]
     if not same_width:
         widths = ", ".join(f"{name} {len(peer.names)}" for name, peer in peers.items())
@@ -129,6 +142,14 @@ def compare(ours: Table, peers: dict[str, Table]) -> Verdict:
     return Verdict()
 
 
+def _trimmed(table: Table) -> Table:
+    """Without the last columns that have neither a name nor a value: what comes of a delimiter at the end of each row."""
+    width = len(table.names)
+    while width > 1 and not bare_names(table.names[width - 1 : width])[0] and table.kinds[width - 1] == "nothing":
+        width -= 1
+    return replace(table, names=table.names[:width], kinds=table.kinds[:width], columns=table.columns[:width])
+
+
 def _column(ours: Table, peers: list[Table], at: int) -> str | None:
     """The way in which a column is like that of no peer; none if it is."""
     kind_of_ours = ours.kinds[at]
@@ -138,9 +159,7 @@ def _column(ours: Table, peers: list[Table], at: int) -> str | None:
     able = [peer for peer in peers if kind_of_ours != "text" or said <= peer.told]
     for peer in able:
         kind_of_peer = peer.kinds[at]
-        pairs = {
-            (canonical(a), canonical(b)) for a, b in zip(ours.columns[at], peer.columns[at], strict=True)
-        }
+        pairs = {(canonical(a), canonical(b)) for a, b in zip(ours.columns[at], peer.columns[at], strict=True)}
         unlike = [pair for pair in pairs if not _same(*pair)]
         if not unlike and "nothing" in (kind_of_ours, kind_of_peer):
             return None
@@ -151,15 +170,24 @@ def _column(ours: Table, peers: list[Table], at: int) -> str | None:
         if not unlike and (kind_of_ours == kind_of_peer or finer):
             return None
         if kind_of_ours == kind_of_peer or finer:
-            reasons.append(f"values: {len(unlike)} of {len(pairs)}, as {unlike[0]!r}")
+            reasons.append(f"values: {len(unlike)} of {len(pairs)}, as {_oddest(unlike)}")
         else:
-            reasons.append(f"{kind_of_ours} for {kind_of_peer}: as {(unlike or list(pairs))[0]!r}")
+            reasons.append(f"{kind_of_ours} for {kind_of_peer}: as {_oddest(unlike or pairs)}")
+    # One reader takes `t` and `f` for booleans, all by themselves.
+    if kind_of_ours == "text" and {str(value).strip().lower() for value in ours.columns[at] if value} <= {"t", "f"}:
+        return None
     # Text is right where a number would not be the text any more, whatever the others make of it.
     if kind_of_ours == "text" and any(_LOSSY.match(str(value).strip()) for value in ours.columns[at] if value):
         untyped = [peer for peer in peers if not peer.told]
         if not untyped or any(_equal_text(ours.columns[at], peer.columns[at]) for peer in untyped):
             return None
     return min(reasons, key=lambda reason: reason.startswith("values"))
+
+
+def _oddest(pairs: Iterable[tuple]) -> str:
+    """Of the differing pairs those that look least like a plain number, which are the ones that decide."""
+    ordered = sorted(pairs, key=lambda pair: (bool(_PLAIN.fullmatch(str(pair[0]))), pair[0] is None, str(pair[0])))
+    return ", ".join(repr(pair) for pair in ordered[:3])
 
 
 def _equal_text(ours: Sequence, theirs: Sequence) -> bool:
@@ -194,16 +222,15 @@ def _number(value: object) -> float | None:
 def _one_format(pairs: set[tuple]) -> bool:
     """Whether one way of writing dates turns all texts of the other into ours."""
     dates = [(mine, other) for mine, other in pairs if not _same(mine, other)]
-    return any(all(_means(form, mine, other) for mine, other in dates) for form in _DATES)
+    return any(all(_means(form, mine, other) for mine, other in dates) for form in [_WITH_OFFSET, *_DATES])
 
 
 def _means(form: str, mine: object, other: object) -> bool:
     if not isinstance(mine, str) or not isinstance(other, str):
         return False
     try:
+        if form == _WITH_OFFSET:
+            return canonical(datetime.fromisoformat(other)) == mine
         return canonical(datetime.strptime(other.removesuffix("Z"), form)) == mine  # noqa: DTZ007 - both have no zone
     except ValueError:
         return False
-
-
-Reader = Callable[[], Table]

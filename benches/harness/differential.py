@@ -25,9 +25,16 @@ import pyarrow.parquet as pq
 from harness.alike import Table, compare, kind
 
 _SECONDS = 20
-# Where reading one cell after another in Python would take too long.
-_MANY_CELLS = 2_000_000
-_KINDS = {"bigint": "number", "int": "number", "double": "number", "date": "date", "timestamp": "date", "boolean": "boolean"}
+# pandas parses in Python where it sniffs: beyond that size it would not end in time.
+_SNIFFED = 5_000_000
+_KINDS = {
+    "bigint": "number",
+    "int": "number",
+    "double": "number",
+    "date": "date",
+    "timestamp": "date",
+    "boolean": "boolean",
+}
 # pandas sniffs with `csv`; so that is one opinion.
 _FAMILIES = {"DuckDB": 0, "csv": 1, "pandas": 1, "pandas by name": 2, "pandas by blanks": 2}
 _BY_NAME = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
@@ -105,13 +112,12 @@ def _pandas(source: Path, sep: str | None) -> Table:
 def _csv(source: Path) -> Table:
     text = _text(source)
     sample = text[:65536]
-    name = source.name.removesuffix(".gz")
     try:
         dialect: type[csv.Dialect] | csv.Dialect = csv.Sniffer().sniff(sample)
         if dialect.delimiter.isalnum():
             raise ValueError(f"no delimiter but {dialect.delimiter}")
     except csv.Error:
-        dialect = csv.excel_tab if _BY_NAME.get(Path(name).suffix) == "\t" else csv.excel
+        dialect = csv.excel_tab if _BY_NAME.get(_ending(source)) == "\t" else csv.excel
     records = [record for record in csv.reader(io.StringIO(text, newline=""), dialect) if record]
     width = max(map(len, records))
     if width - min(map(len, records)) > 1:
@@ -141,6 +147,10 @@ def _text(source: Path) -> str:
         return data.decode("cp1252", errors="replace")
 
 
+def _ending(source: Path) -> str:
+    return Path(source.name.removesuffix(".gz")).suffix
+
+
 def _within_time(read: Callable[[], Table]) -> Table:
     def over(*_: object) -> None:
         raise TooLongError(f"more than {_SECONDS} s")
@@ -154,8 +164,10 @@ def _within_time(read: Callable[[], Table]) -> Table:
 
 
 def _peers(source: Path) -> tuple[dict[str, Table], dict[str, str]]:
-    ending = Path(source.name.removesuffix(".gz")).suffix
-    readers = {"DuckDB": lambda: _duckdb(source), "csv": lambda: _csv(source), "pandas": lambda: _pandas(source, None)}
+    ending = _ending(source)
+    readers = {"DuckDB": lambda: _duckdb(source), "csv": lambda: _csv(source)}
+    if source.stat().st_size <= _SNIFFED:
+        readers["pandas"] = lambda: _pandas(source, None)
     if ending in _BY_NAME:
         readers["pandas by name"] = lambda: _pandas(source, _BY_NAME[ending])
     else:
@@ -169,10 +181,12 @@ def _peers(source: Path) -> tuple[dict[str, Table], dict[str, str]]:
     return {name: table for name, table in tables.items() if table.names}, failures
 
 
-def _agreed(peers: dict[str, Table]) -> bool:
-    """Whether two of the three made tables of one shape of it, but for a header: else it is no delimited text."""
+def _delimited(peers: dict[str, Table], ending: str) -> bool:
+    """Whether its name says so and anyone can read it, or two of the three make tables of one shape, but for a header."""
+    if ending in _BY_NAME and peers:
+        return True
     return any(
-        _FAMILIES[a] != _FAMILIES[b] and len(one.names) == len(two.names) and abs(one.rows - two.rows) <= 1
+        one.rows and _FAMILIES[a] != _FAMILIES[b] and len(one.names) == len(two.names) and abs(one.rows - two.rows) <= 1
         for a, one in peers.items()
         for b, two in peers.items()
         if a < b
@@ -183,7 +197,7 @@ def judge(program: str, source: Path, folder: Path) -> dict:
     ours, said = _cleanzone(program, source, folder)
     peers, failures = _peers(source)
     shapes = {name: [table.rows, len(table.names)] for name, table in peers.items()}
-    judged = {"said": said, "others": shapes, "failures": failures, "delimited": _agreed(peers)}
+    judged = {"said": said, "others": shapes, "failures": failures, "delimited": _delimited(peers, _ending(source))}
     if ours is None:
         return judged | {"reason": f"refused {said['refused']}", "detail": said.get("message", "")}
     judged["shape"] = [ours.rows, len(ours.names)]

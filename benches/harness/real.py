@@ -15,8 +15,11 @@ A file is alike if cleanzone agrees with one of them
 Where one says text and cleanzone more, that is alike if all its texts mean just that (dates: in one way of writing them).
 Text is alike, too, where a value would not be what it was as a number: with a zero in front, a plus sign, or 17 digits.
 
-No delimited text, and not counted, is a file of which no two of the three make tables of one width and, but for a header,
-of one length. `csv` and pandas' `sep=None` are one opinion here, as the one asks the other.
+A last column with neither a name nor a value, as a delimiter at the end of each row makes it, is no difference.
+
+No delimited text, and not counted, is a `.txt`, `.dat` or `.data` of which no two of the three make tables of one width
+and, but for a header, of one length; and whatever none of them reads. `csv` and pandas' `sep=None` are one opinion here,
+as the one asks the other.
 
 Every disagreement is in `.peers/real.json`, with the class of the first difference. Those that somebody has looked at, and
 in which ours is right, are in `verdicts.toml` by the hash of the file, with the reason; they count as right.
@@ -74,7 +77,9 @@ def real(programs: Programs) -> dict:
     terminal.table(["", "files", "%"], [[name, f"{n:,}", f"{100 * n / total:.2f}"] for name, n in shares.items()])
     open_ones = {reason: n for reason, n in counted.most_common() if reason not in ("alike", "right")}
     terminal.table(["first difference", "files"], [[reason, f"{n:,}"] for reason, n in open_ones.items()])
-    print(f"  {len(files) - total:,} files are no delimited text. All differences are in {WORK.relative_to(ROOT)}/real.json")
+    print(
+        f"  {len(files) - total:,} files are no delimited text. All differences are in {WORK.relative_to(ROOT)}/real.json"
+    )
     return {"packages": len(listed), "files": total, "undelimited": len(files) - total} | {
         "shares": shares,
         "first_difference": open_ones,
@@ -86,7 +91,9 @@ def _judge(programs: Programs, files: list[shipped.DataFile], step: terminal.Ste
     listed.write_text(json.dumps([file.path for file in files]))
     command = [PYTHON, "-W", "ignore", "-m", "harness.differential", programs.cleanzone, listed]
     judged = []
-    with subprocess.Popen(command, cwd=ROOT / "benches", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen(
+        command, cwd=ROOT / "benches", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as run:
         assert run.stdout
         assert run.stderr
         for line in run.stdout:

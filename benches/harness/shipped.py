@@ -5,6 +5,7 @@ PyPI, the wheel for CPython 3.12 on Linux (x86-64), wherever this runs, or the s
 package's build system for the metadata. What does not have the hash that `real.toml` states is not opened.
 """
 
+import gzip
 import hashlib
 import io
 import json
@@ -103,7 +104,7 @@ def unpack(listed: list[Package]) -> list[DataFile]:
         members = list(_members(package.archive.read_bytes(), 2))
         for inside, data in members[:: -(-len(members) // _MOST)]:
             digest = hashlib.sha256(data).hexdigest()
-            if digest in known or not data.strip() or len(data) > _LARGEST:
+            if digest in known or not data.strip() or _size(inside, data) > _LARGEST:
                 continue
             ending = _DATA.search(inside)
             path = folder / f"{digest[:16]}{ending[0].lower() if ending else ''}"
@@ -113,6 +114,17 @@ def unpack(listed: list[Package]) -> list[DataFile]:
     files = list(known.values())
     index.write_text(json.dumps({"packages": state, "files": [asdict(file) for file in files]}))
     return files
+
+
+def _size(name: str, data: bytes) -> int:
+    """In bytes of text; what is no gzip file, whatever its name, is what it is."""
+    if not name.lower().endswith(".gz"):
+        return len(data)
+    try:
+        with gzip.open(io.BytesIO(data)) as text:
+            return len(text.read(_LARGEST + 1))
+    except (OSError, EOFError):
+        return len(data)
 
 
 def _members(archive: bytes, depth: int) -> Iterator[tuple[str, bytes]]:
