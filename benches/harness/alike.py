@@ -9,8 +9,11 @@ from decimal import Decimal
 from functools import lru_cache
 
 # Words for nothing, as some reader of the four takes them.
-NOTHING = frozenset(
-    "|na|n/a|#n/a|#n/a n/a|#na|nan|-nan|null|none|<na>|1.#ind|-1.#ind|1.#qnan|-1.#qnan|nil|-|.|?|\\n".split("|")
+_NOTHING = frozenset(
+    [
+        *("na", "n/a", "#n/a", "#n/a n/a", "#na", "nan", "-nan", "null", "none", "<na>", "nil", "-", ".", "?", "\\n"),
+        *("1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"),
+    ]
 )
 # What readers call a column without a name, and what they add to one that is there twice.
 _MADE_UP = re.compile(r"(column_?|col_?|f|field_?|unnamed: ?|_duplicated_)?\d*(_level_\d+)?", re.IGNORECASE)
@@ -19,6 +22,7 @@ _TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 # A number would lose what these texts say: zeros that lead, a plus sign, more digits than a double keeps.
 _LOSSY = re.compile(r"[+-]?0\d|\+|[+-]?\d{17,}$")
 _PLAIN = re.compile(r"[+-]?\d{1,15}|[+-]?(?=[\d.]{1,16}$)\d*\.\d*")
+_TWO_WAYS = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-]\d{2,4}\b")
 _WITH_OFFSET = "ISO 8601"
 _DATES = [
     f"{day}{clock}"
@@ -143,7 +147,7 @@ def compare(ours: Table, peers: dict[str, Table]) -> Verdict:
 
 
 def _trimmed(table: Table) -> Table:
-    """Without the last columns that have neither a name nor a value: what comes of a delimiter at the end of each row."""
+    """Without the last columns that have neither a name nor a value: a delimiter at the end of each row makes them."""
     width = len(table.names)
     while width > 1 and not bare_names(table.names[width - 1 : width])[0] and table.kinds[width - 1] == "nothing":
         width -= 1
@@ -173,8 +177,7 @@ def _column(ours: Table, peers: list[Table], at: int) -> str | None:
             reasons.append(f"values: {len(unlike)} of {len(pairs)}, as {_oddest(unlike)}")
         else:
             reasons.append(f"{kind_of_ours} for {kind_of_peer}: as {_oddest(unlike or pairs)}")
-    # One reader takes `t` and `f` for booleans, all by themselves.
-    if kind_of_ours == "text" and {str(value).strip().lower() for value in ours.columns[at] if value} <= {"t", "f"}:
+    if kind_of_ours == "text" and _of_a_language(ours.columns[at]):
         return None
     # Text is right where a number would not be the text any more, whatever the others make of it.
     if kind_of_ours == "text" and any(_LOSSY.match(str(value).strip()) for value in ours.columns[at] if value):
@@ -182,6 +185,15 @@ def _column(ours: Table, peers: list[Table], at: int) -> str | None:
         if not untyped or any(_equal_text(ours.columns[at], peer.columns[at]) for peer in untyped):
             return None
     return min(reasons, key=lambda reason: reason.startswith("values"))
+
+
+def _of_a_language(values: Sequence) -> bool:
+    """Words that one reader takes for booleans, and dates of which nobody can say which number is the day."""
+    texts = {str(value).strip().lower() for value in values if value}
+    if texts <= {"t", "f"} or texts <= {"y", "n", "yes", "no"}:
+        return True
+    dates = [_TWO_WAYS.match(text) for text in texts]
+    return bool(dates) and all(date and int(date[1]) <= 12 and int(date[2]) <= 12 for date in dates)
 
 
 def _oddest(pairs: Iterable[tuple]) -> str:
@@ -194,12 +206,12 @@ def _equal_text(ours: Sequence, theirs: Sequence) -> bool:
     return all(_same(canonical(a), canonical(b)) for a, b in zip(ours, theirs, strict=True))
 
 
-def _same(mine: object, other: object) -> bool:  # noqa: PLR0911 - a line for each kind
+def _same(mine: object, other: object) -> bool:
     if mine == other and isinstance(mine, bool) == isinstance(other, bool):
         return True
     if mine is None or other is None:
         rest = other if mine is None else mine
-        return isinstance(rest, str) and rest.lower() in NOTHING
+        return isinstance(rest, str) and rest.lower() in _NOTHING
     if isinstance(mine, bool) or isinstance(other, bool):
         truth, rest = (mine, other) if isinstance(mine, bool) else (other, mine)
         if isinstance(rest, float):
@@ -231,6 +243,6 @@ def _means(form: str, mine: object, other: object) -> bool:
     try:
         if form == _WITH_OFFSET:
             return canonical(datetime.fromisoformat(other)) == mine
-        return canonical(datetime.strptime(other.removesuffix("Z"), form)) == mine  # noqa: DTZ007 - both have no zone
+        return canonical(datetime.strptime(other.removesuffix("Z"), form)) == mine
     except ValueError:
         return False

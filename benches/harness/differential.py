@@ -22,7 +22,7 @@ import duckdb
 import pandas as pd
 import pyarrow.parquet as pq
 
-from harness.alike import Table, compare, kind
+from harness.alike import Table, bare_names, compare, kind
 
 _SECONDS = 20
 # pandas parses in Python where it sniffs: beyond that size it would not end in time.
@@ -182,7 +182,7 @@ def _peers(source: Path) -> tuple[dict[str, Table], dict[str, str]]:
 
 
 def _delimited(peers: dict[str, Table], ending: str) -> bool:
-    """Whether its name says so and anyone can read it, or two of the three make tables of one shape, but for a header."""
+    """Whether its name says so and any can read it, or two of the three make tables of one shape but for a header."""
     if ending in _BY_NAME and peers:
         return True
     return any(
@@ -200,7 +200,7 @@ def judge(program: str, source: Path, folder: Path) -> dict:
     judged = {"said": said, "others": shapes, "failures": failures, "delimited": _delimited(peers, _ending(source))}
     if ours is None:
         return judged | {"reason": f"refused {said['refused']}", "detail": said.get("message", "")}
-    judged["shape"] = [ours.rows, len(ours.names)]
+    judged |= {"shape": [ours.rows, len(ours.names)], "named": any(bare_names(ours.names))}
     if not peers:
         return judged | {"reason": "alone", "detail": ""}
     verdict = compare(ours, peers)

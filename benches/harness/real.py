@@ -1,34 +1,38 @@
 """Real files: what cleanzone makes of them by itself, beside what DuckDB, pandas and Python's `csv` make of them.
 
 The files are those that packages of PyPI and npm ship (`harness.shipped`, `real.toml`): `.csv`, `.tsv`, `.tab`, `.txt`,
-`.dat` and `.data`, plain or gzipped, up to 20 MB, each content once. All readers are told nothing but the file's name:
-cleanzone by `convert`, DuckDB by `read_csv` with a sample of the whole file, pandas with `sep=None` and with the delimiter
-that the name suggests (for the other names: blanks), `csv` by its `Sniffer`. Each has 20 s.
+`.dat` and `.data`, plain or gzipped, up to 20 MB, each content once, and 800 of a package at most. All readers are told
+nothing but the file's name: cleanzone by `convert`, DuckDB by `read_csv` with a sample of the whole file, pandas with
+`sep=None` and with the delimiter that the name suggests (for the other names: blanks), `csv` by its `Sniffer`. Each has
+20 s.
 
 A file is alike if cleanzone agrees with one of them
 
 - in the number of rows and of columns,
 - in the names, without those that readers make up, and without what they add to a name that is there twice,
-- and, column by column, in the kind (number, date, boolean, text; `csv` has no say in that) and in all values: numbers
-  equal, dates the same day and moment, texts the same but for blanks, and any of several words the same as null.
+- and, column by column, in the kind (number, date, boolean, text) and in all values: numbers equal, dates the same day
+  and moment, texts the same but for blanks, and any of several words the same as null. Who has no dates, or no types at
+  all, has no say in what is text.
 
-Where one says text and cleanzone more, that is alike if all its texts mean just that (dates: in one way of writing them).
-Text is alike, too, where a value would not be what it was as a number: with a zero in front, a plus sign, or 17 digits.
+Where one says text and cleanzone more, that is alike if all its texts mean just that; of dates, in one way of writing
+them. Text is alike, too, where a value would not be what it was as a number (a zero in front, a plus sign, 17 digits),
+where it is a word of a language (`yes`, `t`), and where nobody can say which number of a date is the day. A last column
+with neither a name nor a value, as a delimiter at the end of each row makes it, is no difference.
 
-A last column with neither a name nor a value, as a delimiter at the end of each row makes it, is no difference.
+No delimited text, and not counted, is a `.txt`, `.dat` or `.data` of which no two of the three make tables of one
+width and, but for a header, of one length; and whatever none of them reads. `csv` and pandas' `sep=None` are one
+opinion here, as the one asks the other.
 
-No delimited text, and not counted, is a `.txt`, `.dat` or `.data` of which no two of the three make tables of one width
-and, but for a header, of one length; and whatever none of them reads. `csv` and pandas' `sep=None` are one opinion here,
-as the one asks the other.
-
-Every disagreement is in `.peers/real.json`, with the class of the first difference. Those that somebody has looked at, and
-in which ours is right, are in `verdicts.toml` by the hash of the file, with the reason; they count as right.
+Every disagreement is in `.peers/real.json`, with the class of the first difference. `verdicts.toml` has what somebody
+found who looked at them: where ours is right, which counts as right then; and where the first line has the names though
+none of the others may say so, which without names counts as another shape, with whomever we agree.
 """
 
 import json
 import subprocess
 import tomllib
 from collections import Counter
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import terminal
@@ -51,21 +55,22 @@ def real(programs: Programs) -> dict:
         step.text = f"{len(files):,} files of {len(listed)} packages"
     with terminal.Step("Real files") as step:
         judged = _judge(programs, files, step)
-    right = tomllib.loads(_VERDICTS.read_text()).get("right", {})
-    by_path = {file.path: file for file in files}
-    counted, looked_at, differing = Counter(), 0, []
+    verdicts = tomllib.loads(_VERDICTS.read_text())
+    names = {file.path: file.name for file in files}
+    counted, differing = Counter(), []
     for verdict in judged:
-        file = by_path[verdict.pop("path")]
+        name = names[verdict["path"]]
         if not verdict["delimited"]:
             continue
-        reason, known = verdict["reason"], file.sha256[:16] in right
-        looked_at += bool(reason) and known
-        counted["alike" if not reason else "right" if known else reason] += 1
+        reason = verdict["reason"]
+        if verdict.get("named") is False and _looked_at(name, verdicts["header"]):
+            verdict["reason"] = reason = "header"
+        right = _looked_at(name, verdicts["right"]) if reason else None
+        counted["alike" if not reason else "right" if right else reason] += 1
         if reason:
-            why = right.get(file.sha256[:16], "")
-            differing.append({"file": file.name, "sha256": file.sha256, "right": why} | verdict)
+            differing.append({"file": name, "right": right} | verdict)
     total = counted.total()
-    (WORK / "real.json").write_text(json.dumps(differing, indent=1, default=str) + "\n")
+    (WORK / "real.json").write_text(json.dumps(differing, indent=1) + "\n")
     shares = {
         "alike": counted["alike"],
         "ours looked at and right": counted["right"],
@@ -78,12 +83,17 @@ def real(programs: Programs) -> dict:
     open_ones = {reason: n for reason, n in counted.most_common() if reason not in ("alike", "right")}
     terminal.table(["first difference", "files"], [[reason, f"{n:,}"] for reason, n in open_ones.items()])
     print(
-        f"  {len(files) - total:,} files are no delimited text. All differences are in {WORK.relative_to(ROOT)}/real.json"
+        f"  {len(files) - total:,} files are no delimited text. Differences are in {WORK.relative_to(ROOT)}/real.json"
     )
     return {"packages": len(listed), "files": total, "undelimited": len(files) - total} | {
         "shares": shares,
         "first_difference": open_ones,
     }
+
+
+def _looked_at(name: str, verdicts: dict[str, str]) -> str | None:
+    """What somebody found; a verdict may be on all files that a pattern names."""
+    return next((why for pattern, why in verdicts.items() if fnmatchcase(name, pattern)), None)
 
 
 def _judge(programs: Programs, files: list[shipped.DataFile], step: terminal.Step) -> list[dict]:

