@@ -63,6 +63,7 @@ def run() -> None:
         function=bool(settings.parts & {"size", "lake", "big", "many"}),
         partitions="partitions" in settings.parts,
         tokenize="tokenize" in settings.parts,
+        inputs=bool(settings.parts - {"pollution", "real", "rules"}),
     )
     buckets.LOG.unlink(missing_ok=True)
     load = os.getloadavg()[0]
