@@ -136,9 +136,9 @@ def compare(ours: Table, peers: dict[str, Table]) -> Verdict:
         theirs = bare_names(same_shape[0].names)
         unlike = [(a, b) for a, b in zip(mine, theirs, strict=True) if a != b]
         return Verdict("names", str(unlike[:2]))
-    columns = {}
+    columns, commas = {}, not _has_points(ours, same)
     for at, name in enumerate(ours.names):
-        if (reason := _column(ours, same, at)) is not None:
+        if (reason := _column(ours, same, at, commas)) is not None:
             columns[f"{at}: {name}"] = reason
     if columns:
         first = next(iter(columns.values()))
@@ -154,8 +154,8 @@ def _trimmed(table: Table) -> Table:
     return replace(table, names=table.names[:width], kinds=table.kinds[:width], columns=table.columns[:width])
 
 
-def _column(ours: Table, peers: list[Table], at: int) -> str | None:
-    """The way in which a column is like that of no peer; none if it is."""
+def _column(ours: Table, peers: list[Table], at: int, commas: bool) -> str | None:
+    """The way in which a column is like that of no peer; none if it is. Decimal commas may be believed, or not."""
     kind_of_ours = ours.kinds[at]
     reasons: list[str] = []
     said = {peer.kinds[at] for peer in peers} - {"text", "nothing"}
@@ -167,7 +167,7 @@ def _column(ours: Table, peers: list[Table], at: int) -> str | None:
         unlike = [pair for pair in pairs if not _same(*pair)]
         if not unlike and "nothing" in (kind_of_ours, kind_of_peer):
             return None
-        if unlike and kind_of_ours == "date" and _one_format(pairs):
+        if unlike and (_one_format(pairs) if kind_of_ours == "date" else commas and _decimal_commas(unlike)):
             unlike = []
         # Whoever has text has lost nothing; if all of it is what we say, we only say more.
         finer = kind_of_ours != "text" and kind_of_peer == "text"
@@ -229,6 +229,24 @@ def _number(value: object) -> float | None:
         return float(value)
     except ValueError:
         return None
+
+
+def _decimal_commas(unlike: list[tuple]) -> bool:
+    """Whether the texts of the other are our numbers, written with a decimal comma."""
+    return all(
+        isinstance(other, str) and mine == _number(other.replace(".", "").replace(",", ".")) for mine, other in unlike
+    )
+
+
+def _has_points(ours: Table, peers: list[Table]) -> bool:
+    """Whether a column proves a decimal point for the file: another reader has our fractions without further ado."""
+    for at, kind_of_ours in enumerate(ours.kinds):
+        if kind_of_ours == "number" and any(isinstance(value, float) and value % 1 for value in ours.columns[at]):
+            for peer in peers:
+                pairs = zip(ours.columns[at], peer.columns[at], strict=True)
+                if all(_same(canonical(a), canonical(b)) for a, b in pairs):
+                    return True
+    return False
 
 
 def _one_format(pairs: set[tuple]) -> bool:

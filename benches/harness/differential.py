@@ -85,11 +85,11 @@ def _duckdb(source: Path) -> Table:
         clock.start()
         try:
             answer = database.execute("from read_csv(?, sample_size = -1)", [str(source)])
-            names = [column[0] for column in answer.description or []]
-            rows = answer.fetchall()
+            # Through Arrow, as moments with a zone would need another package.
+            table = answer.to_arrow_table()
         finally:
             clock.cancel()
-    columns = list(map(list, zip(*rows, strict=True))) if rows else [[] for _ in names]
+    names, columns = table.column_names, [column.to_pylist() for column in table.columns]
     return Table(names, [kind(column) for column in columns], columns)
 
 
