@@ -1,10 +1,10 @@
 """Real files: what cleanzone makes of them by itself, beside what DuckDB, pandas and Python's `csv` make of them.
 
 The files are those that packages of PyPI and npm ship (`harness.shipped`, `real.toml`): `.csv`, `.tsv`, `.tab`, `.txt`,
-`.dat` and `.data`, plain or gzipped, up to 20 MB, each content once, and 800 of a package at most. All readers are told
-nothing but the file's name: cleanzone by `convert`, DuckDB by `read_csv` with a sample of the whole file, pandas with
-`sep=None` and with the delimiter that the name suggests (for the other names: blanks), `csv` by its `Sniffer`. Each has
-20 s.
+`.dat` and `.data`, plain or gzipped, up to 20 MB of text, each content once, and of some packages with very many only a
+part. All readers are told nothing but the file's name: cleanzone by `convert`, DuckDB by `read_csv` with a sample of
+the whole file, pandas with `sep=None` and with the delimiter that the name suggests (else blanks), `csv` by
+its `Sniffer`. Each has 20 s.
 
 A file is alike if cleanzone agrees with one of them
 
