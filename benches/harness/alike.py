@@ -23,25 +23,21 @@ _TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 _LOSSY = re.compile(r"[+-]?0\d|\+|[+-]?\d{17,}$")
 _PLAIN = re.compile(r"[+-]?\d{1,15}|[+-]?(?=[\d.]{1,16}$)\d*\.\d*")
 _TWO_WAYS = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-]\d{2,4}\b")
-_WITH_OFFSET = "ISO 8601"
-_DATES = [
-    f"{day}{clock}"
-    for day in (
-        *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y"),
-        *("%d-%b-%Y", "%d %b %Y", "%b %d %Y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%Y-%b-%d", "%b-%d-%Y"),
-        *("%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%d-%b-%y", "%Y-%m", "%b %Y"),
-    )
-    for clock in (
-        "",
-        " %H:%M:%S",
-        " %H:%M",
-        "T%H:%M:%S",
-        "T%H:%M",
-        " %H:%M:%S.%f",
-        "T%H:%M:%S.%f",
-        " %I:%M:%S %p",
-        " %I:%M %p",
-    )
+_DAYS = [
+    *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y"),
+    *("%d-%b-%Y", "%d %b %Y", "%b %d %Y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%Y-%b-%d", "%b-%d-%Y"),
+    *("%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%d-%b-%y", "%Y-%m", "%b %Y"),
+]
+_CLOCKS = [
+    "",
+    " %H:%M:%S",
+    " %H:%M",
+    "T%H:%M:%S",
+    "T%H:%M",
+    " %H:%M:%S.%f",
+    "T%H:%M:%S.%f",
+    " %I:%M:%S %p",
+    " %I:%M %p",
 ]
 
 
@@ -250,17 +246,19 @@ def _has_points(ours: Table, peers: list[Table]) -> bool:
 
 
 def _one_format(pairs: set[tuple]) -> bool:
-    """Whether one way of writing dates turns all texts of the other into ours."""
+    """Whether one way of writing days turns all texts of the other into our dates."""
     dates = [(mine, other) for mine, other in pairs if not _same(mine, other)]
-    return any(all(_means(form, mine, other) for mine, other in dates) for form in [_WITH_OFFSET, *_DATES])
-
-
-def _means(form: str, mine: object, other: object) -> bool:
-    if not isinstance(mine, str) or not isinstance(other, str):
+    if not all(isinstance(mine, str) and isinstance(other, str) for mine, other in dates):
         return False
+    return all(mine == _moment(other) for mine, other in dates) or any(
+        all(any(mine == _moment(other, f"{day}{clock}") for clock in _CLOCKS) for mine, other in dates) for day in _DAYS
+    )
+
+
+def _moment(text: str, form: str = "") -> object:
     try:
-        if form == _WITH_OFFSET:
-            return canonical(datetime.fromisoformat(other)) == mine
-        return canonical(datetime.strptime(other.removesuffix("Z"), form)) == mine
+        if form:
+            return canonical(datetime.strptime(text.removesuffix("Z"), form))
+        return canonical(datetime.fromisoformat(text))
     except ValueError:
-        return False
+        return None

@@ -157,8 +157,8 @@ def _pollution(programs: Programs, _: Settings) -> dict:
     return pollution(programs, shards=os.cpu_count() or 1)
 
 
-def _real(programs: Programs, _: Settings) -> dict:
-    return real(programs)
+def _real(programs: Programs, settings: Settings) -> dict:
+    return real(programs, settings.quick)
 
 
 PARTS = {
