@@ -163,7 +163,7 @@ def _column(ours: Table, peers: list[Table], at: int, commas: bool) -> str | Non
         unlike = [pair for pair in pairs if not _same(*pair)]
         if not unlike and "nothing" in (kind_of_ours, kind_of_peer):
             return None
-        if unlike and (_one_format(pairs) if kind_of_ours == "date" else commas and _decimal_commas(unlike)):
+        if unlike and (_one_format(pairs) if kind_of_ours == "date" else _one_notation(unlike, commas)):
             unlike = []
         # Whoever has text has lost nothing; if all of it is what we say, we only say more.
         finer = kind_of_ours != "text" and kind_of_peer == "text"
@@ -227,10 +227,12 @@ def _number(value: object) -> float | None:
         return None
 
 
-def _decimal_commas(unlike: list[tuple]) -> bool:
-    """Whether the texts of the other are our numbers, written with a decimal comma."""
-    return all(
-        isinstance(other, str) and mine == _number(other.replace(".", "").replace(",", ".")) for mine, other in unlike
+def _one_notation(unlike: list[tuple], commas: bool) -> bool:
+    """Whether the texts of the other are our numbers, all with groups of three, or all with a decimal comma."""
+    if not all(isinstance(mine, float | int) and isinstance(other, str) for mine, other in unlike):
+        return False
+    return all(mine == _number(other.replace(",", "")) for mine, other in unlike) or (
+        commas and all(mine == _number(other.replace(".", "").replace(",", ".")) for mine, other in unlike)
     )
 
 
