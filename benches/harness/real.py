@@ -24,8 +24,9 @@ width and, but for a header, of one length; and whatever none of them reads. `cs
 opinion here, as the one asks the other.
 
 Every disagreement is in `.peers/real.json`, with the class of the first difference. `verdicts.toml` has what somebody
-found who looked at them: where ours is right, which counts as right then; and where the first line has the names though
-none of the others may say so, which without names counts as another shape, with whomever we agree.
+found who looked at them: where ours is right, which counts as right then; and, with whomever we agree, where the first
+line has the names, which without names counts as another shape, and what is no table but text, of which several columns
+count as another shape.
 """
 
 import json
@@ -66,6 +67,10 @@ def real(programs: Programs, quick: bool) -> dict:
         if verdict.get("named") is False and _looked_at(name, verdicts["header"]):
             verdict["reason"] = reason = "header"
         right = _looked_at(name, verdicts["right"]) if reason else None
+        if text := _looked_at(name, verdicts["text"]):
+            no_table = verdict.get("shape", [0, 1])[1] <= 1
+            reason, right = (reason, text) if no_table else ("columns", None)
+            verdict["reason"] = reason
         counted["alike" if not reason else "right" if right else reason] += 1
         if reason:
             differing.append({"file": name, "right": right} | verdict)
