@@ -1,5 +1,6 @@
 """Whether two readers made the same of a file: shapes, names, kinds of columns, and values as canonical text."""
 
+import hashlib
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -54,6 +55,14 @@ class Table:
     @property
     def rows(self) -> int:
         return len(self.columns[0]) if self.columns else 0
+
+    @property
+    def digest(self) -> str:
+        """Stands for all of it, so that what was found to be right can be known again."""
+        whole = hashlib.sha256(repr((list(self.names), list(self.kinds))).encode())
+        for column in self.columns:
+            whole.update(repr([canonical(value) for value in column]).encode())
+        return whole.hexdigest()[:8]
 
 
 @dataclass

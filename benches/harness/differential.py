@@ -197,14 +197,21 @@ def judge(program: str, source: Path, folder: Path) -> dict:
     ours, said = _cleanzone(program, source, folder)
     peers, failures = _peers(source)
     shapes = {name: [table.rows, len(table.names)] for name, table in peers.items()}
-    judged = {"said": said, "others": shapes, "failures": failures, "delimited": _delimited(peers, _ending(source))}
+    judged: dict = {
+        "said": said,
+        "others": shapes,
+        "failures": failures,
+        "delimited": _delimited(peers, _ending(source)),
+    }
     if ours is None:
-        return judged | {"reason": f"refused {said['refused']}", "detail": said.get("message", "")}
+        refused = f"refused {said['refused']}"
+        return judged | {"reason": refused, "detail": said.get("message", ""), "ours": refused}
     judged |= {"shape": [ours.rows, len(ours.names)], "named": any(bare_names(ours.names))}
     if not peers:
-        return judged | {"reason": "alone", "detail": ""}
+        return judged | {"reason": "alone", "detail": "", "ours": ours.digest}
     verdict = compare(ours, peers)
-    return judged | {"reason": verdict.reason, "detail": verdict.detail, "columns": verdict.columns}
+    judged |= {"reason": verdict.reason, "detail": verdict.detail, "columns": verdict.columns}
+    return judged | ({"ours": ours.digest} if verdict.reason else {})
 
 
 def main(program: str, listed: Path) -> None:

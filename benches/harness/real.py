@@ -24,9 +24,9 @@ width and, but for a header, of one length; and whatever none of them reads. `cs
 opinion here, as the one asks the other.
 
 Every disagreement is in `.peers/real.json`, with the class of the first difference. `verdicts.toml` has what somebody
-found who looked at them: where ours is right, which counts as right then; and, with whomever we agree, where the first
-line has the names, which without names counts as another shape, and what is no table but text, of which several columns
-count as another shape.
+found who looked at them: where ours is right, which counts as right for as long as it stays what was looked at; and, with
+whomever we agree, where the first line has the names, which without names counts as another shape, and what is no table
+but text, of which several columns count as another shape.
 """
 
 import json
@@ -35,6 +35,7 @@ import tomllib
 from collections import Counter
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import terminal
 
@@ -66,7 +67,8 @@ def real(programs: Programs, quick: bool) -> dict:
         reason = verdict["reason"]
         if verdict.get("named") is False and _looked_at(name, verdicts["header"]):
             verdict["reason"] = reason = "header"
-        right = _looked_at(name, verdicts["right"]) if reason else None
+        known = _looked_at(name, verdicts["right"]) if reason else None
+        right = known["why"] if known and verdict["ours"] in known["as"] else None
         if text := _looked_at(name, verdicts["text"]):
             no_table = verdict.get("shape", [0, 1])[1] <= 1
             reason, right = (reason, text) if no_table else ("columns", None)
@@ -96,9 +98,9 @@ def real(programs: Programs, quick: bool) -> dict:
     }
 
 
-def _looked_at(name: str, verdicts: dict[str, str]) -> str | None:
+def _looked_at(name: str, verdicts: dict) -> Any:
     """What somebody found; a verdict may be on all files that a pattern names."""
-    return next((why for pattern, why in verdicts.items() if fnmatchcase(name, pattern)), None)
+    return next((found for pattern, found in verdicts.items() if fnmatchcase(name, pattern)), None)
 
 
 def _judge(programs: Programs, files: list[shipped.DataFile], step: terminal.Step) -> list[dict]:
