@@ -24,9 +24,9 @@ width and, but for a header, of one length; and whatever none of them reads. `cs
 opinion here, as the one asks the other.
 
 Every disagreement is in `.peers/real.json`, with the class of the first difference. `verdicts.toml` has what somebody
-found who looked at them: where ours is right, which counts as right for as long as it stays what was looked at; and, with
-whomever we agree, where the first line has the names, which without names counts as another shape, and what is no table
-but text, of which several columns count as another shape.
+found who looked at them: where ours is right, which counts as right for as long as it stays what was looked at; and,
+with whomever we agree, where the first line has the names, which without names counts as another shape, and what is no
+table but text, of which several columns count as another shape.
 """
 
 import json
