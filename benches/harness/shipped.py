@@ -84,10 +84,12 @@ def fetch(package: Package) -> None:
 
 def _client(package: Package, folder: str) -> list:
     if package.registry == "npm":
+        if not shutil.which("npm"):
+            raise FailedError("npm is needed to fetch what its packages ship")
         return ["npm", "pack", "--silent", "--ignore-scripts", f"{package.name}@{package.version}"]
-    form = ["--no-binary=:all:"] if package.form == "sdist" else ["--only-binary=:all:", *_WHEELS, *_NEWER_LINUX]
-    # Build systems that are needed for metadata come as wheels.
-    form = [f"--no-binary={package.name}"] if package.form == "sdist" else form
+    # Of a source distribution itself alone: build systems that its metadata need come as wheels.
+    wheel = ["--only-binary=:all:", *_WHEELS, *_NEWER_LINUX]
+    form = [f"--no-binary={package.name}"] if package.form == "sdist" else wheel
     pip = [PYTHON, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", f"--dest={folder}"]
     return [*pip, *form, f"{package.name}=={package.version}"]
 
