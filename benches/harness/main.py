@@ -14,6 +14,7 @@ from harness import buckets, files, people
 from harness.many import many
 from harness.pollution import pollution
 from harness.process import FailedError
+from harness.real import real
 from harness.rules import rules
 from harness.tools import GB, MB, ROOT, WORK, Programs, install_peers, lineitem, packed
 from harness.zones import open_zones
@@ -62,6 +63,7 @@ def run() -> None:
         function=bool(settings.parts & {"size", "lake", "big", "many"}),
         partitions="partitions" in settings.parts,
         tokenize="tokenize" in settings.parts,
+        inputs=bool(settings.parts - {"pollution", "real", "rules"}),
     )
     buckets.LOG.unlink(missing_ok=True)
     load = os.getloadavg()[0]
@@ -155,6 +157,10 @@ def _pollution(programs: Programs, _: Settings) -> dict:
     return pollution(programs, shards=os.cpu_count() or 1)
 
 
+def _real(programs: Programs, settings: Settings) -> dict:
+    return real(programs, settings.quick)
+
+
 PARTS = {
     "size": _size,
     "files": _files,
@@ -166,6 +172,7 @@ PARTS = {
     "tokenize": _tokenize,
     "rules": _rules,
     "pollution": _pollution,
+    "real": _real,
 }
 
 

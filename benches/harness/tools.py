@@ -33,10 +33,10 @@ class Programs:
     tokenizer: Path
 
     @classmethod
-    def build(cls, function: bool, partitions: bool, tokenize: bool) -> "Programs":
+    def build(cls, function: bool, partitions: bool, tokenize: bool, inputs: bool = True) -> "Programs":
         names = ("cleanzone", "generate", "bootstrap", "partitions", "tokenize", "tokenizer")
         given = {name: os.environ.get(name.upper()) for name in names}
-        packages = {"cleanzone": "cleanzone", "generate": "cleanzone-benches"}
+        packages = {"cleanzone": "cleanzone"} | ({"generate": "cleanzone-benches"} if inputs else {})
         wanted = [f"--package={package}" for name, package in packages.items() if not given[name]]
         if wanted:
             _quietly("Building the command line", ["cargo", "build", "--release", "--locked", *wanted])

@@ -1,4 +1,4 @@
-//! Lines among the records that are none: the header once more, lines of dashes, footers.
+//! Lines among the records that are none: the header once more, lines of dashes, footers; and rows of sums.
 //!
 //! They are recognised by what they hold, wherever they stand. What only looks like one, and has the right number of
 //! fields, stays a row.
@@ -108,7 +108,7 @@ impl Scanner {
             } else if self.apart.is_header(text) {
                 flaws.push((row, Flaw::NoRecord(Place::Header)));
             } else if may_be_total && is_total(&block.text[start..block.ends[row * fields] as usize]) {
-                flaws.push((row, Flaw::NoRecord(Place::Footer)));
+                flaws.push((row, Flaw::Total));
             }
         }
         if !flaws.is_empty() {

@@ -12,7 +12,7 @@ use arrow::{
 };
 
 use crate::{
-    DuplicateAction, Error, Lines, Misfit, Role,
+    DuplicateAction, Error, Lines, Misfit, Role, Terminator,
     block::{Block, Odd, RAW},
     column::{Builder, Fields, Found, MAX_TEXT},
     duplicates::Key,
@@ -415,8 +415,11 @@ fn lines_of_rows(block: &Block, scanner: &Scanner) -> u64 {
 /// The lines that a part of a block takes, the last of which ends behind it; unless it is escaped at the very end.
 fn lines_of(block: &Block, scanner: &Scanner, start: usize, end: usize) -> u64 {
     let text = &block.text[start..end];
-    let is_over = end == block.len && scanner.grammar.ends_line(text);
-    scanner.grammar.lines(text) + u64::from(!is_over)
+    let grammar = &scanner.grammar;
+    let is_over = end == block.len && grammar.ends_line(text);
+    // An escaped CR before the LF of a CRLF.
+    let is_half = grammar.terminator == Terminator::Any && text.ends_with(b"\r") && block.text[end] == b'\n';
+    grammar.lines(text) + u64::from(!is_over) - u64::from(is_half)
 }
 
 #[cfg(test)]

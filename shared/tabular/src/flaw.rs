@@ -28,6 +28,8 @@ pub(crate) enum Flaw {
         found: &'static str,
     },
     Duplicate,
+    /// It sums up rows above it.
+    Total,
     /// The sink says why.
     Refused {
         why: String,
@@ -44,7 +46,7 @@ pub(crate) enum Place {
     Comment,
     /// It says the header again.
     Header,
-    /// It sums up the rows, or speaks of them.
+    /// It speaks of the rows, such as how many there are.
     Footer,
 }
 
@@ -61,12 +63,18 @@ impl Flaw {
             Self::Nul => "NUL byte",
             Self::Misfit { .. } => "type mismatch",
             Self::Duplicate => "duplicate",
+            Self::Total => "total row",
             Self::Refused { .. } => "refused",
             Self::NoRecord(Place::Preamble) => "preamble",
             Self::NoRecord(Place::Comment) => "comment",
             Self::NoRecord(Place::Header) => "repeated header",
             Self::NoRecord(Place::Footer) => "footer",
         }
+    }
+
+    /// Whether it is something wrong with a record: that it is a duplicate or a sum is not.
+    pub(crate) fn is_wrong(&self) -> bool {
+        self.is_of_record() && !matches!(self, Self::Duplicate | Self::Total)
     }
 
     /// Whether it is a record that is rejected, rather than a line that is none.
@@ -87,7 +95,7 @@ impl Flaw {
             }
             Self::Misfit { .. } => "declare another type",
             Self::Duplicate => "flag duplicates instead of dropping them",
-            Self::Refused { .. } | Self::NoRecord(_) => "see the reason",
+            Self::Refused { .. } | Self::Total | Self::NoRecord(_) => "see the reason",
         }
     }
 }
@@ -107,6 +115,7 @@ impl fmt::Display for Flaw {
                 write!(f, "type mismatch: column {column:?} is {expected}, found {found}")
             }
             Self::Duplicate => f.write_str("duplicate of an earlier row"),
+            Self::Total => f.write_str("total row: a sum of rows above it, in a column of other values"),
             Self::Refused { why } => write!(f, "refused: {why}"),
             Self::NoRecord(Place::Preamble) => f.write_str("preamble: no record, but a line before the header"),
             Self::NoRecord(Place::Comment) => f.write_str("comment: no record"),

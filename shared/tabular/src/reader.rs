@@ -429,7 +429,7 @@ impl<'s> Pass<'s> {
         let no_text = |raw: &[u8]| std::str::from_utf8(raw).is_err_and(|error| error.error_len().is_some());
         self.unreadable |= output.unreadable || output.rejected.iter().any(|reject| no_text(&reject.raw));
         if self.fail
-            && let Some(reject) = output.rejected.iter().find(|reject| reject.flaw.is_of_record())
+            && let Some(reject) = output.rejected.iter().find(|reject| reject.flaw.is_wrong())
         {
             let what = format!("{}; {}", reject.flaw, reject.flaw.advice());
             return Err(Error::MalformedCsv { line: reject.line, offset: reject.offset, what });
@@ -485,7 +485,7 @@ pub(crate) struct Tally {
     padded: u64,
     rescued: u64,
     duplicates: u64,
-    /// Rejected rows that are so for nothing but being duplicates.
+    /// Rejected rows that are so for nothing but being duplicates or sums.
     dropped: u64,
     nulls: Vec<u64>,
     /// By column of the file.
@@ -510,7 +510,7 @@ impl Tally {
         for reject in output.rejected.iter().filter(|reject| reject.flaw.is_of_record()) {
             self.rejected += 1;
             *self.by_reason.entry(Flaw::key(&reject.flaw)).or_default() += 1;
-            if reject.flaw == Flaw::Duplicate {
+            if !reject.flaw.is_wrong() {
                 self.dropped += 1;
                 continue;
             }
@@ -549,7 +549,8 @@ impl Tally {
         if flawed == 0 || flawed <= allowed && self.rows > 0 {
             return Ok(());
         }
-        let reasons = self.by_reason.iter().filter(|(reason, _)| **reason != Flaw::Duplicate.key());
+        let fine = [Flaw::Duplicate.key(), Flaw::Total.key()];
+        let reasons = self.by_reason.iter().filter(|(reason, _)| !fine.contains(reason));
         let reasons: Vec<_> = reasons.map(|(reason, count)| format!("{reason}: {count}")).collect();
         let first: Vec<_> = self.first.iter().map(|(line, reason)| format!("line {line}: {reason}")).collect();
         Err(Error::TooManyRejectedRows {

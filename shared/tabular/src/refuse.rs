@@ -37,7 +37,7 @@ impl Output {
         block.reject(refused.into_iter().map(|(row, why)| (row, Flaw::Refused { why })).collect(), scanner.fields);
         *self = convert(&mut block, scanner, plan)?;
         self.duplicates = duplicates;
-        if let Some(reject) = self.rejected.iter().find(|reject| fail && reject.flaw.is_of_record()) {
+        if let Some(reject) = self.rejected.iter().find(|reject| fail && reject.flaw.is_wrong()) {
             let what = format!("{}; {}", reject.flaw, reject.flaw.advice());
             return Err(Error::MalformedCsv { line: reject.line, offset: reject.offset, what });
         }

@@ -366,7 +366,7 @@ impl Opened {
                 take_out_unreadable(block, columns);
                 let (rejected, lines) = rejects(block, scanner);
                 for reject in &rejected {
-                    if options.bad_rows == BadRows::Fail && reject.flaw.is_of_record() {
+                    if options.bad_rows == BadRows::Fail && reject.flaw.is_wrong() {
                         let what = format!("{}; {}", reject.flaw, reject.flaw.advice());
                         return Err(Error::MalformedCsv { line: reject.line, offset: reject.offset, what });
                     }

@@ -60,8 +60,12 @@ fn totals_and_rules_are_no_rows_where_they_cannot_be() {
     let rows = |row: &dyn Fn(u32) -> String| (10..40).map(row).collect::<String>();
     let days = rows(&|i| format!("2026-01-{:02},{i}\n", i % 28 + 1));
     let (of, sink) = lines(&format!("day,n\n----------,---\n{days}Total,735\n"));
-    assert_eq!((of.rows, of.footer, of.comment), (30, 1, 1));
-    assert_eq!(kept(&sink), [(2, "comment", "----------,---"), (33, "footer", "Total,735")]);
+    assert_eq!((of.rows, of.rejected, of.comment), (30, 1, 1));
+    assert_eq!(kept(&sink), [(2, "comment", "----------,---"), (33, "total row", "Total,735")]);
+    // It is no flaw of the file.
+    let none = Options { max_rejected_ratio: 0.0, bad_rows: BadRows::Fail, ..detected() };
+    let (report, _) = run("day,n\n2026-01-01,1\n2026-01-02,2\nTotal,3\n", &Plans::default(), &none).unwrap();
+    assert_eq!((report.rows, report.rejected_by_reason["total row"]), (2, 1));
     // Names may be called so, and two dashes may stand for what is missing.
     let regions = rows(&|i| format!("Region {i},{i}\n"));
     assert_eq!(lines(&format!("region,n\n{regions}Total,735\n")).0.rows, 31);
@@ -111,6 +115,8 @@ proptest! {
                 prop_assert_eq!(of.total(), count(text), "{:?}", of);
                 prop_assert_eq!((of.rows, of.rejected), (report.rows, report.rejected));
                 let kept = of.preamble + of.comment + of.footer + of.rejected;
+                // Of a file without columns nothing is handed over.
+                prop_assume!(!report.columns.is_empty());
                 let again = of.header - u64::from(report.dialect.header_rows).min(of.header);
                 prop_assert_eq!(sink.rejected.len() as u64, kept + again);
                 prop_assert_eq!(sink.rows().len() as u64, report.rows);
