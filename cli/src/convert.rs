@@ -77,6 +77,17 @@ fn print_table(arguments: &Convert, content: &Content, bytes_out: u64, took: Dur
         took.as_secs_f64(),
         arguments.output.display(),
     );
+    let of = content.lines;
+    for (lines, what) in [
+        (of.preamble, "before the header"),
+        (of.comment, "of comments"),
+        (of.footer, "about the rows"),
+        (of.blank, "blank"),
+    ] {
+        if lines > 0 {
+            println!("  {} lines {what}", table::count(lines));
+        }
+    }
     for (reason, rows) in &content.rejected_by_reason {
         println!("  {} rejected: {reason}", table::count(*rows));
     }

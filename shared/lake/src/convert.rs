@@ -177,6 +177,7 @@ pub(crate) fn content(report: &tabular::Report) -> Content {
         provisional: column.data_type == DataType::Null,
     });
     Content {
+        lines: report.lines,
         records: report.records,
         rows: report.rows,
         rejected: report.rejected,

@@ -1,5 +1,6 @@
 use std::{collections::BTreeMap, mem};
 
+use cleanzone_tabular::Lines;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -120,6 +121,9 @@ pub struct SourceReport {
 /// What was in the file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Content {
+    /// What the lines of the file are: their sum is the number of its lines.
+    #[serde(default)]
+    pub lines: Lines,
     /// Records read: always `rows + rejected`.
     pub records: u64,
     /// Rows written.

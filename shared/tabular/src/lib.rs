@@ -170,9 +170,11 @@ pub type SinkError = Box<dyn std::error::Error + Send + Sync>;
 pub struct RejectedRow<'a> {
     /// Line it begins at, from 1.
     pub line: u64,
-    /// Byte it begins at, from 0, in the decompressed file.
+    /// Byte it begins at, from 0, in the text of the file: decompressed, in UTF-8, behind the byte order mark.
     pub offset: u64,
-    /// Why, without any value.
+    /// Whether it is a record. Otherwise it is a line that is none, such as a comment.
+    pub is_record: bool,
+    /// Why it is not in a batch, without any value.
     pub reason: &'a str,
     /// The row as it stood in the file; no more than its first 64 KiB. Fields whose values are
     /// [withheld](ColumnPlan::withheld) are empty; it is empty itself where nobody can tell which fields these are.

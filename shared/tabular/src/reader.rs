@@ -469,7 +469,8 @@ impl<'s> Pass<'s> {
 /// Hands a record that is not among the rows, or a line that is no record, to the sink.
 fn hand_over(sink: &mut dyn Sink, reject: &Reject, scanner: &Scanner, plan: &Plan) -> Result<(), Error> {
     let (reason, raw) = withhold::kept(reject, &scanner.grammar, plan);
-    let row = RejectedRow { line: reject.line, offset: reject.offset, reason: &reason, raw: &raw };
+    let Reject { line, offset, .. } = *reject;
+    let row = RejectedRow { line, offset, is_record: reject.flaw.is_of_record(), reason: &reason, raw: &raw };
     sink.rejected(&row).map_err(Error::Sink)
 }
 

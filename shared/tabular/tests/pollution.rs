@@ -58,7 +58,9 @@ impl Sink for Rows {
     }
 
     fn rejected(&mut self, row: &RejectedRow<'_>) -> Result<(), SinkError> {
-        self.rejected.push(row.raw.to_vec());
+        if row.is_record {
+            self.rejected.push(row.raw.to_vec());
+        }
         Ok(())
     }
 }

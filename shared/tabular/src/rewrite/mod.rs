@@ -19,7 +19,7 @@ use crate::{
     apart::Apart,
     block::{Block, Blocks},
     column::Fields,
-    convert::{Output as Converted, rejects, take_out_invalid},
+    convert::{Output as Converted, Reject, rejects, take_out_invalid},
     field,
     grammar::{Grammar, Step},
     input::{self, Detected, Probe},
@@ -67,7 +67,7 @@ pub trait Rewriter {
     /// Ends the rewriting; comes back as [`Error::Sink`].
     fn rows(&mut self, columns: &mut [Cells<'_>]) -> Result<(), SinkError>;
 
-    /// A row that does not fit.
+    /// A record that does not fit, or a line that is no record, such as a comment.
     ///
     /// # Errors
     /// Ends the rewriting; comes back as [`Error::Sink`].
@@ -353,9 +353,7 @@ impl Opened {
     ) -> Result<Report, Error> {
         let mut tally = Tally::new(self.begin.lines);
         for kept in &self.begin.kept {
-            let reason = kept.flaw.to_string();
-            let line = RejectedRow { line: kept.line, offset: kept.offset, reason: &reason, raw: &kept.raw };
-            rewriter.rejected(&line).map_err(Error::Sink)?;
+            hand_over(rewriter, kept)?;
         }
         let line_end = self.line_end()?;
         let Self { blocks, scanner, tokens, header, .. } = &mut self;
@@ -370,10 +368,7 @@ impl Opened {
                         let what = format!("{}; {}", reject.flaw, reject.flaw.advice());
                         return Err(Error::MalformedCsv { line: reject.line, offset: reject.offset, what });
                     }
-                    let reason = reject.flaw.to_string();
-                    let row =
-                        RejectedRow { line: reject.line, offset: reject.offset, reason: &reason, raw: &reject.raw };
-                    rewriter.rejected(&row).map_err(Error::Sink)?;
+                    hand_over(rewriter, reject)?;
                 }
                 let fields = Fields::new(block, columns, grammar, tokens);
                 let mut cells = cells(block, &fields, grammar, tokens, changes)?;
@@ -395,6 +390,14 @@ impl Opened {
         let certainty = self.certainty;
         Ok(tally.report(None, self.dialect, certainty, self.probe.facts(), 1))
     }
+}
+
+/// Hands a record that is not among the rows, or a line that is no record, to the rewriter.
+fn hand_over(rewriter: &mut dyn Rewriter, reject: &Reject) -> Result<(), Error> {
+    let reason = reject.flaw.to_string();
+    let Reject { line, offset, ref raw, .. } = *reject;
+    let row = RejectedRow { line, offset, is_record: reject.flaw.is_of_record(), reason: &reason, raw };
+    rewriter.rejected(&row).map_err(Error::Sink)
 }
 
 /// Hands each block to `take`, as long as that wants more. With several threads, one is a block ahead.
