@@ -43,13 +43,15 @@ pub(super) fn detect(text: &[u8], whole: bool) -> Option<FileFormat> {
     if lines.are_tabular(true) {
         return None;
     }
-    let loose: [(fn(&Lines<'_>) -> bool, FileFormat); 4] = [
-        (layout::is_settings, FileFormat::Settings),
-        (layout::is_yaml, FileFormat::Yaml),
-        (code::is_source, FileFormat::SourceCode),
-        (layout::is_markdown, FileFormat::Markdown),
-    ];
-    loose.into_iter().find(|(is, _)| is(&lines)).map(|(_, format)| format)
+    if layout::is_settings(&lines) {
+        Some(FileFormat::Settings)
+    } else if layout::is_yaml(&lines) {
+        Some(FileFormat::Yaml)
+    } else if code::is_source(&lines) {
+        Some(FileFormat::SourceCode)
+    } else {
+        layout::is_markdown(&lines).then_some(FileFormat::Markdown)
+    }
 }
 
 /// Lines without their ends.

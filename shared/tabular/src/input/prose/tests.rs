@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 #[test]
+#[allow(clippy::too_many_lines)] // a list
 fn text_that_is_no_table_is_told_by_its_kind() {
     for (expected, texts) in [
         (
