@@ -40,13 +40,15 @@ pub(super) fn detect(text: &[u8], whole: bool) -> Option<FileFormat> {
     if layout::is_prose(&lines) && !lines.are_tabular(false) {
         return Some(FileFormat::Prose);
     }
-    if lines.are_tabular(true) {
+    if lines.are_tabular(false) {
         return None;
     }
     if layout::is_settings(&lines) {
         Some(FileFormat::Settings)
     } else if layout::is_yaml(&lines) {
         Some(FileFormat::Yaml)
+    } else if lines.are_tabular(true) {
+        None
     } else if code::is_source(&lines) {
         Some(FileFormat::SourceCode)
     } else {
@@ -93,6 +95,9 @@ fn by_first(first: &str, second: &str) -> Option<FileFormat> {
         || lower.starts_with("<?php ");
     if is_script {
         return Some(FileFormat::Script);
+    }
+    if line.starts_with("Windows Registry Editor Version ") {
+        return Some(FileFormat::Settings);
     }
     if line.starts_with("%!PS") {
         return Some(FileFormat::PostScript);
