@@ -112,7 +112,7 @@ impl FileFormat {
     pub fn id(self) -> &'static str {
         match self {
             Self::Text => "text",
-            Self::Json => "json",
+            Self::Json | Self::JsonSequence => "json",
             Self::JsonLines => "jsonl",
             Self::Xml => "xml",
             Self::Html => "html",
@@ -142,7 +142,6 @@ impl FileFormat {
             Self::Archive => "archive",
             Self::Pgp => "pgp",
             Self::Binary => "binary",
-            Self::JsonSequence => "json",
             Self::Sql => "sql",
             Self::VCard => "vcf",
             Self::Calendar => "ics",

@@ -40,16 +40,20 @@ pub(super) fn detect(text: &[u8], whole: bool) -> Option<FileFormat> {
     if layout::is_prose(&lines) && !lines.are_tabular(false) {
         return Some(FileFormat::Prose);
     }
-    if lines.are_tabular(true) {
+    if lines.are_tabular(false) {
         return None;
     }
-    let loose: [(fn(&Lines<'_>) -> bool, FileFormat); 4] = [
-        (layout::is_settings, FileFormat::Settings),
-        (layout::is_yaml, FileFormat::Yaml),
-        (code::is_source, FileFormat::SourceCode),
-        (layout::is_markdown, FileFormat::Markdown),
-    ];
-    loose.into_iter().find(|(is, _)| is(&lines)).map(|(_, format)| format)
+    if layout::is_settings(&lines) {
+        Some(FileFormat::Settings)
+    } else if layout::is_yaml(&lines) {
+        Some(FileFormat::Yaml)
+    } else if lines.are_tabular(true) {
+        None
+    } else if code::is_source(&lines) {
+        Some(FileFormat::SourceCode)
+    } else {
+        layout::is_markdown(&lines).then_some(FileFormat::Markdown)
+    }
 }
 
 /// Lines without their ends.
@@ -91,6 +95,9 @@ fn by_first(first: &str, second: &str) -> Option<FileFormat> {
         || lower.starts_with("<?php ");
     if is_script {
         return Some(FileFormat::Script);
+    }
+    if line.starts_with("Windows Registry Editor Version ") {
+        return Some(FileFormat::Settings);
     }
     if line.starts_with("%!PS") {
         return Some(FileFormat::PostScript);

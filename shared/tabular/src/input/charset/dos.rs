@@ -74,13 +74,8 @@ impl CodePage {
             if out.len() - written < 3 {
                 break;
             }
-            match self.high.get(usize::from(byte).wrapping_sub(0x80)) {
-                Some(c) => written += c.encode_utf8(&mut out[written..]).len(),
-                None => {
-                    out[written] = byte;
-                    written += 1;
-                }
-            }
+            let c = self.high.get(usize::from(byte).wrapping_sub(0x80)).copied().unwrap_or(byte.into());
+            written += c.encode_utf8(&mut out[written..]).len();
             read += 1;
         }
         (read, written)

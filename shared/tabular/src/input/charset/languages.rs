@@ -13,7 +13,7 @@ const ITALIAN: Language = "à330è320ù130ò130é60ì60";
 const CATALAN: Language = "à200é150è130ó180í120ç70ú50ò60ï20ü10";
 const DUTCH: Language = "ë500é250ï120è60ö40ü30";
 const SWEDISH: Language = "ä420å330ö250é8";
-const FINNISH: Language = "ä850ö130å10š3ž1";
+const FINNISH: Language = "ä830ö120å10š25ž15";
 const DANISH: Language = "å370ø330æ280é10";
 const ICELANDIC: Language = "á150ð200í120þ70æ60ö80ó90é60ú60ý30";
 const IRISH: Language = "í200é180á250ó170ú140";
@@ -48,7 +48,7 @@ pub(super) const WESTERN: &[Language] =
     &[GERMAN, FRENCH, SPANISH, PORTUGUESE, ITALIAN, CATALAN, DUTCH, SWEDISH, FINNISH, DANISH, ICELANDIC, IRISH];
 pub(super) const CENTRAL: &[Language] = &[POLISH, CZECH, SLOVAK, HUNGARIAN, ROMANIAN, CROATIAN, SLOVENE, GERMAN];
 pub(super) const TURKIC: &[Language] = &[TURKISH, GERMAN, FRENCH];
-pub(super) const BALTIC: &[Language] = &[LITHUANIAN, LATVIAN, ESTONIAN, POLISH, GERMAN];
+pub(super) const BALTIC: &[Language] = &[LITHUANIAN, LATVIAN, ESTONIAN, GERMAN];
 pub(super) const CYRILLIC: &[Language] = &[RUSSIAN, UKRAINIAN, BELARUSIAN, BULGARIAN, SERBIAN];
 pub(super) const HELLENIC: &[Language] = &[GREEK];
 pub(super) const HEBRAIC: &[Language] = &[HEBREW];
@@ -72,6 +72,8 @@ pub(super) fn shares(language: Language) -> HashMap<char, f32> {
         weight = 0;
     }
     let sum: f32 = shares.values().sum();
-    shares.values_mut().for_each(|share| *share /= sum.max(1.0));
+    for share in shares.values_mut() {
+        *share /= sum.max(1.0);
+    }
     shares
 }

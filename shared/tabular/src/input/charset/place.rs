@@ -50,9 +50,9 @@ impl Place<'_> {
             };
         } else if c.is_lowercase() && c != 'ß' {
             worth -= match (left, right) {
-                (true, true) if p.is_uppercase() && n.is_uppercase() => 40,
-                _ if right && n.is_uppercase() => 30,
-                (true, false) if p.is_uppercase() && is_letter(pp) && pp.is_uppercase() => 40,
+                (true, true) if p.is_uppercase() && n.is_uppercase() => 70,
+                _ if right && n.is_uppercase() => 40,
+                (true, false) if p.is_uppercase() && is_letter(pp) && pp.is_uppercase() => 50,
                 _ => 0,
             };
         }
@@ -76,7 +76,7 @@ impl Place<'_> {
     }
 
     /// What is no letter.
-    #[allow(clippy::too_many_lines)] // a list
+    #[allow(clippy::match_same_arms, clippy::too_many_lines)] // a list of signs, in order
     fn sign(&self) -> i32 {
         let (c, [p, pp], [n, nn]) = (self.c, self.before, self.after);
         let digit_before = p.is_ascii_digit() || is_blank(p) && pp.is_ascii_digit();
@@ -118,7 +118,7 @@ impl Place<'_> {
             '§' | '¦' | '¬' if wordy_before && wordy_after => 20,
             '§' | '¦' | '¬' if wordy_before || wordy_after => 0,
             '¶' | '†' | '‡' if !wordy_after || !wordy_before => 0,
-            '©' if !left => 30,
+            '©' if !left && !n.is_lowercase() => 30,
             '®' | '™' if !wordy_after => 40,
             '«' if !wordy_before && !matches!(n, '\n') => 30,
             '»' if !wordy_after => 30,
@@ -133,7 +133,8 @@ impl Place<'_> {
                     40
                 }
             }
-            '’' if wordy_before || wordy_after => 20,
+            '’' if wordy_before || n.is_ascii_digit() => 20,
+            '’' if right => 5,
             '‚' if opens => 10,
             '”' | '›' if !left || !right => 10,
             '–' | '—' if blank_before && blank_after => 50,
@@ -151,11 +152,11 @@ impl Place<'_> {
                 }
             }
             '…' if !left => 20,
-            '…' => 0,
+            '…' => -10,
             '¡' | '¿' if opens => 50,
             '\u{A0}' => {
-                if p == '\n' || n == '\n' {
-                    30
+                if left && right {
+                    38
                 } else {
                     50
                 }
@@ -217,9 +218,8 @@ fn script(c: char) -> Script {
 /// Letters, without those that are used as signs, and with the vowels of Thai.
 fn is_letter(c: char) -> bool {
     match c {
-        'ª' | 'º' | 'ƒ' | 'µ' | 'ﬁ' | 'ﬂ' | 'ⁿ' => false,
-        // Accents that stand for themselves.
-        '\u{2B0}'..='\u{2FF}' => false,
+        // The last of them are accents that stand for themselves.
+        'ª' | 'º' | 'ƒ' | 'µ' | 'ﬁ' | 'ﬂ' | 'ⁿ' | '\u{2B0}'..='\u{2FF}' => false,
         '\u{E30}'..='\u{E3A}' | '\u{E40}'..='\u{E4E}' => true,
         _ => c.is_alphabetic(),
     }

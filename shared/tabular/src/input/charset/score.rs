@@ -20,7 +20,9 @@ use super::{
 /// What a letter is worth that no language of the set has.
 const FOREIGN: f32 = 1e-4;
 /// How much of a language's text is in other languages of the set.
-const MIXED: f32 = 0.08;
+const MIXED: f32 = 0.12;
+/// Places of a byte that count in full.
+const PLACES: i64 = 12;
 /// What a set gets because `chardetng` names it: that knows pairs of letters.
 const NAMED: i64 = 20;
 /// What Windows-1252 gets for being used most.
@@ -50,10 +52,10 @@ fn sets() -> Vec<Set> {
         legacy(WINDOWS_1250, CENTRAL, 0),
         legacy(WINDOWS_1251, CYRILLIC, 0),
         legacy(WINDOWS_1253, HELLENIC, 0),
-        legacy(WINDOWS_1254, TURKIC, -5),
+        legacy(WINDOWS_1254, TURKIC, -15),
         legacy(WINDOWS_1255, HEBRAIC, 0),
         legacy(WINDOWS_1256, ARABIAN, 0),
-        legacy(WINDOWS_1257, BALTIC, -10),
+        legacy(WINDOWS_1257, BALTIC, -20),
         legacy(WINDOWS_874, SIAMESE, 0),
         legacy(WINDOWS_1258, VIETIC, -30),
         legacy(ISO_8859_15, WESTERN, -20),
@@ -129,7 +131,8 @@ fn read(set: &Set, words: &BTreeSet<Vec<u8>>, named: &'static Encoding) -> Readi
     if set.charset == Charset::Legacy(named) && named != encoding_rs::WINDOWS_1252 {
         score += NAMED;
     }
-    let mut letters = [0_i64; 128];
+    let mut bytes = [Byte::default(); 128];
+    let mut seen = HashSet::new();
     let (mut strange, mut total) = (0_u64, 0_u64);
     let mut text = Vec::new();
     for word in words {
@@ -137,17 +140,40 @@ fn read(set: &Set, words: &BTreeSet<Vec<u8>>, named: &'static Encoding) -> Readi
         text.extend(word.iter().map(|&b| high.get(usize::from(b).wrapping_sub(0x80)).copied().unwrap_or(b.into())));
         let within = CONTEXT..word.len().saturating_sub(CONTEXT);
         for at in within.filter(|at| !word[*at].is_ascii()) {
-            let (worth, is_letter) = worth(&text, at);
-            score += i64::from(worth);
-            letters[usize::from(word[at] - 0x80)] += i64::from(is_letter);
             total += 1;
             strange += u64::from(is_strange(&text, at, word[at]));
+            // What many words end with is one thing to know.
+            if seen.insert([word[at - 1], word[at], word[at + 1]].map(|b| b.to_ascii_lowercase())) {
+                let (worth, is_letter) = worth(&text, at);
+                let byte = &mut bytes[usize::from(word[at] - 0x80)];
+                byte.places += 1;
+                byte.worth += i64::from(worth);
+                byte.letters += i64::from(is_letter);
+            }
         }
     }
+    score += bytes.iter().map(|byte| byte.bounded(byte.worth)).sum::<i64>();
+    let letters = bytes.iter().zip(high).filter(|(byte, _)| byte.letters > 0);
     // An upper-case letter is as frequent as the language has its lower-case one.
-    let counts: Vec<_> = high.iter().zip(letters).filter(|(_, n)| *n > 0).map(|(c, n)| (lower(*c), n)).collect();
-    score += by_language(&counts, set.languages);
+    score += by_language(&letters.map(|(byte, c)| (lower(c), *byte)).collect::<Vec<_>>(), set.languages);
     Reading { charset: set.charset, score, high: Some(high), plausible: 1.0 - share(strange, total) }
+}
+
+/// What was seen of a byte.
+#[derive(Clone, Copy, Default)]
+struct Byte {
+    places: i64,
+    worth: i64,
+    /// Places at which it is a letter.
+    letters: i64,
+}
+
+impl Byte {
+    /// A sum over its places, or over the usual number where there are more: one byte is not to decide alone, however
+    /// frequent it is.
+    fn bounded(&self, sum: i64) -> i64 {
+        sum * self.places.min(PLACES) / self.places.max(1)
+    }
 }
 
 /// The characters of the bytes from 0x80 on.
@@ -171,7 +197,7 @@ fn lower(c: char) -> char {
 }
 
 /// What the letters are worth in the language that has them most.
-fn by_language(letters: &[(char, i64)], languages: &[Language]) -> i64 {
+fn by_language(letters: &[(char, Byte)], languages: &[Language]) -> i64 {
     let shares: Vec<_> = languages.iter().map(|language| languages::shares(language)).collect();
     #[allow(clippy::cast_precision_loss)] // there are a dozen
     let count = shares.len() as f32;
@@ -179,7 +205,9 @@ fn by_language(letters: &[(char, i64)], languages: &[Language]) -> i64 {
     for (letter, share) in shares.iter().flatten() {
         *mixed.entry(*letter).or_default() += share / count;
     }
-    let sum = |share: &dyn Fn(char) -> f32| letters.iter().map(|(c, n)| n * bits(share(*c))).sum::<i64>();
+    let sum = |share: &dyn Fn(char) -> f32| {
+        letters.iter().map(|(c, byte)| byte.bounded(byte.letters * bits(share(*c)))).sum::<i64>()
+    };
     let of_all = |c: char| mixed.get(&c).copied().unwrap_or(0.0);
     let each =
         shares.iter().map(|own| sum(&|c| (1.0 - MIXED) * own.get(&c).copied().unwrap_or(0.0) + MIXED * of_all(c)));
@@ -196,8 +224,7 @@ fn bits(share: f32) -> i64 {
 fn is_strange(text: &[char], at: usize, byte: u8) -> bool {
     let c = text[at];
     match c {
-        '\u{FFFD}' | '\u{80}'..='\u{9F}' => true,
-        'ÿ' => true,
+        'ÿ' | '\u{FFFD}' | '\u{80}'..='\u{9F}' => true,
         'þ' => !text[at - 1].is_alphabetic() || matches!(text[at - 1], 'þ' | 'ÿ'),
         // Whatever Latin sets have there: the byte that strays most.
         _ => byte == 0xFF && (!c.is_alphabetic() || c < '\u{370}'),
@@ -212,8 +239,7 @@ fn read_wide(named: &'static Encoding, sample: &[u8], prior: i64, few: usize) ->
         e if e == SHIFT_JIS => |lead, trail| match lead {
             // Latin letters and digits of full width, and signs.
             0x82 if trail.is_ascii() => 5,
-            0x82 | 0x83 => 45,
-            0x88..=0x97 => 45,
+            0x82 | 0x83 | 0x88..=0x97 => 45,
             0x81 => 10,
             0x98..=0x9F | 0xE0..=0xEA => -10,
             _ => -30,

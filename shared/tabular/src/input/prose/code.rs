@@ -42,7 +42,7 @@ pub(super) fn is_diff(lines: &Lines<'_>) -> bool {
 
 /// Source code: definitions, and lines that end as those of code do.
 pub(super) fn is_source(lines: &Lines<'_>) -> bool {
-    let (mut all, mut definitions, mut code) = (0, 0, 0);
+    let (mut all, mut definitions, mut code, mut opened, mut closed) = (0, 0, 0, 0, 0);
     for line in lines.filled() {
         all += 1;
         let text = line.trim();
@@ -50,10 +50,12 @@ pub(super) fn is_source(lines: &Lines<'_>) -> bool {
         definitions += usize::from(defines);
         let comment = ["//", "/*", "*", "#", "--", "\"\"\""].iter().any(|with| text.starts_with(with));
         let ends = text.ends_with(['{', '}', ';', ')', '(', ',', ']', '[']) || text.ends_with("):");
+        opened += usize::from(text.ends_with('{'));
+        closed += usize::from(text.starts_with('}'));
         let indented = line.starts_with([' ', '\t']);
         code += usize::from(defines || comment || ends || indented);
     }
-    definitions >= 2 && code * 5 >= all * 4
+    (definitions >= 2 || opened >= 2 && closed >= 2) && code * 5 >= all * 4
 }
 
 /// What follows the name that a text begins with.
@@ -112,5 +114,6 @@ fn is_definition(text: &str) -> bool {
             && matches!(end, '{' | ';' | '(' | ',')
         || ["const ", "let ", "var "].iter().any(|with| named(with, &['=', ':']))
         || ["library(", "require("].iter().any(|with| after(with).is_some()) && matches!(end, ')' | ';')
-        || text.contains("<- function(")
+        || ["int main(", "void "].iter().any(|with| after(with).is_some()) && matches!(end, ')' | '{')
+        || behind_name(text).is_some_and(|rest| rest.starts_with("<- "))
 }

@@ -119,15 +119,13 @@ pub(super) fn is_yaml(lines: &Lines<'_>) -> bool {
 
 /// The value of a line that has a key.
 fn key(text: &str) -> Option<&str> {
-    let (key, value) = match text.chars().next()? {
-        quote @ ('"' | '\'') => {
-            let end = text[1..].find(quote)? + 2;
-            (&text[..end], text[end..].strip_prefix(':')?)
-        }
-        _ => {
-            let at = text.find(": ").or_else(|| text.len().checked_sub(1).filter(|_| text.ends_with(':')))?;
-            (&text[..at], &text[at + 1..])
-        }
+    let quote = text.chars().next().filter(|c| matches!(c, '"' | '\''));
+    let (key, value) = if let Some(quote) = quote {
+        let end = text[1..].find(quote)? + 2;
+        (&text[..end], text[end..].strip_prefix(':')?)
+    } else {
+        let at = text.find(": ").or_else(|| text.len().checked_sub(1).filter(|_| text.ends_with(':')))?;
+        (&text[..at], &text[at + 1..])
     };
     let value = value.split(" #").next().unwrap_or(value);
     let fits = key.len() <= 60 && !key.contains([',', ';', '|', '\t', '=']) && key.split(' ').count() <= 4;
@@ -138,7 +136,7 @@ fn key(text: &str) -> Option<&str> {
 pub(super) fn is_markdown(lines: &Lines<'_>) -> bool {
     let mut levels = [false; 7];
     let (mut headings, mut apart, mut text_lines, mut blank) = (0, 0, 0, 0);
-    let (mut fences, mut links, mut points) = (0, 0, 0);
+    let (mut fences, mut references, mut list_items) = (0, 0, 0);
     let all = &lines.0;
     let is_blank = |at: Option<usize>| at.and_then(|at| all.get(at)).is_none_or(|line| line.trim().is_empty());
     let mut text_seen = false;
@@ -160,14 +158,14 @@ pub(super) fn is_markdown(lines: &Lines<'_>) -> bool {
         } else {
             text_lines += 1;
             text_seen = true;
-            links += usize::from(text.contains("]("));
-            points += usize::from(["- ", "* ", "+ ", "1. "].iter().any(|mark| text.starts_with(mark)));
+            references += usize::from(text.contains("]("));
+            list_items += usize::from(["- ", "* ", "+ ", "1. "].iter().any(|mark| text.starts_with(mark)));
         }
     }
     let marks = usize::from(levels.iter().filter(|is| **is).count() > 1)
         + usize::from(fences > 1)
-        + usize::from(links > 0)
-        + usize::from(points > 1);
+        + usize::from(references > 0)
+        + usize::from(list_items > 1);
     headings > 1 && late > 0 && apart * 5 >= headings * 4 && text_lines > 2 && blank > 2 && marks > 1
 }
 

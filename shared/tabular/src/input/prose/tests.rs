@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 #[test]
+#[allow(clippy::too_many_lines)] // a list
 fn text_that_is_no_table_is_told_by_its_kind() {
     for (expected, texts) in [
         (
@@ -47,6 +48,7 @@ fn text_that_is_no_table_is_told_by_its_kind() {
                 "- name: a\n  age: 3\n- name: b\n  age: 4\n",
                 "---\na: 1\nb: two words\n",
                 "# CI\nname: test\non: [push]\njobs:\n  build:\n    steps:\n      - run: |\n          make, all\n          ls; cd x\n      - uses: a/b@v1\n",
+                "- id: 1\n  title: One, two\n  tags: [a, b]\n- id: 2\n  title: Three, four\n  tags: [c, d]\n",
                 "%YAML 1.2\n---\na: 1\nb:\n- 1\n- 2\n",
                 "openapi: 3.0.0\ninfo:\n  title: \"A, B\"\n  description: >\n    Some, text; and\n    more\npaths:\n  /a:\n    get:\n      summary: x\n",
             ],
@@ -55,6 +57,7 @@ fn text_that_is_no_table_is_told_by_its_kind() {
             FileFormat::Settings,
             &[
                 "[a]\nx=1\ny=2\n[b]\nz = 3\n",
+                "Windows Registry Editor Version 5.00\n\n[HKEY_CURRENT_USER\\X]\n\"a\"=\"b\"\n",
                 "; comment\n[Section One]\nkey=value\nother = a, b\n",
                 "# x\nname = \"a\"\n\n[package]\nversion = \"1\"\nauthors = [\n  \"a\",\n  \"b\",\n]\n\n[[bin]]\npath = \"x\"\n",
                 "[core]\n\teditor = vi\n\tbare = false\n[remote \"origin\"]\n\turl = x\n",
@@ -85,6 +88,9 @@ fn text_that_is_no_table_is_told_by_its_kind() {
                 "package a.b;\n\nimport java.util.List;\n\npublic class A {\n  private int x;\n}\n",
                 "import React from 'react';\n\nexport function A() {\n  const x = 1;\n  return x;\n}\n",
                 "use std::io;\n\nfn main() {\n    let x = 1;\n}\n",
+                "/* x */\n#include <stdio.h>\n\nint main(int argc, char **argv)\n{\n    return 0;\n}\n",
+                "x <- read.csv('a.csv')\nf <- function(a, b) {\n  a + b\n}\nprint(f(1, 2))\n",
+                "body {\n  margin: 0;\n}\n\n.a, .b {\n  padding: 1px 2px;\n}\n",
                 "library(dplyr)\n\nf <- function(x) {\n  x + 1\n}\n",
             ],
         ),
