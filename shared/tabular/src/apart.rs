@@ -158,7 +158,7 @@ fn is_count(line: &[u8]) -> bool {
         rest.split(|b| matches!(b, b' ' | b'(' | b')' | b'.')).filter(|word| !word.is_empty()).collect();
     matches!(words.first(), Some(&(b"row" | b"rows" | b"record" | b"records")))
         && words[1..].iter().all(|word| {
-            let is_time = word.iter().all(|b| b.is_ascii_digit());
+            let is_time = word.iter().all(u8::is_ascii_digit);
             is_time
                 || matches!(
                     *word,

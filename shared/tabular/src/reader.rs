@@ -84,18 +84,18 @@ fn read_as(
     let certainty = sniffed.certainty;
     let dialect = sniffed.dialect.clone();
     let grammar = grammar(&dialect, options);
-    let mut begin = header(&mut blocks, &header_grammar(&sniffed, options), &sniffed, options)?;
-    let mut names = std::mem::take(&mut begin.names);
+    let mut top = header(&mut blocks, &header_grammar(&sniffed, options), &sniffed, options)?;
+    let mut names = std::mem::take(&mut top.names);
     fit(&mut names, &sniffed);
     let count = names.len();
     if count == 0 {
-        let tally = Tally::new(begin.lines);
+        let tally = Tally::new(top.lines);
         return Ok(Reading::Done(tally.report(None, dialect, certainty, probe.facts(), 1).into()));
     }
     let header = Header { names, given: dialect.header_rows > 0 };
     let plans = planner.plan(&header).map_err(Error::Plan)?;
     let policy = Policy::new(options.bad_rows == BadRows::Rescue, &sniffed, options);
-    let apart = Apart::new(std::mem::take(&mut begin.raw), count, sniffed.first_is_typed);
+    let apart = Apart::new(std::mem::take(&mut top.raw), count, sniffed.first_is_typed);
     let scanner = Scanner { grammar, fields: count, policy, apart };
     let mut plan = Plan::new(header, plans, &planner.taken(), options)?;
     plan.is_choosy = sink.is_choosy();
@@ -107,7 +107,7 @@ fn read_as(
     blocks.set_size(block_bytes);
     let (begun, evidence) = sample_types(&mut blocks, &scanner, &plan, options.sample_bytes)?;
     let plan = plan.with(&evidence, true);
-    let mut pass = Pass::new(sink, &scanner, plan, evidence, &begin, options)?;
+    let mut pass = Pass::new(sink, &scanner, plan, evidence, &top, options)?;
     let mut run =
         pipeline::run(begun, &mut blocks, &scanner, &pass.current.clone(), options.threads, |output| pass.take(output));
     drop(blocks);
@@ -137,7 +137,7 @@ fn read_as(
         let mut blocks = Blocks::new(Box::new(input));
         blocks.set_size(block_bytes);
         self::header(&mut blocks, &header_grammar(&sniffed, options), &sniffed, options)?;
-        pass = Pass::new(sink, &scanner, plan, evidence, &begin, options)?;
+        pass = Pass::new(sink, &scanner, plan, evidence, &top, options)?;
         pipeline::run(Vec::new(), &mut blocks, &scanner, &pass.current.clone(), options.threads, |o| pass.take(o))?;
         passes += 1;
     }
