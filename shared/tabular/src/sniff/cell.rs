@@ -334,7 +334,7 @@ pub(super) fn month_number(name: &[u8]) -> Option<i64> {
         (name.len() == 3 || name.len() == month.len())
             && month.get(..name.len()).is_some_and(|m| name.eq_ignore_ascii_case(m.as_bytes()))
     };
-    let at = MONTHS.iter().position(|month| is_called(month)).filter(|_| name.len() >= 3)?;
+    let at = MONTHS.iter().position(is_called).filter(|_| name.len() >= 3)?;
     i64::try_from(at + 1).ok()
 }
 
