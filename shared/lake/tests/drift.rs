@@ -39,7 +39,7 @@ fn file(day: usize, draw: &mut impl FnMut(usize) -> usize) -> String {
             _ if column == empty && day.is_multiple_of(7) => String::new(),
             "amount" if day < 120 => format!("{}", day + row),
             "amount" if day < 300 => format!("{}.{}", day, row + 1),
-            "amount" => ["n/a", "12", "1.5"][row % 3].to_owned(),
+            "amount" => ["unknown", "12", "1.5"][row % 3].to_owned(),
             "day" if day < 200 => format!("2026-{:02}-{:02}", day % 12 + 1, row + 13),
             "day" => format!("{:02}.{:02}.2026", row + 13, day % 12 + 1),
             "flag" => ["true", "false"][row % 2].to_owned(),

@@ -311,7 +311,7 @@ struct Proof {
 
 impl Subject<'_> {
     fn proof(&self) -> Proof {
-        let is_text = self.declared.is_none() && self.evidence.is_settled_text();
+        let is_text = self.declared.is_none() && (self.evidence.is_settled_text() || self.evidence.are_codes());
         let styles = self.evidence.decimal_points().filter(|_| !is_text);
         let decimal_point =
             styles.and_then(|styles| match (styles.meets(Styles::POINT), styles.meets(Styles::COMMA)) {

@@ -245,6 +245,11 @@ fn columns_of_a_file_speak_for_each_other() {
     // Points between groups of three are no decimal comma: they are found in addresses and versions, too.
     let (_, rows) = values("host;load\n192.168.178.101;1.250\n192.168.178.102;2.125\n", &Held::default());
     assert!(rows[0].ends_with("|1.25") && rows[1].ends_with("|2.125"), "{rows:?}");
+    // Nor are the points of versions and the exponents of codes decimal points.
+    let codes = "code;version;preis;bestand\n12E5;3.1;1.299,00;1.500\n13E5;3.10;0,05;12.000\n";
+    let (report, rows) = values(codes, &Held::default());
+    assert_eq!(rows, ["12E5|3.1|1299.0|1500", "13E5|3.10|0.05|12000"]);
+    assert!(report.columns[..2].iter().all(|column| column.notation.is_none()));
     // Without a proof it is text, and said to be so.
     let (report, rows) = values("d;x\n01/02/2026;1.5\n", &Held::default());
     assert_eq!((rows, report.columns[0].ambiguity), (vec!["01/02/2026|1.5".to_owned()], Some(Ambiguity::Text)));
@@ -430,7 +435,8 @@ fn what_tells_codes_from_numbers_may_come_late() {
         (numbers(cents), &["3.1", "3.1250"], DataType::Float64),
         (numbers(cents), &["3.1", "-3.10"], DataType::Float64),
         (numbers(shortest), &["3.10"], DataType::Utf8),
-        (numbers(shortest), &["12345678901.10"], DataType::Utf8),
+        (numbers(shortest), &["1234.10"], DataType::Utf8),
+        (numbers(shortest), &["12345678901.10"], DataType::Float64),
         (numbers(shortest), &["3.10", "0.0001"], DataType::Float64),
         (numbers(shortest), &["100", "3.0", "250.0"], DataType::Float64),
         (numbers(commas), &["3,1"], DataType::Utf8),

@@ -65,8 +65,8 @@ const UPPER_CODE: u64 = 1 << 42;
 const SCIENTIFIC: u64 = 1 << 43;
 /// `-0`, which no whole number is.
 const MINUS_ZERO: u64 = 1 << 44;
-/// Behind a point, a single digit; several, of which the last is a zero; more than three. Behind a comma: the same, from
-/// bit [`COMMA`] on.
+/// Behind a point, a single digit; several, of which the last is a zero; more than codes have. Behind a comma: the same,
+/// from bit [`COMMA`] on.
 const SINGLE: u64 = 1 << 46;
 const PADDED: u64 = 1 << 47;
 const LONG: u64 = 1 << 48;
@@ -87,6 +87,10 @@ const THREE_GROUPS: u64 = GROUPS << 2 | GROUPS << 3;
 const SHORT: u64 = FIRST | FIRST << 1;
 const NUMBER: u64 = INT | FLOAT | STYLED | MINUS_ZERO;
 const TEMPORAL: u64 = DATE | NAIVE | ZONED;
+
+/// Decimals and digits that codes have at most.
+const CODE_DECIMALS: usize = 3;
+const CODE_DIGITS: usize = 6;
 
 /// How the values of a column are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -419,6 +423,11 @@ impl Evidence {
         seen & (SINGLE | PADDED) == SINGLE | PADDED && seen & LONG == 0 && !self.has(NEGATIVE)
     }
 
+    /// Whether all its numbers are codes with a point or an exponent, so that they do not tell how numbers are written.
+    pub(crate) fn are_codes(self) -> bool {
+        self.has_codes() || self.are_versions(false) && !self.styles.meets(Styles::COMMA)
+    }
+
     /// What is known of the digits behind the decimal point.
     fn decimals(self, has_decimal_comma: bool) -> u64 {
         if has_decimal_comma { self.seen >> COMMA } else { self.seen }
@@ -521,14 +530,15 @@ fn form(text: &[u8]) -> u64 {
 /// What the digits behind the last point or comma say.
 fn decimals(text: &[u8]) -> u64 {
     let Some(point) = text.iter().rposition(|b| matches!(b, b'.' | b',')) else { return 0 };
+    let count = text.iter().filter(|b| b.is_ascii_digit()).count();
     let seen = match &text[point + 1..] {
         [] => 0,
         [_] => SINGLE,
-        digits => {
-            let long = if digits.len() > 3 { LONG } else { 0 };
-            long | if digits.last() == Some(&b'0') { PADDED } else { SOME }
-        }
+        [.., b'0'] => PADDED,
+        _ => SOME,
     };
+    let is_long = text.len() - point - 1 > CODE_DECIMALS || count > CODE_DIGITS;
+    let seen = seen | if is_long { LONG } else { 0 };
     if text[point] == b',' { seen << COMMA } else { seen }
 }
 
@@ -688,6 +698,8 @@ mod tests {
             (&["250.0", "250.00", "401.9"], Text),
             (&["100.1", "100.20"], Text),
             (&["1.1", "1.160"], Text),
+            (&["100.1", "100.100"], Text),
+            (&["4445.207", "4453.60", "63153.6"], Double),
             (&["3,1", "3,10"], Text),
             // Typed by hand, or a version: nobody can tell.
             (&["1.5", "2.50"], Text),

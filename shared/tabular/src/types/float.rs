@@ -393,8 +393,10 @@ mod tests {
             let other = digits + up;
             let text = format!("{}.{:016}", other / 10_000_000_000_000_000, other % 10_000_000_000_000_000);
             let is_noise = value.to_string().len() <= 16;
-            prop_assume!(text.parse() == Ok(value) && text.trim_end_matches('0') != value.to_string() && !is_noise);
-            prop_assert_eq!(parse_double(text.as_bytes()), None, "{}", text);
+            let is_other = text.trim_end_matches('0') != value.to_string() && !is_noise;
+            if text.parse() == Ok(value) && is_other {
+                prop_assert_eq!(parse_double(text.as_bytes()), None, "{}", text);
+            }
         }
 
         #[test]

@@ -14,9 +14,10 @@
 //! - *Digits, an E, digits* are a code: `6E171`. They are a number where another value has an exponent with a point or a
 //!   sign beside it; and with a small `e` where another number has decimals, as programs print 1000 beside 1012.5 so.
 //! - *Zeros that end decimals* count in versions, diagnoses and accounts: `3.1` is not `3.10`. Where a value has one decimal,
-//!   another has more and ends with a zero, none has more than three decimals and none is below zero, the column is text.
-//!   Measurements have as many decimals each, or none that are superfluous, or many; prices that are typed by hand, `1.5` and
-//!   `2.50`, are text as well. Of 20,000 columns with decimals in public files one is of this kind, and it has versions.
+//!   another has more and ends with a zero, and none has more than three decimals, more than six digits, or is below zero,
+//!   the column is text. Measurements have as many decimals each, or none that are superfluous, or many; what is typed by
+//!   hand, `1.5` and `2.50`, is text as well. Of 20,000 columns with decimals in public files one is of this kind, and it
+//!   has versions.
 
 #![allow(
     clippy::cast_possible_truncation,
