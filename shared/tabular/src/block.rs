@@ -91,6 +91,12 @@ impl Block {
         self.plain || std::str::from_utf8(text).is_ok() && memchr::memchr(0, text).is_none()
     }
 
+    /// Whether a row follows all that is no row.
+    pub(crate) fn ends_with_row(&self) -> bool {
+        let last = self.rejected.last().map_or(0, |rejected| rejected.start);
+        self.rows.last().is_some_and(|start| *start as usize >= last)
+    }
+
     /// How many records it has.
     fn count(&self) -> u64 {
         let rejected = self.rejected.iter().filter(|rejected| rejected.flaw.is_of_record());

@@ -43,6 +43,8 @@ pub(crate) struct Output {
     pub(crate) nulls: Vec<u64>,
     /// Records that are not in the batch, and lines that are no records.
     pub(crate) rejected: Vec<Reject>,
+    /// Whether a row follows the last of these.
+    pub(crate) ends_with_row: bool,
     /// What its lines are.
     pub(crate) lines: Lines,
     pub(crate) padded: u64,
@@ -65,6 +67,8 @@ pub(crate) struct Output {
 pub(crate) struct Reject {
     pub(crate) line: u64,
     pub(crate) offset: u64,
+    /// Whether there is a row between it and the one before it.
+    pub(crate) after_row: bool,
     pub(crate) flaw: Flaw,
     pub(crate) raw: Vec<u8>,
 }
@@ -219,6 +223,7 @@ fn finish(block: &mut Block, scanner: &Scanner, plan: &Plan, mut read: Read) -> 
         evidence.join(Evidence::UNQUOTED);
     }
     (output.rejected, output.lines) = rejects(block, scanner);
+    output.ends_with_row = block.ends_with_row();
     let drops = plan.key.as_ref().is_some_and(|key| key.action == DuplicateAction::Drop);
     if plan.emit && (drops || plan.is_choosy) {
         output.block = Some(mem::take(block));
@@ -376,6 +381,7 @@ pub(crate) fn rejects(block: &Block, scanner: &Scanner) -> (Vec<Reject>, Lines) 
     let (mut line, mut at) = (block.line, 0);
     let mut rejects = Vec::with_capacity(block.rejected.len());
     let mut lines = Lines { blank: block.blank, ..Lines::default() };
+    let mut rows = block.rows.iter().peekable();
     for rejected in &block.rejected {
         line += scanner.grammar.lines(&block.text[at..rejected.start]);
         at = rejected.start;
@@ -385,10 +391,15 @@ pub(crate) fn rejects(block: &Block, scanner: &Scanner) -> (Vec<Reject>, Lines) 
             _ => lines_of(block, scanner, at, rejected.end),
         };
         lines.count(&rejected.flaw, count);
+        let mut after_row = false;
+        while rows.next_if(|row| (**row as usize) < at).is_some() {
+            after_row = true;
+        }
         let end = rejected.end.min(at + RAW);
         rejects.push(Reject {
             line,
             offset: block.offset + at as u64,
+            after_row,
             flaw: rejected.flaw.clone(),
             raw: block.text[at..end].to_vec(),
         });

@@ -30,6 +30,11 @@ pub(crate) enum Flaw {
     Duplicate,
     /// It sums up rows above it.
     Total,
+    /// It stands below a line of other names, with as many fields as that.
+    OtherTable {
+        found: usize,
+        expected: usize,
+    },
     /// The sink says why.
     Refused {
         why: String,
@@ -64,6 +69,7 @@ impl Flaw {
             Self::Misfit { .. } => "type mismatch",
             Self::Duplicate => "duplicate",
             Self::Total => "total row",
+            Self::OtherTable { .. } => "another table",
             Self::Refused { .. } => "refused",
             Self::NoRecord(Place::Preamble) => "preamble",
             Self::NoRecord(Place::Comment) => "comment",
@@ -95,6 +101,7 @@ impl Flaw {
             }
             Self::Misfit { .. } => "declare another type",
             Self::Duplicate => "flag duplicates instead of dropping them",
+            Self::OtherTable { .. } => "send each table in a file of its own",
             Self::Refused { .. } | Self::Total | Self::NoRecord(_) => "see the reason",
         }
     }
@@ -115,6 +122,13 @@ impl fmt::Display for Flaw {
                 write!(f, "type mismatch: column {column:?} is {expected}, found {found}")
             }
             Self::Duplicate => f.write_str("duplicate of an earlier row"),
+            Self::OtherTable { found, expected } => {
+                write!(
+                    f,
+                    "another table: {} for {expected}, from a line of names on; send each table in a file of its own",
+                    fields(found)
+                )
+            }
             Self::Total => f.write_str("total row: a sum of rows above it, in a column of other values"),
             Self::Refused { why } => write!(f, "refused: {why}"),
             Self::NoRecord(Place::Preamble) => f.write_str("preamble: no record, but a line before the header"),

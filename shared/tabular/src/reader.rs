@@ -202,7 +202,7 @@ impl Begin {
             let (line_number, offset) = blocks.position();
             let raw = line[..line.len().min(RAW)].to_vec();
             self.bytes += raw.len();
-            self.kept.push(Reject { line: line_number, offset, flaw, raw });
+            self.kept.push(Reject { line: line_number, offset, after_row: false, flaw, raw });
         }
         blocks.skip(next, lines);
     }
@@ -452,6 +452,7 @@ impl<'s> Pass<'s> {
         if plan.is_choosy && !self.contradicted {
             output.refuse(self.sink, self.scanner, &plan, self.fail)?;
         }
+        self.tally.part(&mut output.rejected, output.ends_with_row, &self.scanner.grammar);
         self.tally.add(&output);
         if self.contradicted {
             return Ok(());
@@ -464,6 +465,23 @@ impl<'s> Pass<'s> {
         }
         Ok(())
     }
+}
+
+/// Whether a record holds nothing but different names.
+fn is_of_names(raw: &[u8], grammar: &Grammar) -> bool {
+    let mut ends = Vec::new();
+    if !matches!(grammar.step(raw, 0, true, None, &mut ends), Step::Record { flaw: None, .. }) {
+        return false;
+    }
+    let mut from = 0;
+    let mut cells = Vec::with_capacity(ends.len());
+    for end in ends {
+        let (content, _) = field::content(&raw[from..end as usize], grammar);
+        cells.push(content);
+        from = end as usize + grammar.delimiter.len();
+    }
+    let cells: Vec<&[u8]> = cells.iter().map(AsRef::as_ref).collect();
+    sniff::header::is_of_several_names(&cells)
 }
 
 /// Hands a record that is not among the rows, or a line that is no record, to the sink.
@@ -492,12 +510,41 @@ pub(crate) struct Tally {
     /// By column of the file.
     nulled: Vec<u64>,
     lines: Lines,
+    /// The fields of another table that the last records may be, and how many records these are.
+    other: (usize, u64),
 }
 
 impl Tally {
     /// Nothing but the lines before the first record.
     pub(crate) fn new(lines: Lines) -> Self {
         Self { lines, ..Self::default() }
+    }
+
+    /// Finds records of another table below this one: from a line of names on, all records to the end of the file have as
+    /// many fields as that line, which are more or less than there should be.
+    pub(crate) fn part(&mut self, rejected: &mut [Reject], ends_with_row: bool, grammar: &Grammar) {
+        for reject in rejected {
+            if reject.after_row {
+                self.other = (0, 0);
+            }
+            if !reject.flaw.is_wrong() {
+                continue;
+            }
+            let (Flaw::TooFew { found, expected } | Flaw::TooMany { found, expected }) = reject.flaw else {
+                self.other = (0, 0);
+                continue;
+            };
+            if self.other.0 != found {
+                self.other = if is_of_names(&reject.raw, grammar) { (found, 0) } else { (0, 0) };
+            }
+            if self.other.0 == found {
+                self.other.1 += 1;
+                reject.flaw = Flaw::OtherTable { found, expected };
+            }
+        }
+        if ends_with_row {
+            self.other = (0, 0);
+        }
     }
 
     /// Rows so far.
@@ -546,7 +593,9 @@ impl Tally {
         let share = (options.max_rejected_ratio * records as f64) as u64;
         let floor = u64::from(options.max_rejected_ratio > 0.0 && records >= FLOOR);
         let allowed = share.max(floor);
-        let flawed = self.rejected - self.dropped;
+        // Another table is no flaw of this one, as long as it is the smaller one.
+        let (_, other) = self.other;
+        let flawed = self.rejected - self.dropped - if other < self.rows { other } else { 0 };
         if flawed == 0 || flawed <= allowed && self.rows > 0 {
             return Ok(());
         }

@@ -362,7 +362,8 @@ impl Opened {
             let grammar = &scanner.grammar;
             let mut one = |block: &mut Block| -> Result<bool, Error> {
                 take_out_unreadable(block, columns);
-                let (rejected, lines) = rejects(block, scanner);
+                let (mut rejected, lines) = rejects(block, scanner);
+                tally.part(&mut rejected, block.ends_with_row(), grammar);
                 for reject in &rejected {
                     if options.bad_rows == BadRows::Fail && reject.flaw.is_wrong() {
                         let what = format!("{}; {}", reject.flaw, reject.flaw.advice());

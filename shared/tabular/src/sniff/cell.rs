@@ -41,6 +41,7 @@ const LOWER: u32 = 18;
 const UPPER: u32 = 22;
 const DIGIT: u32 = 20;
 const TYPED_DIGIT: u32 = 13;
+pub(super) const LINE_BREAK: u32 = 24;
 
 fn byte_cost(byte: u8, next: u8) -> u32 {
     match byte {
@@ -50,7 +51,8 @@ fn byte_cost(byte: u8, next: u8) -> u32 {
         b' ' => 6,
         // Rather the end of a line than a part of a text.
         b'\r' if next != b'\n' => 44,
-        b'.' | b'-' | b'_' | b'/' | b'\n' | b'\r' => 24,
+        b'.' | b'-' | b'_' | b'/' => 24,
+        b'\n' | b'\r' => LINE_BREAK,
         // Punctuation of sentences has a space after it.
         b',' | b':' if next == b' ' => 20,
         b',' | b':' | b'\'' => 28,

@@ -147,6 +147,10 @@ pub(super) fn speaks_of_one_column(text: &[u8], records: &Records, trial: &Trial
     if name.width != 1 || !is_name {
         return false;
     }
+    // What R writes of a vector with names: these, and numbers.
+    if trial.columns == 2 && delimiter == b"," && table.names_a_vector(name, second) {
+        return false;
+    }
     let is_word = cell.len() <= 40 && !cell.contains(&b' ');
     let Some(first) = records.records.iter().position(|record| table.is_shaped(record)) else { return false };
     let is_often_in_texts = matches!(delimiter, b"," | b", " | b" " | b":" | b"; ");
@@ -211,9 +215,15 @@ pub(super) fn uneven(text: &[u8], records: &Records, columns: usize, dialect: &D
     };
     let narrow = || rows().skip(1).filter(|record| record.width < columns);
     let (count, fitting) = (narrow().count(), narrow().filter(|record| record.width > 1 && fits(record)).count());
+    // Nor is another table below this one padded.
+    let names = |record: &&Record| {
+        let cells: Vec<_> = table.cells(record).map(<[u8]>::trim_ascii).collect();
+        !fits(record) && is_of_several_names(&cells)
+    };
+    let is_one_table = !narrow().any(|record| names(&record));
     let leaves_out = rows().skip(1).any(|record| table.is_shaped(record) && record.filled < columns);
     let many = count * 10 >= rows().count();
-    Uneven { short: fitting >= 2 && fitting * 10 >= count * 9 && (many || leaves_out), long }
+    Uneven { short: is_one_table && fitting >= 2 && fitting * 10 >= count * 9 && (many || leaves_out), long }
 }
 
 impl Table<'_> {
@@ -262,7 +272,9 @@ impl Table<'_> {
     fn is_title(&self, n: usize) -> bool {
         let cells: Vec<_> = self.cells(&self.records.records[n]).map(<[u8]>::trim_ascii).collect();
         let filled = cells.iter().filter(|cell| !cell.is_empty()).count();
-        filled == 0 || self.columns > 1 && !cells[0].is_empty() && (filled == 1 || filled * 3 <= self.columns)
+        let is_comment = cells[0] == b"#" || cells[0].starts_with(b"# ");
+        let few = filled == 1 || filled * 3 <= self.columns || is_comment && filled < self.columns;
+        filled == 0 || self.columns > 1 && !cells[0].is_empty() && few
     }
 
     /// A row of names of which some are left out, as they stand for several columns.
@@ -484,6 +496,21 @@ impl Table<'_> {
             .then_some(at)
     }
 
+    /// Whether a record is the name that R gives a vector without one, and the records from the `n`th on have a different
+    /// text and a number each.
+    fn names_a_vector(&self, name: &Record, n: usize) -> bool {
+        let records = || self.records.records[n..].iter().filter(|record| record.form == Form::Cells);
+        let mut names: Vec<_> = records().filter_map(|record| self.cell(record, 0)).collect();
+        names.sort_unstable();
+        let is_row = |record: &Record| {
+            let kinds: Vec<_> = self.cells(record).map(cell::kind).collect();
+            matches!(kinds[..], [Kind::Text, Kind::Number | Kind::Missing])
+        };
+        let quoted = |record: &Record| self.records.cells(record).first().is_some_and(|cell| cell.quoted);
+        let is_named = quoted(name) && records().all(quoted) || self.cell(name, 0) == Some(b"x");
+        is_named && names.len() > 1 && names.windows(2).all(|pair| pair[0] != pair[1]) && records().all(is_row)
+    }
+
     /// Of a header that names a column less than there are: whether it is the first one that it does not name, as in files
     /// that R writes with the names of rows, and whether it may be that one as well as the last.
     fn unnamed_column(&self, header: usize, dialect: &Dialect) -> (bool, bool) {
@@ -503,6 +530,9 @@ impl Table<'_> {
             let numbers =
                 || (1..self.columns).any(|column| cells(column).any(|cell| !cell.quoted && cell.start < cell.end));
             return (cells(0).all(|cell| cell.quoted) && numbers(), false);
+        }
+        if self.columns == 2 && self.names_a_vector(record, header + 1) {
+            return (true, false);
         }
         let mut first: Vec<_> = rows.iter().filter_map(|row| self.cell(row, 0)).collect();
         first.sort_unstable();
@@ -600,12 +630,11 @@ impl Table<'_> {
 
     /// The last `#id,name` before rows of two cells.
     fn commented_header(&self, first: usize, dialect: &Dialect) -> Option<usize> {
-        let (at, comment) = self.records.records[..first].iter().enumerate().next_back()?;
-        if comment.form != Form::Comment || self.typed_columns(at) == 0 {
-            return None;
-        }
-        let names = pieces(&self.text[comment.start..comment.end], &dialect.delimiter);
-        (names.len() == self.columns && self.columns > 1).then_some(at)
+        let before = self.records.records[..first].iter().enumerate().rev();
+        let mut comments = before.take_while(|(_, record)| matches!(record.form, Form::Comment | Form::Blank));
+        let names = |record: &Record| pieces(&self.text[record.start..record.end], &dialect.delimiter).len();
+        let (at, _) = comments.find(|(_, record)| record.form == Form::Comment && names(record) == self.columns)?;
+        (self.columns > 1 && self.typed_columns(at) > 0).then_some(at)
     }
 
     /// The last comment before the `first` record that is a directive with a name for each column, and what separates
@@ -732,6 +761,11 @@ fn unquoted<'t>(piece: &'t [u8], dialect: &Dialect) -> &'t [u8] {
         (Some(first), Some(last)) => &piece[first..=last],
         _ => &[],
     }
+}
+
+/// Whether a line holds nothing but different names, and several.
+pub(crate) fn is_of_several_names(cells: &[&[u8]]) -> bool {
+    cells.len() > 1 && are_names(cells)
 }
 
 /// Whether cells are different texts that may be names. After a comma that is one of a sentence there is a blank.

@@ -154,7 +154,7 @@ pub(crate) fn dialect(sample: &[u8], whole: bool, overrides: &DialectOverrides) 
     if known.comment == Setting::Detect {
         records.take_comments(best.columns);
     }
-    let layout = header::layout(sniffer.text, &records, best.columns, &dialect, &known);
+    let mut layout = header::layout(sniffer.text, &records, best.columns, &dialect, &known);
     dialect.header_rows = known.header_rows.unwrap_or(layout.header_rows);
     dialect.skip_lines = known.skip_lines.unwrap_or_else(|| lines(&sniffer.text[..layout.start], dialect.terminator));
     if layout.names_may_shift && known.header_rows.is_none() {
@@ -165,6 +165,16 @@ pub(crate) fn dialect(sample: &[u8], whole: bool, overrides: &DialectOverrides) 
         dialect.comment = *given;
     } else if !records.has_comments(&layout) {
         dialect.comment = None;
+    }
+    if known.comment == Setting::Detect && dialect.comment.is_none() && best.columns > 1 {
+        let names = sniffer.text[layout.start..].trim_ascii_start().starts_with(b"#");
+        // Lines of one field below a header that itself begins like a comment.
+        if (dialect.header_rows > 0 || !names) && records.has_notes(sniffer.text) {
+            dialect.comment = Some(b'#');
+            if names {
+                layout.header_prefix = Some(Vec::new());
+            }
+        }
     }
     let uneven = header::uneven(sniffer.text, &records, best.columns, &dialect, layout.start);
     // A delimiter that the sample shows nowhere may yet come; one that was decided against is part of the fields.
@@ -287,6 +297,8 @@ const PADDED: u32 = 4;
 const SURPLUS: u32 = 16;
 /// What a quoted cell costs beyond its content.
 const QUOTED: u32 = 8;
+/// What a line break in it costs.
+const LINE: u32 = 6;
 
 /// A dialect, applied to the sample.
 struct Trial {
@@ -354,8 +366,8 @@ fn prefer_what_fits_the_first_record(trials: &mut [Trial]) {
 
 /// A separator that splits all records alike, and a header among them, is more than any reading of whole lines as values:
 /// `1,234` is one number or two, but below `id,amount` it is two. Nor are blanks a part of the separator where that leaves
-/// some of the separators in the cells.
-fn prefer_what_splits_alike(trials: &mut [Trial]) {
+/// some of the separators in the cells. Numbers do not all have the same number of groups, where they have three or more.
+fn prefer_what_splits_alike(trials: &mut [Trial], lines_are_values: bool) {
     let mut best: Vec<(u8, usize, i64, bool)> = Vec::new();
     for trial in trials.iter().filter(|trial| trial.is_even() && trial.is_usual()) {
         let found = (trial.dialect.delimiter[0], trial.columns, trial.cost, trial.opens_with_names);
@@ -367,7 +379,7 @@ fn prefer_what_splits_alike(trials: &mut [Trial]) {
     }
     for (separator, columns, cost, names) in best {
         let hides = |trial: &Trial| match trial.dialect.delimiter.as_slice() {
-            [] => names,
+            [] => names || columns > 2 && lines_are_values,
             delimiter => delimiter.len() > 1 && delimiter.trim_ascii() == [separator] && trial.columns < columns,
         };
         for trial in trials.iter_mut().filter(|trial| hides(trial)) {
@@ -485,7 +497,7 @@ impl Sniffer<'_> {
             }
         }
         prefer_what_fits_the_first_record(&mut trials);
-        prefer_what_splits_alike(&mut trials);
+        prefer_what_splits_alike(&mut trials, self.lines_are_values());
         trials
     }
 
@@ -542,7 +554,8 @@ impl Sniffer<'_> {
                     quotes.push((None, 60));
                 }
                 if opens(b'\'') {
-                    quotes.push((Some(b'\''), 32));
+                    // One cell that happens to be enclosed is no proof.
+                    quotes.push((Some(b'\''), 60));
                 }
                 quotes
             }
@@ -669,6 +682,12 @@ impl Sniffer<'_> {
         for cell in cells {
             let (kind, of_cell) = self.costs.cell(self.text, cell.start, cell.end);
             cost += of_cell + if cell.quoted { QUOTED } else { 0 };
+            if cell.quoted {
+                // Lines of a text cost as little as those of records do.
+                let text = &self.text[cell.start..cell.end];
+                let breaks = memchr::memchr2_iter(b'\n', b'\r', text).count();
+                cost = cost.saturating_sub(u32::try_from(breaks).unwrap_or(0) * (cell::LINE_BREAK - LINE));
+            }
             let of = &self.text[cell.start..cell.end];
             let half = |quote: u8| of.starts_with(&[quote]) != of.ends_with(&[quote]);
             if !cell.quoted {
@@ -689,14 +708,19 @@ impl Sniffer<'_> {
         i64::from(cost + each * u32::try_from(cells.len() - 1).unwrap_or(u32::MAX / 64))
     }
 
+    /// Whether at least half of the lines are single values.
+    fn lines_are_values(&self) -> bool {
+        let lines = || self.text.split(|b| matches!(b, b'\n' | b'\r')).filter(|line| !line.is_empty());
+        lines().filter(|line| cell::kind(line).is_value()).count() * 2 >= lines().count()
+    }
+
     /// Whether the file is taken for one column only because no delimiter gives its records a common shape.
     fn is_torn(&self, trials: &[Trial]) -> bool {
         let best = &trials[0];
         if best.columns > 1 || best.records < 4 {
             return false;
         }
-        let lines = || self.text.split(|b| matches!(b, b'\n' | b'\r')).filter(|line| !line.is_empty());
-        if lines().filter(|line| cell::kind(line).is_value()).count() * 2 >= lines().count() {
+        if self.lines_are_values() {
             return false;
         }
         let first_line = self.text.split(|b| matches!(b, b'\n' | b'\r')).next().unwrap_or_default();

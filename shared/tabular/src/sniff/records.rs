@@ -58,6 +58,12 @@ impl Records {
         self.records.iter().any(|record| record.form == Form::Comment && !is_header(record))
     }
 
+    /// Whether there are records of one field that begin as comments do.
+    pub(super) fn has_notes(&self, text: &[u8]) -> bool {
+        let is_note = |record: &Record| record.form == Form::Cells && text[record.start..].starts_with(b"# ");
+        self.records.iter().any(|record| record.width == 1 && is_note(record))
+    }
+
     /// Takes comments behind the first record for records where they have the width of a table: nobody has said that they
     /// are none.
     pub(super) fn take_comments(&mut self, columns: usize) {

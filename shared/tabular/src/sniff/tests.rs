@@ -508,3 +508,45 @@ fn a_directive_names_the_columns() {
     assert_eq!(sniffed.header_delimiter.as_deref(), Some(&b" "[..]));
     assert_eq!((sniffed.dialect.skip_lines, sniffed.dialect.header_rows, sniffed.columns), (1, 1, 3));
 }
+
+#[test]
+fn cells_of_many_lines_are_cells() {
+    let review = |n: usize| format!("{n},\"{}\",4\n", "A line of words, and more of them.\n".repeat(12));
+    check(&format!("id,review,stars\n{}", (1..20).map(review).collect::<String>()), ",", 0, 1, 3);
+    let review = |n: usize| format!("\"{}\",{n}\n", "A line of words, and more of them.\n".repeat(30));
+    check(&format!("review,stars\n{}", (1..5).map(review).collect::<String>()), ",", 0, 1, 2);
+}
+
+#[test]
+fn one_enclosed_cell_proves_no_quote() {
+    assert_eq!(found("desc,target,expr\na,_t,x.y\nb,_u,'thing2'\nc,_v,z + 1\n").1, Some('"'));
+    assert_eq!(found("desc,target,expr\n'a','_t','x.y'\n'b','_u','thing2'\n").1, Some('\''));
+}
+
+#[test]
+fn a_vector_of_r_has_names_of_rows() {
+    for text in
+        ["\"x\"\n\"RDA1\",820.104\n\"RDA2\",399.28\n\"RDA3\",102.56\n", "x\nRDA1,820.104\nRDA2,399.28\nRDA3,102.56\n"]
+    {
+        let sniffed = sniff(text);
+        assert_eq!((sniffed.columns, sniffed.row_names, sniffed.dialect.header_rows), (2, true, 1), "{text}");
+    }
+}
+
+#[test]
+fn numbers_that_all_have_the_same_groups_are_several() {
+    let rows: String = (0..44).map(|i| format!("{i},{},{}\n", 100 + i, 200 + i)).collect();
+    check(&rows, ",", 0, 0, 3);
+}
+
+#[test]
+fn comments_above_and_below_a_header_are_none_of_it() {
+    let of = |text: &str| {
+        let sniffed = sniff(text);
+        (sniffed.columns, sniffed.dialect.header_rows, sniffed.dialect.skip_lines, sniffed.dialect.comment)
+    };
+    let rows = "id1\t1\ta\nid2\t2\tb\nid3\t3\tc\n";
+    assert_eq!(of(&format!("#SampleID\tcol1\tcol2\n# Comments are\n# below it.\n{rows}")), (3, 1, 0, Some(b'#')));
+    assert_eq!(of(&format!("# above\nid\tcol1\tcol2\n# below\n{rows}")), (3, 1, 0, Some(b'#')));
+    check("#,,alt file for it\nalt,out,in\na,0,0\nb,0,1\nc,1,0\n", ",", 1, 1, 3);
+}

@@ -81,6 +81,29 @@ fn a_last_line_that_ends_otherwise_is_blank() {
     assert_eq!(lines("a,b\n1,2\n\u{1a}").0, Lines { header: 1, rows: 1, blank: 1, ..Lines::default() });
 }
 
+#[test]
+fn another_table_below_is_told_and_no_flaw() {
+    let rows = |row: &str, n: usize| format!("{row}\n").repeat(n);
+    let strict = Options { max_rejected_ratio: 0.0, ..detected() };
+    let read = |text: &str| run(text, &Plans::default(), &strict);
+    for gap in ["", "\n", "\n\n"] {
+        for (header, row) in [("x,y", "1,2"), ("p,q,r,s", "1,2,3,4")] {
+            let text = format!("a,b,c\n{}{gap}{header}\n{}", rows("1,x,2.5", 40), rows(row, 12));
+            let (report, sink) = read(&text).unwrap();
+            assert_eq!((report.rows, report.rejected_by_reason["another table"]), (40, 13), "{text}");
+            assert!(sink.rejected[0].2.ends_with("send each table in a file of its own"), "{:?}", sink.rejected[0]);
+        }
+    }
+    // Rows follow; there is no line of names; it is the larger one.
+    for text in [
+        format!("a,b,c\n{}x,y\n1,2\n{}", rows("1,x,2.5", 40), rows("1,x,2.5", 40)),
+        format!("a,b,c\n{}{}", rows("1,x,2.5", 40), rows("1,2", 3)),
+        format!("a,b,c\n{}x,y\n1,2\n1\n", rows("1,x,2.5", 40)),
+    ] {
+        assert_eq!(read(&text).err().unwrap().name(), ErrorName::TooManyRejectedRows, "{text}");
+    }
+}
+
 /// Lines of a file in which nothing is quoted.
 fn count(text: &str) -> u64 {
     let ends = text.bytes().filter(|b| *b == b'\n').count() as u64;
