@@ -53,6 +53,8 @@ error_names! {
     InvalidFileFormat: permanent data,
     /// The content is delimited text, but broken where the reader cannot go on.
     MalformedCsv: permanent data,
+    /// The content is delimited text, but two ways of reading it are as good as each other.
+    AmbiguousDialect: permanent data,
     /// The file's bytes are not valid in its character set.
     InvalidEncoding: permanent data,
     /// A compressed file is truncated, corrupt, or expands beyond the limits.

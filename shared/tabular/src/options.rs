@@ -58,6 +58,12 @@ impl Default for Options {
 }
 
 impl Options {
+    /// How the file is opened: text that is no table is read as well where its delimiter is given.
+    pub(crate) fn opening(&self) -> InputOptions {
+        let any_text = self.input.any_text || self.dialect.delimiter.is_some();
+        InputOptions { any_text, ..self.input.clone() }
+    }
+
     /// The names of the columns that the reader adds to those of the file, but for what is rescued and siblings.
     pub fn added(&self) -> impl Iterator<Item = &String> {
         let flag = self.duplicates.as_ref().and_then(|duplicates| match &duplicates.action {

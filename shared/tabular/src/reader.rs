@@ -76,7 +76,7 @@ fn read_as(
     options: &Options,
     mut known: Option<Detected>,
 ) -> Result<Reading, Error> {
-    let input = input::open_as(source.open()?, &options.input, known)?;
+    let input = input::open_as(source.open()?, &options.opening(), known)?;
     let mut probe = input.probe();
     let mut blocks = Blocks::new(Box::new(input));
     let (sample, whole) = blocks.peek(SNIFFED)?;
@@ -115,7 +115,7 @@ fn read_as(
         run?;
         run = Ok(());
     }
-    if let Some(found) = input::reconsider(&probe, pass.unreadable, &mut || source.open(), &options.input)? {
+    if let Some(found) = input::reconsider(&probe, pass.unreadable, &mut || source.open(), &options.opening())? {
         if !probe.settle(found) {
             return Ok(Reading::Contradicted(found));
         }
@@ -132,7 +132,7 @@ fn read_as(
         if plan.reads_as(&pass.begun) && pass.left.iter().all(|left| plan.reads_as(left)) {
             pass.tally.check(options)?;
         }
-        let input = input::open_as(source.open()?, &options.input, known)?;
+        let input = input::open_as(source.open()?, &options.opening(), known)?;
         probe = input.probe();
         let mut blocks = Blocks::new(Box::new(input));
         blocks.set_size(block_bytes);

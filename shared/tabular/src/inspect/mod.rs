@@ -118,7 +118,7 @@ pub fn inspect(source: &mut dyn Source, planner: &dyn Planner, options: &Options
 
 /// What the sniffer compares: the beginning is read for it once more.
 fn attempts(source: &mut dyn Source, options: &Options) -> Result<Vec<Attempt>, Error> {
-    let input = input::open(source.open()?, &options.input)?;
+    let input = input::open(source.open()?, &options.opening())?;
     let mut sample = Vec::new();
     input.take(sniff::SAMPLE as u64).read_to_end(&mut sample)?;
     let whole = sample.len() < sniff::SAMPLE;

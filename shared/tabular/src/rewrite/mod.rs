@@ -140,7 +140,7 @@ pub fn rewrite<W: Write + Send>(
 ) -> Result<(W, Report), Error> {
     // What is written cannot be taken back when late bytes show another character set: then it has to be known before,
     // as the reader of the copy finds it out from all of it, too.
-    let known = input::charset_of_all(|| source.open(), &options.input)?;
+    let known = input::charset_of_all(|| source.open(), &options.opening())?;
     let opened = Opened::new(source, options, known)?;
     let output = Output::new(to, &opened.probe.facts(), name).map_err(write_error)?;
     let changes = opened.plan(rewriter)?;
@@ -239,7 +239,7 @@ struct Opened {
 
 impl Opened {
     fn new(source: &mut dyn Source, options: &Options, known: Option<Detected>) -> Result<Self, Error> {
-        let input = input::open_as(source.open()?, &options.input, known)?;
+        let input = input::open_as(source.open()?, &options.opening(), known)?;
         let probe = input.probe();
         let mut blocks = Blocks::new(Box::new(input));
         let (sample, whole) = blocks.peek(reader::SNIFFED)?;

@@ -550,3 +550,17 @@ fn comments_above_and_below_a_header_are_none_of_it() {
     assert_eq!(of(&format!("# above\nid\tcol1\tcol2\n# below\n{rows}")), (3, 1, 0, Some(b'#')));
     check("#,,alt file for it\nalt,out,in\na,0,0\nb,0,1\nc,1,0\n", ",", 1, 1, 3);
 }
+
+#[test]
+fn two_readings_that_are_as_good_as_each_other_are_refused() {
+    for text in
+        ["w,w;12,7\nbc,x y;12,bc\n", "a;2.5;bc,x y,x y,7\na;x y;12,w,x y,12\nw;7;bc,7,12,a\n7;a;x y,x y,bc,x y\n"]
+    {
+        let error = dialect(text.as_bytes(), true, &DialectOverrides::default()).unwrap_err();
+        assert_eq!(error.name(), ErrorName::AmbiguousDialect);
+        let message = error.to_string();
+        assert!(message.contains("\";\" gives") && message.contains("\",\" gives"), "{message}");
+        let given = DialectOverrides { delimiter: Some(b";".to_vec()), ..DialectOverrides::default() };
+        assert!(dialect(text.as_bytes(), true, &given).is_ok());
+    }
+}
