@@ -12,6 +12,7 @@ use cleanzone_error::{ErrorName, Fault as _};
 use cleanzone_events::ObjectCreated;
 use cleanzone_lake::{Lake, Mode, Report, Statistics, Status};
 use cleanzone_storage::{Call, Error as StorageError, Fault, Location, MemoryStore};
+use cleanzone_tabular::Lines;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tokio::time::{Duration, Instant};
 
@@ -214,6 +215,27 @@ async fn the_types_of_the_table_are_the_contract() {
     let rejected = String::from_utf8(rejected.to_vec()).unwrap();
     assert!(rejected.starts_with("line,offset,reason,raw\n3,"), "{rejected}");
     assert!(rejected.ends_with(",\"9,x\"\n"), "{rejected}");
+}
+
+#[tokio::test]
+async fn every_line_is_counted_and_what_is_no_record_is_kept() {
+    let world = World::new();
+    let body =
+        "Report of May\n\n# by hand\nid,day,n\n1,2026-05-01,5\n2,2026-05-02,6\nid,day,n\n3,2026-05-03,7\n(3 rows)\n";
+    let report = world.lake().convert(&world.land("db/t/a.csv", body, 1), None).await.unwrap();
+    let lines = Lines { header: 2, preamble: 1, comment: 1, blank: 1, footer: 1, rows: 3, rejected: 0 };
+    assert_eq!((report.content.lines, report.content.rejected), (lines, 0));
+    assert_eq!(world.columns("db", "t").await, names(&[("id", "bigint"), ("day", "date"), ("n", "bigint")]));
+    let key = report.rejected_path.unwrap().strip_prefix("s3://clean/").unwrap().to_owned();
+    let kept = String::from_utf8(world.store.content(&Location::new("clean", key)).unwrap().to_vec()).unwrap();
+    let kept: Vec<_> = kept.lines().skip(1).map(|line| line.split(':').next().unwrap()).collect();
+    assert_eq!(kept, ["1,0,preamble", "3,15,comment", "7,64,repeated header", "9,88,footer"]);
+    // Where the rules leave something out, nobody can tell what is in such lines.
+    world.rule("[[dataset]]\nmatch = \"**\"\n[dataset.columns]\nn = { drop = true }");
+    let report = world.lake().convert(&world.land("db/u/a.csv", body, 1), None).await.unwrap();
+    let key = report.rejected_path.unwrap().strip_prefix("s3://clean/").unwrap().to_owned();
+    let kept = String::from_utf8(world.store.content(&Location::new("clean", key)).unwrap().to_vec()).unwrap();
+    assert!(!kept.contains("Report of May") && !kept.contains("by hand"), "{kept}");
 }
 
 #[tokio::test]

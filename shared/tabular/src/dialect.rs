@@ -10,7 +10,8 @@ pub struct Dialect {
     pub escape: Option<u8>,
     /// What ends a record.
     pub terminator: Terminator,
-    /// A line that begins with this byte is no record.
+    /// A line that begins with this byte is no record. Where that was found out from the file, it is one after the header if
+    /// it has the right number of fields.
     pub comment: Option<u8>,
     /// Lines before the header (or before the first record, where there is no header) that are no records.
     pub skip_lines: u64,

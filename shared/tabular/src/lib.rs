@@ -44,6 +44,10 @@
 //! [`Options::null_markers`], `""` is null everywhere.
 //!
 //! # Records
+//! Every line is one thing: see [`Lines`]. Lines that begin with the sign of comments are comments before the header; after it
+//! they are records where they have the right number of fields, unless [`DialectOverrides::comment`] is given. Lines that say
+//! the header again, lines of dashes, and what a client of a database says of its rows are no records.
+//!
 //! An empty line is no record, nor is a blank one where records have several fields. A quote inside of an unquoted field
 //! is text. A record whose quotes are broken ends with the line in which the broken field begins or shows to be broken,
 //! so that it costs one row and not the rest of the file. Records with the wrong number of fields, broken quotes, bytes

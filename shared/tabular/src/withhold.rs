@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::{
     block::RAW,
     convert::Reject,
+    flaw::{Flaw, Place},
     grammar::{Grammar, Step},
     plan::{Plan, PlannedColumn},
 };
@@ -16,10 +17,13 @@ pub(crate) fn kept<'r>(reject: &'r Reject, grammar: &Grammar, plan: &Plan) -> (S
     if !plan.columns.iter().any(|column| column.withheld) {
         return (reason, Cow::Borrowed(&reject.raw));
     }
-    if let Some(raw) = blanked(&reject.raw, grammar, &plan.columns) {
+    // A title that is filled up to the width of the table has no fields of its columns.
+    let has_fields = reject.flaw.is_of_record() || reject.flaw == Flaw::NoRecord(Place::Header);
+    if has_fields && let Some(raw) = blanked(&reject.raw, grammar, &plan.columns) {
         return (reason, Cow::Owned(raw));
     }
-    let why = "the row is not kept, as nobody can tell its fields from those of columns that are left out";
+    let what = if reject.flaw.is_of_record() { "row" } else { "line" };
+    let why = format!("the {what} is not kept, as nobody can tell its fields from those of columns that are left out");
     (format!("{reason}; {why}"), Cow::Borrowed(&[]))
 }
 
