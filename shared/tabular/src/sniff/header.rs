@@ -363,18 +363,18 @@ impl Table<'_> {
         }
         let mut from = 0;
         while from < items.len() {
-            // The longest run from here on.
+            // Cells of a series are next to one another.
             let run: Vec<_> = items[from..].iter().map_while(|item| *item).collect();
-            let longest = (1..=run.len()).rev().find_map(|length| Some((length, series::of(&run[..length])?)));
-            let Some((length, series)) = longest else {
-                from += 1;
-                continue;
-            };
-            let columns = from..from + length;
-            if let Some(of_each) = self.evidence_of_series(n, columns.clone(), series, &run[..length]) {
-                evidence[columns].fill(Some(of_each));
+            let mut at = 0;
+            while let Some((length, series)) = series::longest(&run[at..]) {
+                let columns = from + at..from + at + length;
+                let names = &run[at..at + length];
+                if let Some(of_each) = self.evidence_of_series(n, columns.clone(), series, names) {
+                    evidence[columns].fill(Some(of_each));
+                }
+                at += length;
             }
-            from += length;
+            from += run.len() + 1;
         }
         evidence
     }
@@ -421,6 +421,7 @@ impl Table<'_> {
                 let counts = by == 1 && matches!(from, 0 | 1);
                 (counts && length >= 3 || length >= 4) && alike * 2 <= rows.len()
             }
+            (Series::Lone, _) => false,
             // Whole numbers over decimals.
             (Series::Whole, length) => length >= 3 && values >= 6 && like * 10 <= values,
             (Series::Decimals, length) => length >= 3 && alike * 2 <= rows.len(),

@@ -103,6 +103,8 @@ pub(super) enum Series {
     Whole,
     /// Numbers with decimals, each above or each below the one before.
     Decimals,
+    /// A number alone.
+    Lone,
     /// Dates, months, ranges, times of a day: several numbers with marks between them.
     Marked,
 }
@@ -146,6 +148,30 @@ pub(super) fn of(cells: &[Item]) -> Option<Series> {
     keys.iter()
         .any(|key| matches!(ordered(cells, |a, b| key(a).cmp(&key(b))), (true, _) | (_, true)))
         .then_some(Series::Marked)
+}
+
+/// The longest series that some of these cells form, from the first one on, and how many they are; at least one cell, of
+/// which nothing is said where it is none. `None` where there are no cells.
+pub(super) fn longest(cells: &[Item]) -> Option<(usize, Series)> {
+    let fits = |length: usize| of(&cells[..length]).is_some();
+    let (mut most, mut too_many) = (1, cells.len() + 1);
+    if cells.is_empty() {
+        return None;
+    }
+    // A beginning of a series is one; so their number can be halved.
+    let mut next = 2;
+    while next < too_many {
+        if fits(next) {
+            (most, next) = (next, next * 2);
+        } else {
+            too_many = next;
+        }
+    }
+    while most + 1 < too_many {
+        let middle = usize::midpoint(most, too_many);
+        if fits(middle) { most = middle } else { too_many = middle }
+    }
+    Some((most, of(&cells[..most]).unwrap_or(Series::Lone)))
 }
 
 /// Differences between distances that are equal, up to rounding.

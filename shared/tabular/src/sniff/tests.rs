@@ -438,6 +438,24 @@ fn series_name_columns() {
 }
 
 #[test]
+fn wide_rows_of_numbers_take_no_longer_than_others() {
+    let row = |value: &dyn Fn(usize) -> String| (0..9000).map(value).collect::<Vec<_>>().join(",") + "\n";
+    let text = |value: &dyn Fn(usize) -> String| row(value).repeat(3);
+    let time = |text: &str| {
+        let begun = std::time::Instant::now();
+        sniff(text);
+        begun.elapsed()
+    };
+    let words = time(&text(&|i| format!("word{i}")));
+    for numbers in
+        [text(&|i| (i * 7919 % 1000).to_string()), text(&|i| i.to_string()), text(&|i| format!("{}.5", i % 3))]
+    {
+        // What grows with the square of the width takes hundreds of times as long.
+        assert!(time(&numbers) < words * 20 + std::time::Duration::from_millis(500), "{words:?}, {:?}", time(&numbers));
+    }
+}
+
+#[test]
 fn rows_are_no_names_for_following_one_another() {
     check("A,1,2,3\nB,4,5,6\nC,7,8,9\n", ",", 0, 0, 4);
     check("Alderland,2019,5.5\nAlderland,2020,6.5\nBirchland,2019,7.5\n", ",", 0, 0, 3);
