@@ -194,6 +194,9 @@ fn advice(name: ErrorName) -> &'static str {
             "Ask the sender for an intact file and upload it under the same key. `cleanzone inspect` shows what is found \
              in it."
         }
+        ErrorName::AmbiguousDialect => {
+            "Say in lake.toml how the file is written (`format.delimiter`) and upload it again; the message names what fits."
+        }
         ErrorName::LimitExceeded => "Split the file, or raise the limit if the file is as it should be.",
         ErrorName::TooManyRejectedRows => {
             "Correct the file and upload it under the same key; `cleanzone inspect` shows what is wrong with it. Or \
