@@ -9,6 +9,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ import duckdb
 import pandas as pd
 import pyarrow.parquet as pq
 
-from harness.alike import Table, bare_names, compare, kind
+from harness.alike import Table, compare, kind
 
 _SECONDS = 20
 # pandas parses in Python where it sniffs: beyond that size it would not end in time.
@@ -73,6 +74,11 @@ def _cleanzone(program: str, source: Path, folder: Path) -> tuple[Table | None, 
         empty = all(value is None for value in values)
         kinds.append("nothing" if empty else _kind_of(column["type"] if "type" in column else column["hive_type"]))
     return Table(names, kinds, columns), said
+
+
+def _is_given(name: str) -> bool:
+    """Whether a name stands in the file: numbers are names as well, but not those that cleanzone makes."""
+    return bool(name) and not re.fullmatch(r"column_\d+", name)
 
 
 def _kind_of(named: str) -> str:
@@ -206,7 +212,7 @@ def judge(program: str, source: Path, folder: Path) -> dict:
     if ours is None:
         refused = f"refused {said['refused']}"
         return judged | {"reason": refused, "detail": said.get("message", ""), "ours": refused}
-    judged |= {"shape": [ours.rows, len(ours.names)], "named": any(bare_names(ours.names))}
+    judged |= {"shape": [ours.rows, len(ours.names)], "named": any(_is_given(name) for name in ours.names)}
     if not peers:
         return judged | {"reason": "alone", "detail": "", "ours": ours.digest}
     verdict = compare(ours, peers)
