@@ -27,7 +27,9 @@
 //!   `3.10`); the module `types` says how they are told apart. A declared type makes numbers of them, as does
 //!   [`ColumnPlan::numbers`] with a separator of thousands of those in groups.
 //! - Dates and times, of the years 1 to 9999: their layout, and zeros before day and month. Which of the two comes first
-//!   has to follow from the values; without that, and with several layouts in a column, it is text. Dates beside times are
+//!   has to follow from the values; without that, and with several layouts in a column, it is text. A year may have two
+//!   digits, 69 to 99 being of the last century, where the values leave one order of all three: `25/11/63`, `98-05-14`,
+//!   `14.05.98`, in points with two digits for day and month as well. Dates beside times are
 //!   midnights. Times with a zone become UTC; beside times without one they are text. Digits of a second beyond the sixth
 //!   have to be zeros.
 //! - Booleans: the case of `true` and `false`.

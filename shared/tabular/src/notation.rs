@@ -1,7 +1,7 @@
 //! Notations of numbers and dates: what a file proves, what earlier files proved, and what follows for each column.
 //!
 //! The type of a column that exists is a contract; how a file writes it is not. A file proves its notation as its first
-//! one would: by all values of a column. Where those leave both decimal points, or both orders of day and month, what
+//! one would: by all values of a column. Where those leave both decimal points, or several orders of day, month and year, what
 //! earlier files of the column proved decides ([`ColumnPlan::known`](crate::ColumnPlan::known)), unless other columns
 //! show that this file is written otherwise than earlier ones. Where nothing decides, only what all readings agree on is
 //! taken.
@@ -14,10 +14,10 @@ use crate::types::{
     Evidence, Kind,
     evidence::FileNotation,
     locale::{Groups, Style, Styles, ledger},
-    temporal::{Layout, Layouts, PAIRS},
+    temporal::{FAMILIES, Layout, Layouts},
 };
 
-/// A way to write numbers, or an order of day and month: `1.234,5`, `%d/%m/%Y`.
+/// A way to write numbers, or an order of day, month and year: `1.234,5`, `%d/%m/%Y`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Notation(Inner);
 
@@ -32,7 +32,7 @@ impl Notation {
     pub const PLAIN: Self = Self(Inner::Numbers(Style::Plain));
 
     /// All that are proved by values and remembered: the written form of each, and itself.
-    const NAMED: [(&'static str, Inner); 12] = [
+    const NAMED: [(&'static str, Inner); 21] = [
         ("1234.5", Inner::Numbers(Style::Plain)),
         ("1,234.5", Inner::Numbers(Style::CommaPoint)),
         ("1'234.5", Inner::Numbers(Style::ApostrophePoint)),
@@ -45,6 +45,15 @@ impl Notation {
         ("%m-%d-%Y", Inner::Dates(Layout::MonthDash)),
         ("%d.%m.%Y", Inner::Dates(Layout::DayDot)),
         ("%m.%d.%Y", Inner::Dates(Layout::MonthDot)),
+        ("%d/%m/%y", Inner::Dates(Layout::DaySlashShort)),
+        ("%m/%d/%y", Inner::Dates(Layout::MonthSlashShort)),
+        ("%y/%m/%d", Inner::Dates(Layout::YearSlashShort)),
+        ("%d-%m-%y", Inner::Dates(Layout::DayDashShort)),
+        ("%m-%d-%y", Inner::Dates(Layout::MonthDashShort)),
+        ("%y-%m-%d", Inner::Dates(Layout::YearDashShort)),
+        ("%d.%m.%y", Inner::Dates(Layout::DayDotShort)),
+        ("%m.%d.%y", Inner::Dates(Layout::MonthDotShort)),
+        ("%y.%m.%d", Inner::Dates(Layout::YearDotShort)),
     ];
 
     fn of_kind(kind: Kind) -> Option<Self> {
@@ -219,8 +228,8 @@ impl Together {
         let seen = points.fold(Styles::NONE, Styles::or);
         let decimal_points = if seen == Styles::POINT || seen == Styles::COMMA { seen } else { Styles::NONE };
         let orders = proofs().fold(Layouts::NONE, |all, proof| all.or(proof.orders));
-        let orders = PAIRS.iter().fold(orders, |orders, (_, [day, month])| {
-            if orders.has(*day) && orders.has(*month) { orders.without(*day).without(*month) } else { orders }
+        let orders = FAMILIES.iter().fold(orders, |orders, family| {
+            if orders.and(*family).only().is_some() { orders } else { orders.without(*family) }
         });
         let decimal_comma = decimal_points == Styles::COMMA;
         let file = FileNotation { decimal_comma, orders, ..FileNotation::UNKNOWN };
@@ -280,23 +289,23 @@ impl Together {
     }
 
     fn layouts(self, subject: &Subject<'_>) -> Layouts {
-        let pairs = PAIRS.iter().map(|(_, pair)| Layouts::of(pair)).enumerate();
-        pairs.fold(Layouts::NONE, |all, (i, pair)| all.or(self.order(subject, i, pair)))
+        let families = FAMILIES.into_iter().enumerate();
+        families.fold(Layouts::NONE, |all, (i, family)| all.or(self.order(subject, i, family)))
     }
 
-    /// The layouts of a pair in which a column is read.
-    fn order(self, subject: &Subject<'_>, i: usize, pair: Layouts) -> Layouts {
-        let (found, known) = (subject.evidence.layouts().and(pair), subject.known_layouts().and(pair));
-        let known = if known.only().is_some() { known } else { pair };
-        if !subject.evidence.uses_pair(i) || found.is_empty() {
-            return known;
+    /// The layouts of a family in which a column is read.
+    fn order(self, subject: &Subject<'_>, i: usize, family: Layouts) -> Layouts {
+        let (found, known) = (subject.evidence.layouts().and(family), subject.known_layouts().and(family));
+        if !subject.evidence.uses_family(i) || found.is_empty() {
+            return if known.is_empty() { family } else { known };
         }
         if found.only().is_some() {
             return found;
         }
-        let file = self.file.order(pair);
+        let possible = if known.and(found).is_empty() { found } else { known.and(found) };
+        let file = self.file.order(found);
         let decided = file.only().is_some();
-        if decided && (self.changed || known == pair) { file } else { known }
+        if decided && (self.changed || possible.only().is_none()) { file } else { possible }
     }
 }
 
@@ -324,8 +333,8 @@ impl Subject<'_> {
             None if is_text => {}
             None => orders = self.evidence.layouts().only().map_or(orders, |layout| Layouts::of(&[layout])),
             Some(_) => {
-                let used = PAIRS.iter().enumerate().filter(|(i, _)| self.evidence.uses_pair(*i));
-                let found = used.map(|(_, (_, pair))| self.evidence.layouts().and(Layouts::of(pair)));
+                let used = FAMILIES.iter().enumerate().filter(|(i, _)| self.evidence.uses_family(*i));
+                let found = used.map(|(_, family)| self.evidence.layouts().and(*family));
                 orders = found.filter(|found| found.only().is_some()).fold(orders, Layouts::or);
             }
         }
@@ -354,8 +363,8 @@ impl Subject<'_> {
         let (styles, layouts) = (self.known_styles(), self.known_layouts());
         let proved = proof.decimal_point.filter(|_| !proof.is_only_grouped);
         let numbers = proved.is_some_and(|point| !styles.is_empty() && !styles.meets(point));
-        let dates = PAIRS.iter().map(|(_, pair)| Layouts::of(pair)).any(|pair| {
-            let (proved, known) = (proof.orders.and(pair), layouts.and(pair));
+        let dates = FAMILIES.into_iter().any(|family| {
+            let (proved, known) = (proof.orders.and(family), layouts.and(family));
             !proved.is_empty() && !known.is_empty() && proved.and(known).is_empty()
         });
         numbers || dates
@@ -372,12 +381,8 @@ impl Subject<'_> {
             let style = if point == Styles::COMMA { Style::Comma } else { Style::Plain };
             return Some(inferred.unwrap_or(Notation(Inner::Numbers(style))));
         }
-        let order = proof.orders;
-        let unknown = PAIRS
-            .iter()
-            .flat_map(|(_, pair)| pair)
-            .find(|layout| order.has(**layout) && !self.known_layouts().has(**layout));
-        unknown.map(|layout| Notation(Inner::Dates(*layout))).or_else(|| inferred.filter(|_| self.known.is_empty()))
+        let unknown = proof.orders.without(self.known_layouts()).iter().next();
+        unknown.map(|layout| Notation(Inner::Dates(layout))).or_else(|| inferred.filter(|_| self.known.is_empty()))
     }
 
     /// What becomes of values that have several readings between which nothing decides, if there are any.
@@ -394,8 +399,8 @@ impl Subject<'_> {
         let is_open = if holds_numbers(declared) {
             self.evidence.decimal_points().is_some() && together.styles(self).common().is_none()
         } else {
-            let mut pairs = PAIRS.iter().map(|(_, pair)| Layouts::of(pair)).enumerate();
-            pairs.any(|(i, pair)| self.evidence.uses_pair(i) && together.order(self, i, pair).only().is_none())
+            let mut families = FAMILIES.into_iter().enumerate();
+            families.any(|(i, family)| self.evidence.uses_family(i) && together.order(self, i, family).only().is_none())
         };
         (is_open && self.allowed.is_none()).then_some(Ambiguity::Misfits)
     }

@@ -105,6 +105,10 @@ fn a_second_file_is_read_in_the_notation_that_it_proves() {
         (&["31.01.2026 14:30"], TIMESTAMP, &["2026-01-31T14:30:00"]),
         (&["01/31/2026 2:30 PM"], TIMESTAMP, &["2026-01-31T14:30:00"]),
         (&["2026-01-31", "31.01.2026"], DataType::Date32, &["2026-01-31", "2026-01-31"]),
+        (&["5/11/63", "25/11/63"], DataType::Date32, &["2063-11-05", "2063-11-25"]),
+        (&["3/30/12", "4/11/12"], DataType::Date32, &["2012-03-30", "2012-04-11"]),
+        (&["14.05.98", "14.05.2026"], DataType::Date32, &["1998-05-14", "2026-05-14"]),
+        (&["1/15/24 10:30"], TIMESTAMP, &["2024-01-15T10:30:00"]),
     ] {
         let (rows, rejected, column) = one(values_of, held("a", data_type.clone(), &[]));
         assert_eq!(
@@ -147,6 +151,19 @@ fn earlier_files_decide_where_a_file_leaves_several_notations() {
         ("01/02/2026", DataType::Date32, &["%d-%m-%Y"], None),
         ("01/02/2026", DataType::Date32, &["%d/%m/%Y", "%m/%d/%Y"], None),
         ("05/05/2026", DataType::Date32, &[], Some("2026-05-05")),
+        ("01/02/03", DataType::Date32, &["%d/%m/%y"], Some("2003-02-01")),
+        ("01/02/03", DataType::Date32, &["%m/%d/%y"], Some("2003-01-02")),
+        ("01/02/03", DataType::Date32, &["%y/%m/%d"], Some("2001-02-03")),
+        ("01/02/03", DataType::Date32, &[], None),
+        ("01/02/03", DataType::Date32, &["%d/%m/%Y"], None),
+        ("01/02/03", DataType::Date32, &["%d/%m/%y", "%m/%d/%y"], None),
+        ("05/05/63", DataType::Date32, &[], Some("2063-05-05")),
+        ("05/05/05", DataType::Date32, &[], Some("2005-05-05")),
+        // Only the day or the year can come first.
+        ("20-10-12", DataType::Date32, &[], None),
+        ("20-10-12", DataType::Date32, &["%m-%d-%y"], None),
+        ("20-10-12", DataType::Date32, &["%y-%m-%d"], Some("2020-10-12")),
+        ("20-10-12", DataType::Date32, &["%m-%d-%y", "%d-%m-%y"], Some("2012-10-20")),
     ] {
         let (rows, rejected, _) = one(&[value], held("a", data_type, known));
         assert_eq!(rows.first().map(String::as_str), expected, "{value} {known:?}");
@@ -175,6 +192,9 @@ fn a_file_that_is_written_otherwise_is_told_of() {
         ("31/01/2026", DataType::Date32, &["%m/%d/%Y"], Some("%d/%m/%Y")),
         ("31/01/2026", DataType::Date32, &["%d/%m/%Y"], None),
         ("2026-01-31", DataType::Date32, &["%d/%m/%Y"], None),
+        ("31/01/63", DataType::Date32, &["%m/%d/%y"], Some("%d/%m/%y")),
+        ("31/01/63", DataType::Date32, &["%d/%m/%Y"], Some("%d/%m/%y")),
+        ("31/01/63", DataType::Date32, &["%d/%m/%y"], None),
     ] {
         let (_, rejected, column) = one(&[value], held("a", data_type, known));
         assert_eq!(rejected, 0, "{value}");
@@ -309,7 +329,7 @@ fn several_formats_have_to_agree_and_seconds_can_be_cut() {
 }
 
 /// Notations that a first file may have: the values of one row, from a number.
-const COUNTRIES: [fn(u32) -> String; 12] = [
+const COUNTRIES: [fn(u32) -> String; 16] = [
     |n| format!("{};{};2026-{:02}-{:02}", n, ledger(n, ",", ".", ["(", ")"]), n % 12 + 1, n % 28 + 1),
     |n| format!("{};{};2026-{:02}-{:02}", n, ledger(n, ".", ",", ["", "-"]), n % 12 + 1, n % 28 + 1),
     |n| format!("{};{}.{:02};2026-{:02}-{:02}", n, n % 977, n % 100, n % 12 + 1, n % 28 + 1),
@@ -321,6 +341,20 @@ const COUNTRIES: [fn(u32) -> String; 12] = [
     |n| format!("{};{},{:02};{:02}-{:02}-2026", n, n % 3977, n % 100, n % 28 + 1, n % 12 + 1),
     |n| format!("{};{};{:02}/{:02}/2026 {}:15 PM", n, grouped(n, ",", "."), n % 12 + 1, n % 28 + 1, n % 12 + 1),
     |n| format!("{};{};{}", n, grouped(n, " ", ","), ["2026/01/31", "2026/12/01"][n as usize % 2]),
+    |n| format!("{};{};{}/{}/{:02}", n, grouped(n, ",", "."), n % 28 + 1, n % 12 + 1, n % 100),
+    |n| format!("{};{};{}-{}-{:02}", n, grouped(n, ",", "."), n % 12 + 1, n % 28 + 1, n % 97),
+    |n| format!("{};{};{:02}.{:02}.{:02}", n, grouped(n, ".", ","), n % 28 + 1, n % 12 + 1, n % 100),
+    |n| {
+        format!(
+            "{};{};{:02}/{:02}/{:02} {}:15 PM",
+            n,
+            grouped(n, ",", "."),
+            n % 100,
+            n % 12 + 1,
+            n % 28 + 1,
+            n % 12 + 1
+        )
+    },
     |n| {
         format!(
             "{};{};{:02}.{:02}.2026",
@@ -382,11 +416,14 @@ proptest! {
     fn the_order_of_values_does_not_matter(
         cells in vec((
             prop::sample::select(vec!["1,5", "1.5", "1.234", "1,234", "1.234,5", "7", "", "x", "1.234.567", "1 234"]),
-            prop::sample::select(vec!["01/02/2026", "31/01/2026", "01/31/2026", "2026-01-01", "05.06.2026", "", "y"]),
+            prop::sample::select(vec![
+                "01/02/2026", "31/01/2026", "01/31/2026", "2026-01-01", "05.06.2026", "01/02/03", "31/01/26", "20/10/12",
+                "", "y",
+            ]),
             prop::sample::select(vec!["1,5", "1.234", "9", "1.250", "2,125"]),
         ), 1..12),
         known in prop::sample::subsequence(vec!["1234.5", "1.234,5"], 0..=2),
-        orders in prop::sample::subsequence(vec!["%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y"], 0..=3),
+        orders in prop::sample::subsequence(vec!["%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%m/%d/%y"], 0..=3),
         turn in any::<prop::sample::Index>(),
         misfit in prop::sample::select(vec![Misfit::Null, Misfit::Sibling]),
         block_bytes in prop::sample::select(vec![1usize, 40, 0]),

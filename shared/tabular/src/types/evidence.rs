@@ -45,8 +45,6 @@ const ZONED: u64 = 1 << 9;
 /// A time on twelve hours, and one on twenty-four.
 const HALF: u64 = 1 << 10;
 const FULL: u64 = 1 << 11;
-/// A date in one of pair `i` of layouts (bit `i`), in a column that is to hold dates.
-const PAIR: u64 = 1 << 12;
 /// In style `i`, a number with a fraction (bit `i`), one beyond [`MAX_SAFE`] (bit `i + 8`).
 const STYLED_FLOAT: u64 = 1 << 16;
 const STYLED_BIG: u64 = 1 << 24;
@@ -80,6 +78,8 @@ const UNQUOTED: u64 = 1 << 55;
 /// A number below zero as [`ledger`] has it, and one that is written as usual.
 const LEDGER: u64 = 1 << 56;
 const USUAL: u64 = 1 << 57;
+/// A date in one of family `i` of layouts (bit `i`), in a column that is to hold dates.
+const FAMILY: u64 = 1 << 58;
 /// Groups of three, or decimals.
 const AMOUNT: u64 = (FIRST * 7) | ((SINGLE | PADDED | LONG | SOME) * (1 | 1 << COMMA));
 
@@ -208,19 +208,21 @@ impl Evidence {
         Self { seen: STYLED | decimals, styles: family(Styles::POINT).or(family(Styles::COMMA)), ..Self::NONE }
     }
 
-    /// What a value says of how the dates of a column are written that is to hold dates: whether the day or the month
-    /// comes first, where it is written with numbers and the year last. What is no such date says nothing.
+    /// What a value says of how the dates of a column are written that is to hold dates: whether the day, the month
+    /// or the year comes first, where it is written in one of [`temporal::FAMILIES`]. What is no such date says nothing.
     pub(crate) fn of_order(text: &[u8]) -> Self {
-        let Some((i, pair)) = temporal::pair(text) else { return Self::NONE };
-        let used = Self { seen: PAIR << i, ..Self::NONE };
-        let moments = pair.map(|layout| temporal::parse(text, layout));
-        let excluded = match moments {
-            [Some(_), None] => pair[1],
-            [None, Some(_)] => pair[0],
-            [Some(one), Some(other)] if one != other => return used,
-            _ => return Self::NONE,
-        };
-        Self { layouts: Layouts::ANY.without(excluded), ..used }
+        let Some((i, family)) = temporal::family(text) else { return Self::NONE };
+        let (mut reads, mut moments) = (Layouts::NONE, Vec::new());
+        for layout in family.iter() {
+            if let Some(moment) = temporal::parse(text, layout) {
+                reads = reads.or(Layouts::of(&[layout]));
+                moments.push(moment);
+            }
+        }
+        if reads.is_empty() || reads == family && moments.iter().all(|moment| *moment == moments[0]) {
+            return Self::NONE;
+        }
+        Self { seen: FAMILY << i, layouts: Layouts::ANY.without(family.without(reads)), ..Self::NONE }
     }
 
     /// Adds what other values say.
@@ -303,8 +305,8 @@ impl Evidence {
     }
 
     fn of_temporal(text: &[u8]) -> Option<Self> {
-        // The shortest is `1/1/2026`, the longest `September 30, 2026 11:59:59.000000000 PM` and a few zeros more.
-        if !(8..=48).contains(&text.len()) {
+        // The shortest is `1/1/26`, the longest `September 30, 2026 11:59:59.000000000 PM` and a few zeros more.
+        if !(6..=48).contains(&text.len()) {
             return None;
         }
         let mut evidence = Self { seen: 0, styles: Styles::ANY, layouts: Layouts::NONE };
@@ -475,9 +477,9 @@ impl Evidence {
         self.layouts
     }
 
-    /// Whether there are dates in one of the layouts of a pair, in a column that is to hold dates.
-    pub(crate) fn uses_pair(self, i: usize) -> bool {
-        self.has(PAIR << i)
+    /// Whether there are dates in one of the layouts of a family, in a column that is to hold dates.
+    pub(crate) fn uses_family(self, i: usize) -> bool {
+        self.has(FAMILY << i)
     }
 
     /// Whether it is text for now, but only because its values can be read in several ways.
@@ -598,6 +600,18 @@ mod tests {
             (&["13/02/2026", "03/13/2026"], Text),
             (&["13/02/2026", "13-02-2026"], Text),
             (&["2026-01-01", "01/13/2026"], Text),
+            (&["25/11/63", "29/10/63", "5/11/63"], Date(Layout::DaySlashShort)),
+            (&["3/30/12", "4/11/12"], Date(Layout::MonthSlashShort)),
+            (&["14.05.98"], Date(Layout::DayDotShort)),
+            (&["98-05-14", "NA", "01-12-01"], Date(Layout::YearDashShort)),
+            (&["1/15/24 10:30", "1/2/24"], Timestamp(Layout::MonthSlashShort)),
+            (&["01/02/03", "04/05/06"], Text),
+            (&["25/11/63", "11/25/63"], Text),
+            (&["25/11/63", "25/11/1963"], Text),
+            (&["25/11/63", "25-11-63"], Text),
+            (&["3.13.10", "3.12.11"], Text),
+            (&["20.10.12", "20.10.21"], Text),
+            (&["20-45-67", "20-11-12"], Text),
             (&["13/02/2026 1:00 PM", "14/02/2026 2:00 AM"], Timestamp(Layout::DaySlash)),
             (&["13/02/2026 1:00 PM", "14/02/2026 13:00"], Text),
             (&["1,234", "5,678"], Text),
@@ -764,7 +778,7 @@ mod tests {
             "\\([1-9](\\.[0-9])?\\)|[1-9](,[0-9]{2})?-",
             "[0-9]{1,3},[0-9]{1,3}",
             "[1-9][0-9]{0,2}(\\.[0-9]{3}){1,3}",
-            "[0-3]?[0-9]/[01]?[0-9]/2026",
+            "[0-3]?[0-9]/[01]?[0-9]/(2026|24|11)",
             "2026-0[1-9]-1[0-9]( 10:00:00Z?)?",
             "[a-c]",
         ]
