@@ -15,9 +15,10 @@ use crate::types::{
     evidence::FileNotation,
     locale::{Groups, Style, Styles, ledger},
     temporal::{FAMILIES, Layout, Layouts},
+    unit::{self, Unit, Units},
 };
 
-/// A way to write numbers, or an order of day, month and year: `1.234,5`, `%d/%m/%Y`.
+/// A way to write numbers, an order of day, month and year, or the unit of numbers: `1.234,5`, `%d/%m/%Y`, `unit:USD`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Notation(Inner);
 
@@ -25,7 +26,11 @@ pub struct Notation(Inner);
 enum Inner {
     Numbers(Style),
     Dates(Layout),
+    Unit(Unit),
 }
+
+/// What a unit has before it where it is remembered.
+const UNIT: &str = "unit:";
 
 impl Notation {
     /// Numbers as programs write them.
@@ -56,9 +61,17 @@ impl Notation {
         ("%y.%m.%d", Inner::Dates(Layout::YearDotShort)),
     ];
 
+    /// That of numbers with a unit: see [`Column::unit`](crate::Column::unit).
+    pub fn of_unit(unit: &str) -> Option<Self> {
+        Unit::named(unit).map(|unit| Self(Inner::Unit(unit)))
+    }
+
     fn of_kind(kind: Kind) -> Option<Self> {
         match kind {
-            Kind::StyledInt(style) | Kind::StyledDouble(style) => Some(Self(Inner::Numbers(style))),
+            Kind::Measure(_, Style::Plain) => None,
+            Kind::StyledInt(style) | Kind::StyledDouble(style) | Kind::Measure(_, style) => {
+                Some(Self(Inner::Numbers(style)))
+            }
             Kind::Date(layout) | Kind::Timestamp(layout) if Layouts::MISTAKABLE.has(layout) => {
                 Some(Self(Inner::Dates(layout)))
             }
@@ -69,6 +82,9 @@ impl Notation {
 
 impl fmt::Display for Notation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Inner::Unit(unit) = self.0 {
+            return write!(f, "{UNIT}{}", unit.name());
+        }
         let named = Self::NAMED.iter().find(|(_, inner)| *inner == self.0);
         f.write_str(named.map_or("1234.5", |(name, _)| name))
     }
@@ -78,6 +94,9 @@ impl FromStr for Notation {
     type Err = UnknownNotation;
 
     fn from_str(text: &str) -> Result<Self, UnknownNotation> {
+        if let Some(unit) = text.strip_prefix(UNIT) {
+            return Self::of_unit(unit).ok_or(UnknownNotation);
+        }
         let named = Self::NAMED.iter().find(|(name, _)| *name == text);
         named.map(|(_, inner)| Self(*inner)).ok_or(UnknownNotation)
     }
@@ -96,7 +115,7 @@ pub enum Ambiguity {
 
 /// No [`Notation`] is written so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected a notation such as 1.234,5 or %d/%m/%Y")]
+#[error("expected a notation such as 1.234,5, %d/%m/%Y or unit:USD")]
 pub struct UnknownNotation;
 
 /// How numbers are written, by rule.
@@ -143,6 +162,8 @@ pub(crate) struct Reading {
     pub(crate) all_quoted: bool,
     /// Whether earlier files proved how numbers are written: as whole ones only are where thousands are set apart.
     pub(crate) is_grouped: bool,
+    /// The unit that numbers may have, as earlier files proved.
+    pub(crate) unit: Option<Unit>,
 }
 
 impl Reading {
@@ -154,6 +175,7 @@ impl Reading {
         takes_addresses: false,
         all_quoted: true,
         is_grouped: false,
+        unit: None,
     };
 
     /// Whether another reading is wanted.
@@ -174,10 +196,24 @@ impl Reading {
         if !self.takes_addresses && Groups::is_address(text) {
             return None;
         }
+        if let Some((unit, number)) = unit::split(text) {
+            return (self.unit == Some(unit) && !is_whole).then_some(Cow::Owned(number));
+        }
         let Some(plain) = ledger(text) else { return Some(Cow::Borrowed(text)) };
         // Among whole numbers it may be a footnote or a grade: see `Evidence::kind_in`.
         let is_amount = !is_whole || self.is_grouped || plain.iter().any(|b| !matches!(b, b'0'..=b'9' | b'-'));
         is_amount.then_some(Cow::Owned(plain))
+    }
+
+    /// What is written in a text as a number is, where it has the unit of the column or none.
+    pub(crate) fn bare<'t>(self, text: &'t [u8]) -> Cow<'t, [u8]> {
+        let number = unit::split(text).filter(|(unit, _)| self.unit == Some(*unit)).map(|(_, number)| number);
+        number.or_else(|| ledger(text)).map_or(Cow::Borrowed(text), Cow::Owned)
+    }
+
+    /// Whether a text has a unit which is not that of the column.
+    pub(crate) fn has_another_unit(self, text: &[u8]) -> bool {
+        self.unit.is_some_and(|known| unit::split(text).is_some_and(|(unit, _)| unit != known))
     }
 
     /// The decimal point with which a number can be parsed at once.
@@ -260,6 +296,7 @@ impl Together {
             takes_addresses,
             all_quoted: self.file.all_quoted,
             is_grouped: !subject.known_styles().is_empty(),
+            unit: subject.known_unit(),
         }
     }
 
@@ -284,6 +321,8 @@ impl Together {
             (true, true) if !known.is_empty() => known,
             // `5.000` is 5, as programs write it, or 5000; `1.234` is no whole number but as 1234.
             (true, true) if subject.declared.is_some_and(DataType::is_integer) => EITHER,
+            // People write units, and may have set thousands apart.
+            (true, true) if subject.known_unit().is_some() => EITHER,
             (true, true) => Styles::PLAIN,
         }
     }
@@ -347,15 +386,24 @@ impl Subject<'_> {
         self.known.iter().fold(Styles::NONE, |all, notation| match notation.0 {
             Inner::Numbers(style) if style.has_decimal_comma() => all.or(Styles::COMMA.and(Styles::USUAL)),
             Inner::Numbers(_) => all.or(Styles::POINT.and(Styles::USUAL)),
-            Inner::Dates(_) => all,
+            Inner::Dates(_) | Inner::Unit(_) => all,
         })
     }
 
     fn known_layouts(&self) -> Layouts {
         self.known.iter().fold(Layouts::NONE, |all, notation| match notation.0 {
             Inner::Dates(layout) => all.or(Layouts::of(&[layout])),
-            Inner::Numbers(_) => all,
+            Inner::Numbers(_) | Inner::Unit(_) => all,
         })
+    }
+
+    /// The unit that earlier files proved; none where they do not agree.
+    pub(crate) fn known_unit(&self) -> Option<Unit> {
+        let units = self.known.iter().fold(Units::NONE, |all, notation| match notation.0 {
+            Inner::Unit(unit) => all.or(Units::of(unit)),
+            Inner::Dates(_) | Inner::Numbers(_) => all,
+        });
+        units.only()
     }
 
     fn contradicts_known(&self) -> bool {
