@@ -206,7 +206,7 @@ impl Reading {
     }
 
     /// What is written in a text as a number is, where it has the unit of the column or none.
-    pub(crate) fn bare<'t>(self, text: &'t [u8]) -> Cow<'t, [u8]> {
+    pub(crate) fn bare(self, text: &[u8]) -> Cow<'_, [u8]> {
         let number = unit::split(text).filter(|(unit, _)| self.unit == Some(*unit)).map(|(_, number)| number);
         number.or_else(|| ledger(text)).map_or(Cow::Borrowed(text), Cow::Owned)
     }

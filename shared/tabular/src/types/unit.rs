@@ -76,8 +76,7 @@ pub(crate) fn split(text: &[u8]) -> Option<(Unit, Vec<u8>)> {
         return None;
     }
     let (negative, inner) = match text {
-        [b'(', inner @ .., b')'] => (true, trim(inner)),
-        [b'-', inner @ ..] => (true, trim(inner)),
+        [b'(', inner @ .., b')'] | [b'-', inner @ ..] => (true, trim(inner)),
         _ => (false, text),
     };
     let (unit, number) = before(inner).or_else(|| behind(inner))?;
