@@ -43,6 +43,8 @@ pub struct FileColumn {
     /// The notation that the file proves for its values, where the table does not have it: see
     /// [`NOTATION`](crate::NOTATION).
     pub notation: Option<String>,
+    /// The unit that all its numbers have, where they decide its type, in the same form: a table has to know it as well.
+    pub unit: Option<String>,
     /// What it stands for.
     pub mark: Mark,
     /// Its place in the file; `None` says nothing.
@@ -171,7 +173,7 @@ impl Plan {
                 lines.extend(named(described, |column| format!("column {} has a comment now", column.name)));
                 lines.extend(named(marked, |column| format!("column {} is marked as {}", column.name, column.mark())));
                 lines.extend(named(noted, |column| {
-                    format!("column {} is written as {}", column.name, column.notations().join(" or "))
+                    format!("column {} is written as {}", column.name, column.writings().join(" or "))
                 }));
                 lines
             }
@@ -257,11 +259,15 @@ pub fn merge(name: &TableName, existing: Option<&Table>, file: &FileSchema, evol
         }
         if let Some(found) = &column.data_type {
             match settle(name, held, column, found)? {
+                Settled::Same if has_another_unit(held, column) => {
+                    let file = format!("{} in {}", held.hive_type, column.unit.as_deref().unwrap_or_default());
+                    mismatches.push(Mismatch { column: held.name.clone(), table: Some(held.hive_type.clone()), file });
+                }
                 Settled::Same => {}
                 Settled::First(hive_type) => {
                     held.hive_type = hive_type;
                     held.parameters.remove(PROVISIONAL);
-                    held.begin_notations(column.notation.as_deref(), column.unproved);
+                    held.begin_notations(column.notation.as_deref(), column.unit.as_deref(), column.unproved);
                     promoted.push(held.name.clone());
                 }
                 Settled::Wider(to) => {
@@ -293,6 +299,12 @@ pub fn merge(name: &TableName, existing: Option<&Table>, file: &FileSchema, evol
     } else {
         Plan::Update { columns, added, promoted, widened, described, noted, marked }
     })
+}
+
+/// Whether numbers of a file have a unit that the table does not know: the file was read before another writer gave the
+/// column its type.
+fn has_another_unit(held: &Column, column: &FileColumn) -> bool {
+    column.unit.as_ref().is_some_and(|unit| !held.notations().contains(&unit.as_str()))
 }
 
 /// What the values of a file mean for the type of a column.
@@ -397,7 +409,7 @@ fn new_column(name: &TableName, column: &FileColumn) -> Result<Column> {
         None => Column::provisional(lower),
     };
     let mut new = Column { comment: column.comment.clone(), ..new };
-    new.begin_notations(column.notation.as_deref(), column.unproved);
+    new.begin_notations(column.notation.as_deref(), column.unit.as_deref(), column.unproved);
     new.put_mark(&column.mark);
     if let Some(position) = column.position {
         new.put_position(position);
@@ -624,6 +636,29 @@ mod tests {
             let plan = merge(&orders(), Some(&held), &ours, evolution).unwrap();
             assert_eq!(plan.explain(), ["new column _rescued string", "new column id_string string"]);
         }
+    }
+
+    #[test]
+    fn a_file_with_another_unit_is_read_again_under_that_of_the_table() {
+        let file = |unit: Option<&str>| {
+            let column = FileColumn::new("price", Some(DataType::Float64));
+            let column =
+                FileColumn { unit: unit.map(str::to_owned), notation: Some(crate::table::PLAIN.to_owned()), ..column };
+            FileSchema { columns: vec![column], ..FileSchema::default() }
+        };
+        let Plan::Create { columns, .. } = evolve(None, &file(Some("unit:$"))) else { panic!() };
+        assert_eq!(columns[0].notations(), [crate::table::PLAIN, "unit:$"]);
+        let held = table(columns);
+        for unit in [None, Some("unit:$")] {
+            assert_eq!(evolve(Some(&held), &file(unit)), Plan::Nothing);
+        }
+        let plan = evolve(Some(&held), &file(Some("unit:€")));
+        assert_eq!(plan.explain(), ["column price is double in the table, not double in unit:€"]);
+        let held = table(vec![Column::new("price", "double")]);
+        assert!(matches!(evolve(Some(&held), &file(Some("unit:€"))), Plan::Reread { .. }));
+        let held = table(vec![Column::provisional("price")]);
+        let Plan::Update { columns, .. } = evolve(Some(&held), &file(Some("unit:€"))) else { panic!() };
+        assert_eq!(columns[0].notations(), [crate::table::PLAIN, "unit:€"]);
     }
 
     #[test]

@@ -10,8 +10,12 @@ pub const PROVISIONAL: &str = "cleanzone.provisional";
 
 /// The column parameter that holds the notations which files of the column proved, each as a number or a date pattern
 /// with a bar between them: `1.234,5`, `%d/%m/%Y|%m/%d/%Y`. They decide where a later file leaves several open. Without
-/// the parameter, numbers with a fraction were [`PLAIN`].
+/// the parameter, numbers with a fraction were [`PLAIN`]. The unit of a column's numbers stands among them, as
+/// `unit:USD`: a later file may have it or none, but no other.
 pub const NOTATION: &str = "cleanzone.notation";
+
+/// What a unit among notations begins with.
+const UNIT: &str = "unit:";
 
 /// The notation of numbers that programs write.
 pub const PLAIN: &str = "1234.5";
@@ -80,6 +84,13 @@ impl Column {
         }
     }
 
+    /// The same without the unit: how its values are written.
+    pub fn writings(&self) -> Vec<&str> {
+        let mut all = self.notations();
+        all.retain(|notation| !notation.starts_with(UNIT));
+        all
+    }
+
     /// Remembers a notation that a file proved beside those of earlier files; says whether that is a change.
     pub(crate) fn prove(&mut self, notation: &str) -> bool {
         let known = self.notations();
@@ -95,8 +106,10 @@ impl Column {
     }
 
     /// Remembers what the first file with the column proves; of one without values, that nothing is proved.
-    pub(crate) fn begin_notations(&mut self, proved: Option<&str>, unproved: bool) {
+    pub(crate) fn begin_notations(&mut self, proved: Option<&str>, unit: Option<&str>, unproved: bool) {
+        let measured = unit.map(|unit| proved.map_or(unit.to_owned(), |proved| format!("{proved}|{unit}")));
         let value = match proved {
+            _ if measured.is_some() => measured.as_deref(),
             Some(PLAIN) => None,
             Some(notation) => Some(notation),
             None if unproved && self.data_type().is_some_and(|found| has_fraction(&found)) => Some(UNPROVED),
@@ -220,6 +233,19 @@ mod tests {
     }
 
     #[test]
+    fn a_unit_is_remembered_beside_what_is_proved_later() {
+        let mut column = Column::new("share", "double");
+        column.begin_notations(None, Some("unit:%"), false);
+        assert_eq!((column.notations(), column.writings()), (vec!["unit:%"], vec![]));
+        assert!(column.prove(PLAIN) && !column.prove(PLAIN));
+        assert_eq!((column.notations(), column.writings()), (vec!["unit:%", PLAIN], vec![PLAIN]));
+        column.begin_notations(Some("1.234,5"), Some("unit:€"), false);
+        assert_eq!(column.parameters[NOTATION], "1.234,5|unit:€");
+        column.begin_notations(Some(PLAIN), Some("unit:$"), false);
+        assert_eq!(column.parameters[NOTATION], "1234.5|unit:$");
+    }
+
+    #[test]
     fn notations_add_up_and_none_is_forgotten() {
         let mut column = Column::new("a", "double");
         assert_eq!(column.notations(), [PLAIN]);
@@ -228,13 +254,13 @@ mod tests {
         assert_eq!(column.notations(), [PLAIN, "1.234,5"]);
         assert!(!column.prove("1.234,5") && !column.prove(PLAIN));
         let mut column = Column::new("a", "decimal(10,2)");
-        column.begin_notations(None, true);
+        column.begin_notations(None, None, true);
         assert_eq!(column.notations(), [""; 0]);
         assert!(column.prove("1.234,5"));
         assert_eq!(column.parameters[NOTATION], "1.234,5");
-        column.begin_notations(Some("1 234,5"), false);
+        column.begin_notations(Some("1 234,5"), None, false);
         assert_eq!(column.notations(), ["1 234,5"]);
-        column.begin_notations(Some(PLAIN), false);
+        column.begin_notations(Some(PLAIN), None, false);
         assert!(column.parameters.is_empty());
         let mut column = Column::new("a", "date");
         assert!(column.notations().is_empty() && column.prove("%d/%m/%Y") && column.prove("%m/%d/%Y"));

@@ -58,6 +58,8 @@ pub(crate) struct TableColumn {
     pub(crate) in_file: Option<String>,
     /// The notation that its values prove, where the table does not know it.
     pub(crate) notation: Option<String>,
+    /// The unit of its numbers.
+    pub(crate) unit: Option<String>,
     /// It has no values.
     pub(crate) is_empty: bool,
     /// What it stands for.
@@ -71,6 +73,7 @@ impl TableColumn {
         Self {
             in_file: Some(column.source_name).filter(|_| column.origin == Origin::File),
             notation: column.notation.map(|notation| notation.to_string()),
+            unit: column.unit,
             is_empty: column.nulls == rows,
             mark: match column.origin {
                 Origin::File => Mark::File,
@@ -121,6 +124,7 @@ pub(crate) fn convert<F: Files>(
                     data_type,
                     in_file: None,
                     notation: None,
+                    unit: None,
                     is_empty: false,
                     mark: Mark::Context,
                     position: None,
@@ -175,6 +179,7 @@ pub(crate) fn content(report: &tabular::Report) -> Content {
         hive_type: hive_type(&column.data_type).unwrap_or_else(|| "string".to_owned()),
         nulls: column.nulls,
         provisional: column.data_type == DataType::Null,
+        unit: column.unit.clone(),
     });
     Content {
         lines: report.lines,

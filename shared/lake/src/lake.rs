@@ -11,13 +11,14 @@ use cleanzone_rules::Applied;
 use cleanzone_storage::{
     Error as StorageError, Location, ObjectMeta, ObjectReader, ObjectStore, Pin, Precondition, WriteOptions,
 };
+use cleanzone_tabular::Notation;
 use tokio::time::Instant;
 
 use crate::{
     Error,
     bridge::on_thread,
     context::Provenance,
-    convert::{Converted, Target, convert},
+    convert::{Converted, TableColumn, Target, convert},
     naming::{Naming, folder_values, sanitise},
     overwrite::Overwrite,
     partition::{Partitioning, check_names},
@@ -605,9 +606,10 @@ impl Lake {
                 let rule = column.in_file.as_ref().and_then(|name| dataset.column(name));
                 FileColumn {
                     declared: rule.and_then(|rule| rule.data_type).map(|declared| declared.to_string()),
-                    comment: rule.and_then(|rule| rule.comment.clone()),
+                    comment: rule.and_then(|rule| rule.comment.clone()).or_else(|| unit_in_words(column)),
                     always: column.in_file.is_none(),
                     notation: column.notation.clone(),
+                    unit: notation_of_unit(column),
                     unproved: column.is_empty,
                     mark: column.mark.clone(),
                     position: column.position,
@@ -788,10 +790,20 @@ fn in_words(committed: &Committed) -> Vec<String> {
     words
 }
 
+/// A comment that says the unit of a column's numbers.
+fn unit_in_words(column: &TableColumn) -> Option<String> {
+    column.unit.as_ref().map(|unit| format!("in {unit}"))
+}
+
+/// The unit of a column's numbers as the catalog remembers it.
+fn notation_of_unit(column: &TableColumn) -> Option<String> {
+    Notation::of_unit(column.unit.as_ref()?).map(|notation| notation.to_string())
+}
+
 /// The columns that files write in several notations since this commit.
 fn changed_notations(committed: &Committed) -> Vec<Warning> {
     let noted = committed.noted.iter().filter_map(|name| committed.table.column(name));
-    let several = noted.map(|column| (column, column.notations())).filter(|(_, notations)| notations.len() > 1);
+    let several = noted.map(|column| (column, column.writings())).filter(|(_, notations)| notations.len() > 1);
     let warning = |(column, notations): (&Column, Vec<&str>)| {
         let message = format!(
             "this file is written as {}, and earlier ones as {}; values that can be read in both ways fit only where the \

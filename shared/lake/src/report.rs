@@ -178,4 +178,7 @@ pub struct ColumnReport {
     /// No value gave evidence of a type: the column is in the table as `string` until one does.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub provisional: bool,
+    /// The unit of its numbers, as it is written: `$`, `%`, `EUR`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unit: Option<String>,
 }

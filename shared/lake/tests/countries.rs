@@ -184,6 +184,37 @@ fn a_file_in_another_notation_is_told_of_once_and_read_as_it_proves() {
 }
 
 #[test]
+fn the_unit_of_a_first_file_is_remembered_and_no_other_fits() {
+    run(async {
+        let world = World::new();
+        world.rule("[[dataset]]\nmatch = \"db/t/*\"\n[dataset.columns]\nshare = { comment = \"of all\" }\n");
+        let lake = world.lake();
+        let convert = async |key: &str, text: &str| {
+            lake.convert(&world.land(&format!("db/t/{key}.csv"), text.to_owned(), 1), None).await
+        };
+        let first = convert("1", "id;price;share\n1;$1,234.50;12 %\n2;($5.00);5 %\n").await.unwrap();
+        let units =
+            |report: &Report| report.content.columns.iter().map(|column| column.unit.clone()).collect::<Vec<_>>();
+        assert_eq!(units(&first)[..3], [None, Some("$".to_owned()), Some("%".to_owned())]);
+        let again = convert("2", "id;price;share\n3;7;7.5 %\n4;-$1,000;8\n").await.unwrap();
+        assert_eq!((units(&again), again.warnings), (units(&first), Vec::new()));
+        let error = convert("3", "id;price;share\n5;€7;1\n").await.unwrap_err().to_string();
+        assert!(error.contains("\"price\" is double, found another unit"), "{error}");
+        let table = world.catalog.table(&TableName::new("db", "t")).await.unwrap().unwrap();
+        let held = |name: &str| table.column(name).unwrap().clone();
+        assert_eq!(
+            (held("price").comment.as_deref(), held("share").comment.as_deref()),
+            (Some("in $"), Some("of all"))
+        );
+        assert_eq!(held("price").notations(), ["1,234.5", "unit:$"]);
+        assert_eq!(held("share").notations(), ["unit:%", "1234.5"]);
+        let mut prices: Vec<_> = world.rows("db/t/").into_iter().map(|row| row["price"].clone()).collect();
+        prices.sort();
+        assert_eq!(prices, ["-1000.0", "-5.0", "1234.5", "7.0"]);
+    });
+}
+
+#[test]
 fn rules_settle_what_no_file_proves() {
     run(async {
         let world = World::new();

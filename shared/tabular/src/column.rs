@@ -19,7 +19,7 @@ use crate::{
     Cleanse, Misfit,
     block::Block,
     field,
-    flaw::OTHERWISE,
+    flaw::{OTHER_UNIT, OTHERWISE},
     grammar::Grammar,
     notation::Reading,
     plan::{Given, How, PlannedColumn, Sibling, Tokens},
@@ -31,7 +31,7 @@ use crate::{
         lanes::{self, BATCH, Batch, Lanes},
         locale::ledger,
         temporal::{self, DAY, Layout},
-        trim,
+        trim, unit,
     },
 };
 
@@ -363,6 +363,20 @@ impl<'p> Builder<'p> {
                             None => Some((style.parse(t)?.double()?, Evidence::of_form(t))),
                         },
                     ),
+                    (Values::Float64(out), Kind::Measure(unit, style)) => run.inferred(
+                        out,
+                        None,
+                        |_, _| None,
+                        |t| {
+                            let (found, number) = unit::split(t)?;
+                            let value = match float::parse(&number) {
+                                Some(Number::Float(_)) if style.has_decimal_comma() => style.parse(&number)?,
+                                Some(value) => value,
+                                None => style.parse(&number)?,
+                            };
+                            (found == *unit).then_some((value.double()?, Evidence::of_measure(found, &number)))
+                        },
+                    ),
                     (Values::Float64(out), _) => {
                         let fast = |start: usize, len: usize| {
                             let field = || text.get(start..start + len);
@@ -552,6 +566,7 @@ fn class(value: &[u8], quoted: bool) -> &'static str {
         Kind::Boolean => "boolean",
         Kind::Int | Kind::StyledInt(_) => "integer",
         Kind::Double | Kind::StyledDouble(_) => "double",
+        Kind::Measure(..) => "a number with a unit",
         Kind::Date(_) => "date",
         Kind::Timestamp(_) => "timestamp",
         Kind::Text if value.is_empty() => "empty text",
@@ -630,7 +645,11 @@ impl Run<'_, '_> {
                 if run.misfit == Misfit::Reject || run.fields.is_odd(row) {
                     let is_number = !matches!(evidence, Evidence::NONE | Evidence::QUOTED);
                     let is_written_otherwise = is_number && !run.reading.reads(text);
-                    let class = if is_written_otherwise { OTHERWISE } else { class(value, quoted) };
+                    let class = match () {
+                        () if run.reading.has_another_unit(text) => OTHER_UNIT,
+                        () if is_written_otherwise => OTHERWISE,
+                        () => class(value, quoted),
+                    };
                     run.found.misfits.push((row, class));
                 } else {
                     run.found.diverted.push(row);

@@ -3,6 +3,8 @@ use std::fmt;
 /// What [`Flaw::Misfit`] finds in a number or a date in a notation that the column does not have, or that could be one of
 /// two.
 pub(crate) const OTHERWISE: &str = "another notation";
+/// The same in a number with a unit that is not that of the column.
+pub(crate) const OTHER_UNIT: &str = "another unit";
 
 /// Why a line or a record is not among the rows.
 #[derive(Clone, Debug, PartialEq, Eq)]

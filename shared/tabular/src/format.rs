@@ -104,7 +104,7 @@ impl Format {
             match item {
                 Item::Literal(byte) => cursor.eat(*byte)?,
                 Item::Year => year = cursor.digits(4, 4)?,
-                Item::ShortYear => year = full_year(cursor.digits(2, 2)?),
+                Item::ShortYear => year = temporal::full_year(cursor.digits(2, 2)?),
                 Item::Month => month = cursor.digits(least, 2)?,
                 Item::MonthName => month = cursor.month()?,
                 Item::Day => day = cursor.digits(least, 2)?,
@@ -126,11 +126,6 @@ impl Format {
         let seconds = i64::from(hour * 3600 + minute * 60 + second) - i64::from(zone);
         temporal::in_range(i64::from(temporal::days(year, month, day)?) * DAY + seconds * 1_000_000 + micros)
     }
-}
-
-/// The year that two digits stand for: those of `%y` in POSIX `strptime`.
-fn full_year(digits: u32) -> u32 {
-    if digits >= 69 { 1900 + digits } else { 2000 + digits }
 }
 
 #[cfg(test)]

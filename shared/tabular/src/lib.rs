@@ -22,19 +22,27 @@
 //!   fractions up to 2^53 - 1, text beyond. A decimal comma or thousands separators are taken only where the values leave
 //!   one way to read them all. Below zero are `(5.00)` and `5.00-` as well, beside numbers that are written as usual, and
 //!   where numbers of the column have decimals or groups of three: otherwise they may be footnotes, or grades.
+//! - Units of money and shares: where every number of a column has the same one before or behind it, they are doubles
+//!   without it, as they are written: `12 %` is 12. Units are `$`, `€`, `£`, `%` and `‰`, and `USD 12.50`, `12.50 EUR` with
+//!   the codes of twenty currencies where a number has decimals or groups of three; `-$5.00`, `$-5.00` and `($5.00)` are
+//!   below zero. A number without the unit or with another one makes the column text. [`Column::unit`] tells it; it is the
+//!   sign as it stands there, as `$` is the dollar of several countries.
 //! - Codes that look like numbers are text: groups of three without the sizes of numbers (`600 100 201`,
 //!   `192.168.178.101`), digits with an `E` among them (`6E171`), and decimals of which each zero counts (`3.1` beside
 //!   `3.10`); the module `types` says how they are told apart. A declared type makes numbers of them, as does
 //!   [`ColumnPlan::numbers`] with a separator of thousands of those in groups.
 //! - Dates and times, of the years 1 to 9999: their layout, and zeros before day and month. Which of the two comes first
-//!   has to follow from the values; without that, and with several layouts in a column, it is text. Dates beside times are
+//!   has to follow from the values; without that, and with several layouts in a column, it is text. A year may have two
+//!   digits, 69 to 99 being of the last century, where the values leave one order of all three: `25/11/63`, `98-05-14`,
+//!   `14.05.98`, in points with two digits for day and month as well. Dates beside times are
 //!   midnights. Times with a zone become UTC; beside times without one they are text. Digits of a second beyond the sixth
 //!   have to be zeros.
 //! - Booleans: the case of `true` and `false`.
 //!
 //! A given type ([`ColumnPlan::declared`]) is a contract; the notation of its values is proved by the file, by rules and by
 //! earlier files: see [`Notation`]. A value of a given type need not print back: fractions round to nearest, and `5.0` is a
-//! whole number. `(5)` and `5-` are numbers of a float or a decimal, and whole ones where thousands are set apart.
+//! whole number. A number may have the unit that earlier files proved, or none; one with another unit does not fit, nor does
+//! any unit where they proved none. `(5)` and `5-` are numbers of a float or a decimal, and whole ones where thousands are set apart.
 //!
 //! Nothing between two delimiters is null, `""` is an empty text. Without quotes, `NULL`, `NA`, `N/A`, `NaN`, `-nan`,
 //! `None`, `nil`, `#N/A`, `<NA>` and `(null)` in any case, `\N`, `-`, `--`, `.`, `..`, `?` and the `1.#QNAN`, `-1.#IND` and
@@ -293,6 +301,9 @@ pub struct Column {
     pub nulled: u64,
     /// The notation that its values prove, where that is none of [`ColumnPlan::known`].
     pub notation: Option<Notation>,
+    /// The unit of its numbers, as it is written: that which all its values have, where its type is inferred, or that
+    /// which earlier files proved.
+    pub unit: Option<String>,
     /// What becomes of values that can be read in several ways, if it has such.
     pub ambiguity: Option<Ambiguity>,
 }

@@ -1,7 +1,7 @@
 //! Notations of numbers and dates: what a file proves, what earlier files proved, and what follows for each column.
 //!
 //! The type of a column that exists is a contract; how a file writes it is not. A file proves its notation as its first
-//! one would: by all values of a column. Where those leave both decimal points, or both orders of day and month, what
+//! one would: by all values of a column. Where those leave both decimal points, or several orders of day, month and year, what
 //! earlier files of the column proved decides ([`ColumnPlan::known`](crate::ColumnPlan::known)), unless other columns
 //! show that this file is written otherwise than earlier ones. Where nothing decides, only what all readings agree on is
 //! taken.
@@ -14,10 +14,11 @@ use crate::types::{
     Evidence, Kind,
     evidence::FileNotation,
     locale::{Groups, Style, Styles, ledger},
-    temporal::{Layout, Layouts, PAIRS},
+    temporal::{FAMILIES, Layout, Layouts},
+    unit::{self, Unit, Units},
 };
 
-/// A way to write numbers, or an order of day and month: `1.234,5`, `%d/%m/%Y`.
+/// A way to write numbers, an order of day, month and year, or the unit of numbers: `1.234,5`, `%d/%m/%Y`, `unit:USD`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Notation(Inner);
 
@@ -25,14 +26,18 @@ pub struct Notation(Inner);
 enum Inner {
     Numbers(Style),
     Dates(Layout),
+    Unit(Unit),
 }
+
+/// What a unit has before it where it is remembered.
+const UNIT: &str = "unit:";
 
 impl Notation {
     /// Numbers as programs write them.
     pub const PLAIN: Self = Self(Inner::Numbers(Style::Plain));
 
     /// All that are proved by values and remembered: the written form of each, and itself.
-    const NAMED: [(&'static str, Inner); 12] = [
+    const NAMED: [(&'static str, Inner); 21] = [
         ("1234.5", Inner::Numbers(Style::Plain)),
         ("1,234.5", Inner::Numbers(Style::CommaPoint)),
         ("1'234.5", Inner::Numbers(Style::ApostrophePoint)),
@@ -45,11 +50,28 @@ impl Notation {
         ("%m-%d-%Y", Inner::Dates(Layout::MonthDash)),
         ("%d.%m.%Y", Inner::Dates(Layout::DayDot)),
         ("%m.%d.%Y", Inner::Dates(Layout::MonthDot)),
+        ("%d/%m/%y", Inner::Dates(Layout::DaySlashShort)),
+        ("%m/%d/%y", Inner::Dates(Layout::MonthSlashShort)),
+        ("%y/%m/%d", Inner::Dates(Layout::YearSlashShort)),
+        ("%d-%m-%y", Inner::Dates(Layout::DayDashShort)),
+        ("%m-%d-%y", Inner::Dates(Layout::MonthDashShort)),
+        ("%y-%m-%d", Inner::Dates(Layout::YearDashShort)),
+        ("%d.%m.%y", Inner::Dates(Layout::DayDotShort)),
+        ("%m.%d.%y", Inner::Dates(Layout::MonthDotShort)),
+        ("%y.%m.%d", Inner::Dates(Layout::YearDotShort)),
     ];
+
+    /// That of numbers with a unit: see [`Column::unit`](crate::Column::unit).
+    pub fn of_unit(unit: &str) -> Option<Self> {
+        Unit::named(unit).map(|unit| Self(Inner::Unit(unit)))
+    }
 
     fn of_kind(kind: Kind) -> Option<Self> {
         match kind {
-            Kind::StyledInt(style) | Kind::StyledDouble(style) => Some(Self(Inner::Numbers(style))),
+            Kind::Measure(_, Style::Plain) => None,
+            Kind::StyledInt(style) | Kind::StyledDouble(style) | Kind::Measure(_, style) => {
+                Some(Self(Inner::Numbers(style)))
+            }
             Kind::Date(layout) | Kind::Timestamp(layout) if Layouts::MISTAKABLE.has(layout) => {
                 Some(Self(Inner::Dates(layout)))
             }
@@ -60,6 +82,9 @@ impl Notation {
 
 impl fmt::Display for Notation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Inner::Unit(unit) = self.0 {
+            return write!(f, "{UNIT}{}", unit.name());
+        }
         let named = Self::NAMED.iter().find(|(_, inner)| *inner == self.0);
         f.write_str(named.map_or("1234.5", |(name, _)| name))
     }
@@ -69,6 +94,9 @@ impl FromStr for Notation {
     type Err = UnknownNotation;
 
     fn from_str(text: &str) -> Result<Self, UnknownNotation> {
+        if let Some(unit) = text.strip_prefix(UNIT) {
+            return Self::of_unit(unit).ok_or(UnknownNotation);
+        }
         let named = Self::NAMED.iter().find(|(name, _)| *name == text);
         named.map(|(_, inner)| Self(*inner)).ok_or(UnknownNotation)
     }
@@ -87,7 +115,7 @@ pub enum Ambiguity {
 
 /// No [`Notation`] is written so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected a notation such as 1.234,5 or %d/%m/%Y")]
+#[error("expected a notation such as 1.234,5, %d/%m/%Y or unit:USD")]
 pub struct UnknownNotation;
 
 /// How numbers are written, by rule.
@@ -134,6 +162,8 @@ pub(crate) struct Reading {
     pub(crate) all_quoted: bool,
     /// Whether earlier files proved how numbers are written: as whole ones only are where thousands are set apart.
     pub(crate) is_grouped: bool,
+    /// The unit that numbers may have, as earlier files proved.
+    pub(crate) unit: Option<Unit>,
 }
 
 impl Reading {
@@ -145,6 +175,7 @@ impl Reading {
         takes_addresses: false,
         all_quoted: true,
         is_grouped: false,
+        unit: None,
     };
 
     /// Whether another reading is wanted.
@@ -165,10 +196,24 @@ impl Reading {
         if !self.takes_addresses && Groups::is_address(text) {
             return None;
         }
+        if let Some((unit, number)) = unit::split(text) {
+            return (self.unit == Some(unit) && !is_whole).then_some(Cow::Owned(number));
+        }
         let Some(plain) = ledger(text) else { return Some(Cow::Borrowed(text)) };
         // Among whole numbers it may be a footnote or a grade: see `Evidence::kind_in`.
         let is_amount = !is_whole || self.is_grouped || plain.iter().any(|b| !matches!(b, b'0'..=b'9' | b'-'));
         is_amount.then_some(Cow::Owned(plain))
+    }
+
+    /// What is written in a text as a number is, where it has the unit of the column or none.
+    pub(crate) fn bare(self, text: &[u8]) -> Cow<'_, [u8]> {
+        let number = unit::split(text).filter(|(unit, _)| self.unit == Some(*unit)).map(|(_, number)| number);
+        number.or_else(|| ledger(text)).map_or(Cow::Borrowed(text), Cow::Owned)
+    }
+
+    /// Whether a text has a unit which is not that of the column.
+    pub(crate) fn has_another_unit(self, text: &[u8]) -> bool {
+        self.unit.is_some_and(|known| unit::split(text).is_some_and(|(unit, _)| unit != known))
     }
 
     /// The decimal point with which a number can be parsed at once.
@@ -219,8 +264,8 @@ impl Together {
         let seen = points.fold(Styles::NONE, Styles::or);
         let decimal_points = if seen == Styles::POINT || seen == Styles::COMMA { seen } else { Styles::NONE };
         let orders = proofs().fold(Layouts::NONE, |all, proof| all.or(proof.orders));
-        let orders = PAIRS.iter().fold(orders, |orders, (_, [day, month])| {
-            if orders.has(*day) && orders.has(*month) { orders.without(*day).without(*month) } else { orders }
+        let orders = FAMILIES.iter().fold(orders, |orders, family| {
+            if orders.and(*family).only().is_some() { orders } else { orders.without(*family) }
         });
         let decimal_comma = decimal_points == Styles::COMMA;
         let file = FileNotation { decimal_comma, orders, ..FileNotation::UNKNOWN };
@@ -251,6 +296,7 @@ impl Together {
             takes_addresses,
             all_quoted: self.file.all_quoted,
             is_grouped: !subject.known_styles().is_empty(),
+            unit: subject.known_unit(),
         }
     }
 
@@ -275,28 +321,30 @@ impl Together {
             (true, true) if !known.is_empty() => known,
             // `5.000` is 5, as programs write it, or 5000; `1.234` is no whole number but as 1234.
             (true, true) if subject.declared.is_some_and(DataType::is_integer) => EITHER,
+            // People write units, and may have set thousands apart.
+            (true, true) if subject.known_unit().is_some() => EITHER,
             (true, true) => Styles::PLAIN,
         }
     }
 
     fn layouts(self, subject: &Subject<'_>) -> Layouts {
-        let pairs = PAIRS.iter().map(|(_, pair)| Layouts::of(pair)).enumerate();
-        pairs.fold(Layouts::NONE, |all, (i, pair)| all.or(self.order(subject, i, pair)))
+        let families = FAMILIES.into_iter().enumerate();
+        families.fold(Layouts::NONE, |all, (i, family)| all.or(self.order(subject, i, family)))
     }
 
-    /// The layouts of a pair in which a column is read.
-    fn order(self, subject: &Subject<'_>, i: usize, pair: Layouts) -> Layouts {
-        let (found, known) = (subject.evidence.layouts().and(pair), subject.known_layouts().and(pair));
-        let known = if known.only().is_some() { known } else { pair };
-        if !subject.evidence.uses_pair(i) || found.is_empty() {
-            return known;
+    /// The layouts of a family in which a column is read.
+    fn order(self, subject: &Subject<'_>, i: usize, family: Layouts) -> Layouts {
+        let (found, known) = (subject.evidence.layouts().and(family), subject.known_layouts().and(family));
+        if !subject.evidence.uses_family(i) || found.is_empty() {
+            return if known.is_empty() { family } else { known };
         }
         if found.only().is_some() {
             return found;
         }
-        let file = self.file.order(pair);
+        let possible = if known.and(found).is_empty() { found } else { known.and(found) };
+        let file = self.file.order(found);
         let decided = file.only().is_some();
-        if decided && (self.changed || known == pair) { file } else { known }
+        if decided && (self.changed || possible.only().is_none()) { file } else { possible }
     }
 }
 
@@ -324,8 +372,8 @@ impl Subject<'_> {
             None if is_text => {}
             None => orders = self.evidence.layouts().only().map_or(orders, |layout| Layouts::of(&[layout])),
             Some(_) => {
-                let used = PAIRS.iter().enumerate().filter(|(i, _)| self.evidence.uses_pair(*i));
-                let found = used.map(|(_, (_, pair))| self.evidence.layouts().and(Layouts::of(pair)));
+                let used = FAMILIES.iter().enumerate().filter(|(i, _)| self.evidence.uses_family(*i));
+                let found = used.map(|(_, family)| self.evidence.layouts().and(*family));
                 orders = found.filter(|found| found.only().is_some()).fold(orders, Layouts::or);
             }
         }
@@ -338,15 +386,24 @@ impl Subject<'_> {
         self.known.iter().fold(Styles::NONE, |all, notation| match notation.0 {
             Inner::Numbers(style) if style.has_decimal_comma() => all.or(Styles::COMMA.and(Styles::USUAL)),
             Inner::Numbers(_) => all.or(Styles::POINT.and(Styles::USUAL)),
-            Inner::Dates(_) => all,
+            Inner::Dates(_) | Inner::Unit(_) => all,
         })
     }
 
     fn known_layouts(&self) -> Layouts {
         self.known.iter().fold(Layouts::NONE, |all, notation| match notation.0 {
             Inner::Dates(layout) => all.or(Layouts::of(&[layout])),
-            Inner::Numbers(_) => all,
+            Inner::Numbers(_) | Inner::Unit(_) => all,
         })
+    }
+
+    /// The unit that earlier files proved; none where they do not agree.
+    pub(crate) fn known_unit(&self) -> Option<Unit> {
+        let units = self.known.iter().fold(Units::NONE, |all, notation| match notation.0 {
+            Inner::Unit(unit) => all.or(Units::of(unit)),
+            Inner::Dates(_) | Inner::Numbers(_) => all,
+        });
+        units.only()
     }
 
     fn contradicts_known(&self) -> bool {
@@ -354,8 +411,8 @@ impl Subject<'_> {
         let (styles, layouts) = (self.known_styles(), self.known_layouts());
         let proved = proof.decimal_point.filter(|_| !proof.is_only_grouped);
         let numbers = proved.is_some_and(|point| !styles.is_empty() && !styles.meets(point));
-        let dates = PAIRS.iter().map(|(_, pair)| Layouts::of(pair)).any(|pair| {
-            let (proved, known) = (proof.orders.and(pair), layouts.and(pair));
+        let dates = FAMILIES.into_iter().any(|family| {
+            let (proved, known) = (proof.orders.and(family), layouts.and(family));
             !proved.is_empty() && !known.is_empty() && proved.and(known).is_empty()
         });
         numbers || dates
@@ -372,12 +429,8 @@ impl Subject<'_> {
             let style = if point == Styles::COMMA { Style::Comma } else { Style::Plain };
             return Some(inferred.unwrap_or(Notation(Inner::Numbers(style))));
         }
-        let order = proof.orders;
-        let unknown = PAIRS
-            .iter()
-            .flat_map(|(_, pair)| pair)
-            .find(|layout| order.has(**layout) && !self.known_layouts().has(**layout));
-        unknown.map(|layout| Notation(Inner::Dates(*layout))).or_else(|| inferred.filter(|_| self.known.is_empty()))
+        let unknown = proof.orders.without(self.known_layouts()).iter().next();
+        unknown.map(|layout| Notation(Inner::Dates(layout))).or_else(|| inferred.filter(|_| self.known.is_empty()))
     }
 
     /// What becomes of values that have several readings between which nothing decides, if there are any.
@@ -394,8 +447,8 @@ impl Subject<'_> {
         let is_open = if holds_numbers(declared) {
             self.evidence.decimal_points().is_some() && together.styles(self).common().is_none()
         } else {
-            let mut pairs = PAIRS.iter().map(|(_, pair)| Layouts::of(pair)).enumerate();
-            pairs.any(|(i, pair)| self.evidence.uses_pair(i) && together.order(self, i, pair).only().is_none())
+            let mut families = FAMILIES.into_iter().enumerate();
+            families.any(|(i, family)| self.evidence.uses_family(i) && together.order(self, i, family).only().is_none())
         };
         (is_open && self.allowed.is_none()).then_some(Ambiguity::Misfits)
     }

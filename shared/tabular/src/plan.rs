@@ -200,7 +200,7 @@ impl How {
                 Kind::Text => DataType::Utf8,
                 Kind::Boolean => DataType::Boolean,
                 Kind::Int | Kind::StyledInt(_) => DataType::Int64,
-                Kind::Double | Kind::StyledDouble(_) => DataType::Float64,
+                Kind::Double | Kind::StyledDouble(_) | Kind::Measure(..) => DataType::Float64,
                 Kind::Date(_) => DataType::Date32,
                 Kind::Timestamp(_) => DataType::Timestamp(TimeUnit::Microsecond, None),
             },
@@ -271,7 +271,9 @@ impl Plan {
     pub(crate) fn join(&self, evidence: &mut [Evidence], new: &[Evidence]) {
         for (i, (known, new)) in evidence.iter_mut().zip(new).enumerate() {
             known.join(*new);
-            if self.all_strings && i >= self.columns.len() && *known != Evidence::NONE {
+            // Siblings have no unit that is remembered: those of several files could be mixed.
+            let is_text = known.has_unit() || self.all_strings && *known != Evidence::NONE;
+            if is_text && i >= self.columns.len() {
                 *known = Evidence::TEXT;
             }
         }
@@ -373,6 +375,7 @@ impl Plan {
             nulls: 0,
             nulled: 0,
             notation: None,
+            unit: None,
             ambiguity: None,
         };
         let file = self.kept().map(|(_, c)| of(&c.name, &c.source_name, Origin::File, c.how.data_type()));
@@ -468,6 +471,12 @@ impl Plan {
                 How::Declared { .. } => None,
             };
             column.notation = subject.news(kind);
+            let unit = match kind {
+                Some(Kind::Measure(unit, _)) => Some(unit),
+                Some(_) => None,
+                None => subject.known_unit(),
+            };
+            column.unit = unit.map(|unit| unit.name().to_owned());
             column.ambiguity = subject.ambiguity(together);
         }
         for (column, nulls) in columns.iter_mut().zip(nulls) {

@@ -4,7 +4,7 @@ use super::{
     Given, Reading, Run, Values, boolean, contract, decimal, float, integer, iso_moment, lanes,
     temporal::{self, DAY},
 };
-use crate::types::{Evidence, locale::ledger};
+use crate::types::Evidence;
 
 /// Adds a run of values.
 pub(super) fn push(values: &mut Values, run: &mut Run<'_, '_>, given: &Given, reading: Reading) {
@@ -12,7 +12,7 @@ pub(super) fn push(values: &mut Values, run: &mut Run<'_, '_>, given: &Given, re
     let Reading { styles, layouts, .. } = reading;
     let lenient = given.lenient;
     let is_whole = matches!(values, Values::Int8(_) | Values::Int16(_) | Values::Int32(_) | Values::Int64(_));
-    let says = |t: &[u8]| Evidence::of_decimal_point(ledger(t).as_deref().unwrap_or(t));
+    let says = |t: &[u8]| Evidence::of_decimal_point(&reading.bare(t));
     let whole = |t: &[u8]| reading.number(t, is_whole).and_then(|t| contract::whole(&t, styles, lenient));
     let narrow = |start, len| integer::fast(text, start, len);
     let moment = |t: &[u8]| given.moment(t, layouts);

@@ -43,7 +43,9 @@ fn contract(report: &Report) -> Held {
 
 /// As the catalog remembers it: doubles without a mention are plain.
 fn known(column: &Column) -> Vec<Notation> {
+    let unit = column.unit.as_ref().map(|unit| format!("unit:{unit}").parse().unwrap());
     match column.notation {
+        _ if unit.is_some() => column.notation.into_iter().chain(unit).collect(),
         Some(notation) => vec![notation],
         None if column.data_type == DataType::Float64 => vec![Notation::PLAIN],
         None => Vec::new(),
@@ -76,6 +78,7 @@ fn one(values_of: &[&str], plan: ColumnPlan) -> (Vec<String>, u64, Column) {
                 nulls: 0,
                 nulled: 0,
                 notation: None,
+                unit: None,
                 ambiguity: None,
             };
             (Vec::new(), rejected, nothing)
@@ -105,6 +108,10 @@ fn a_second_file_is_read_in_the_notation_that_it_proves() {
         (&["31.01.2026 14:30"], TIMESTAMP, &["2026-01-31T14:30:00"]),
         (&["01/31/2026 2:30 PM"], TIMESTAMP, &["2026-01-31T14:30:00"]),
         (&["2026-01-31", "31.01.2026"], DataType::Date32, &["2026-01-31", "2026-01-31"]),
+        (&["5/11/63", "25/11/63"], DataType::Date32, &["2063-11-05", "2063-11-25"]),
+        (&["3/30/12", "4/11/12"], DataType::Date32, &["2012-03-30", "2012-04-11"]),
+        (&["14.05.98", "14.05.2026"], DataType::Date32, &["1998-05-14", "2026-05-14"]),
+        (&["1/15/24 10:30"], TIMESTAMP, &["2024-01-15T10:30:00"]),
     ] {
         let (rows, rejected, column) = one(values_of, held("a", data_type.clone(), &[]));
         assert_eq!(
@@ -147,6 +154,19 @@ fn earlier_files_decide_where_a_file_leaves_several_notations() {
         ("01/02/2026", DataType::Date32, &["%d-%m-%Y"], None),
         ("01/02/2026", DataType::Date32, &["%d/%m/%Y", "%m/%d/%Y"], None),
         ("05/05/2026", DataType::Date32, &[], Some("2026-05-05")),
+        ("01/02/03", DataType::Date32, &["%d/%m/%y"], Some("2003-02-01")),
+        ("01/02/03", DataType::Date32, &["%m/%d/%y"], Some("2003-01-02")),
+        ("01/02/03", DataType::Date32, &["%y/%m/%d"], Some("2001-02-03")),
+        ("01/02/03", DataType::Date32, &[], None),
+        ("01/02/03", DataType::Date32, &["%d/%m/%Y"], None),
+        ("01/02/03", DataType::Date32, &["%d/%m/%y", "%m/%d/%y"], None),
+        ("05/05/63", DataType::Date32, &[], Some("2063-05-05")),
+        ("05/05/05", DataType::Date32, &[], Some("2005-05-05")),
+        // Only the day or the year can come first.
+        ("20-10-12", DataType::Date32, &[], None),
+        ("20-10-12", DataType::Date32, &["%m-%d-%y"], None),
+        ("20-10-12", DataType::Date32, &["%y-%m-%d"], Some("2020-10-12")),
+        ("20-10-12", DataType::Date32, &["%m-%d-%y", "%d-%m-%y"], Some("2012-10-20")),
     ] {
         let (rows, rejected, _) = one(&[value], held("a", data_type, known));
         assert_eq!(rows.first().map(String::as_str), expected, "{value} {known:?}");
@@ -175,6 +195,9 @@ fn a_file_that_is_written_otherwise_is_told_of() {
         ("31/01/2026", DataType::Date32, &["%m/%d/%Y"], Some("%d/%m/%Y")),
         ("31/01/2026", DataType::Date32, &["%d/%m/%Y"], None),
         ("2026-01-31", DataType::Date32, &["%d/%m/%Y"], None),
+        ("31/01/63", DataType::Date32, &["%m/%d/%y"], Some("%d/%m/%y")),
+        ("31/01/63", DataType::Date32, &["%d/%m/%Y"], Some("%d/%m/%y")),
+        ("31/01/63", DataType::Date32, &["%d/%m/%y"], None),
     ] {
         let (_, rejected, column) = one(&[value], held("a", data_type, known));
         assert_eq!(rejected, 0, "{value}");
@@ -309,7 +332,7 @@ fn several_formats_have_to_agree_and_seconds_can_be_cut() {
 }
 
 /// Notations that a first file may have: the values of one row, from a number.
-const COUNTRIES: [fn(u32) -> String; 12] = [
+const COUNTRIES: [fn(u32) -> String; 22] = [
     |n| format!("{};{};2026-{:02}-{:02}", n, ledger(n, ",", ".", ["(", ")"]), n % 12 + 1, n % 28 + 1),
     |n| format!("{};{};2026-{:02}-{:02}", n, ledger(n, ".", ",", ["", "-"]), n % 12 + 1, n % 28 + 1),
     |n| format!("{};{}.{:02};2026-{:02}-{:02}", n, n % 977, n % 100, n % 12 + 1, n % 28 + 1),
@@ -321,6 +344,30 @@ const COUNTRIES: [fn(u32) -> String; 12] = [
     |n| format!("{};{},{:02};{:02}-{:02}-2026", n, n % 3977, n % 100, n % 28 + 1, n % 12 + 1),
     |n| format!("{};{};{:02}/{:02}/2026 {}:15 PM", n, grouped(n, ",", "."), n % 12 + 1, n % 28 + 1, n % 12 + 1),
     |n| format!("{};{};{}", n, grouped(n, " ", ","), ["2026/01/31", "2026/12/01"][n as usize % 2]),
+    |n| format!("{};{};{}/{}/{:02}", n, grouped(n, ",", "."), n % 28 + 1, n % 12 + 1, n % 100),
+    |n| format!("{};{};{}-{}-{:02}", n, grouped(n, ",", "."), n % 12 + 1, n % 28 + 1, n % 97),
+    |n| format!("{};{};{:02}.{:02}.{:02}", n, grouped(n, ".", ","), n % 28 + 1, n % 12 + 1, n % 100),
+    |n| {
+        format!(
+            "{};{};{:02}/{:02}/{:02} {}:15 PM",
+            n,
+            grouped(n, ",", "."),
+            n % 100,
+            n % 12 + 1,
+            n % 28 + 1,
+            n % 12 + 1
+        )
+    },
+    |n| format!("{};{};2026-{:02}-{:02}", n, priced(n, "$", ""), n % 12 + 1, n % 28 + 1),
+    |n| format!("{};{} €;2026-{:02}-{:02}", n, ledger(n, ".", ",", ["-", ""]), n % 12 + 1, n % 28 + 1),
+    |n| format!("{};{};2026-{:02}-{:02}", n, priced(n % 977, "", "%"), n % 12 + 1, n % 28 + 1),
+    |n| format!("{};USD {};2026-{:02}-{:02}", n, grouped(n, ",", "."), n % 12 + 1, n % 28 + 1),
+    |n| format!("{};{}\u{a0}‰;2026-{:02}-{:02}", n, n % 1_000, n % 12 + 1, n % 28 + 1),
+    |n| {
+        let price = grouped(n, "\u{202f}", ",");
+        let price = if n.is_multiple_of(2) { price.trim_end_matches(",00") } else { &price };
+        format!("{};{price}\u{a0}€;2026-{:02}-{:02}", n, n % 12 + 1, n % 28 + 1)
+    },
     |n| {
         format!(
             "{};{};{:02}.{:02}.2026",
@@ -348,6 +395,99 @@ fn grouped(n: u32, thousands: &str, decimal: &str) -> String {
 fn ledger(n: u32, thousands: &str, decimal: &str, [before, behind]: [&str; 2]) -> String {
     let number = grouped(n, thousands, decimal);
     if n.is_multiple_of(3) { format!("{before}{number}{behind}") } else { number }
+}
+
+/// The same with a unit, and some of them below zero in one of three ways.
+fn priced(n: u32, before: &str, behind: &str) -> String {
+    let number = grouped(n, ",", ".");
+    match n % 5 {
+        0 => format!("-{before}{number}{behind}"),
+        1 => format!("{before}-{number}{behind}"),
+        2 => format!("({before}{number}{behind})"),
+        _ => format!("{before}{number}{behind}"),
+    }
+}
+
+#[test]
+fn a_unit_that_a_first_file_proves_is_read_in_a_later_one_and_no_other_is() {
+    let first = "price;share;total\n$1,234.50;12 %;USD 1.50\n($5.00);5%;USD 3.00\nNA;;\n";
+    let (report, rows) = values(first, &Held::default());
+    assert_eq!(types(&report), vec![DataType::Float64; 3]);
+    assert_eq!(rows, ["1234.5|12.0|1.5", "-5.0|5.0|3.0", "∅|∅|∅"]);
+    assert_eq!(
+        report.columns.iter().map(|c| c.unit.as_deref()).collect::<Vec<_>>(),
+        [Some("$"), Some("%"), Some("USD")]
+    );
+    let (later, rows) = values("price;share;total\n$7;7,5 %;USD 3\n2.25;8;-1.5 USD\n-$1,000;;0\n", &contract(&report));
+    assert_eq!((later.rejected, types(&later)), (0, types(&report)));
+    assert_eq!(rows, ["7.0|7.5|3.0", "2.25|8.0|-1.5", "-1000.0|∅|0.0"]);
+    assert_eq!(later.columns[0].unit.as_deref(), Some("$"));
+    // What is not of the unit does not fit, whatever else the file holds.
+    for value in ["€7;1;1", "£7;1;1", "USD 7;1;1", "7 %;1;1", "1;1 ‰;1", "1;$1;1", "1;1;$7", "1;1;EUR 7"] {
+        let (later, rows) = values(&format!("price;share;total\n$1.50;1 %;USD 1\n{value}\n"), &contract(&report));
+        assert_eq!((later.rejected, rows), (1, vec!["1.5|1.0|1.0".to_owned()]), "{value}");
+    }
+}
+
+#[test]
+fn numbers_with_a_unit_fit_no_column_that_has_none() {
+    for (value, data_type, known, expected) in [
+        ("$5.00", DataType::Float64, &["1234.5"][..], None),
+        ("5 %", DataType::Float64, &[], None),
+        ("5 %", DataType::Int64, &["unit:%"], None),
+        ("5 %", DataType::Float64, &["unit:%"], Some("5.0")),
+        ("5 %", DataType::Float64, &["1,234.5", "unit:%"], Some("5.0")),
+        ("5 %", DataType::Decimal128(9, 2), &["unit:%"], Some("5.00")),
+        ("5 %", DataType::Float64, &["unit:%", "unit:$"], None),
+        ("$5 %", DataType::Float64, &["unit:%"], None),
+        ("5m", DataType::Float64, &["unit:%"], None),
+        // A thousand, or a little more than one.
+        ("$1.234", DataType::Float64, &["unit:$"], None),
+        ("$1,234", DataType::Float64, &["unit:$"], None),
+        ("$1,234", DataType::Float64, &["1234.5", "unit:$"], Some("1234.0")),
+        ("$1,234", DataType::Float64, &["1234,5", "unit:$"], Some("1.234")),
+        ("$1,234.5", DataType::Float64, &["unit:$"], Some("1234.5")),
+        ("$2026-01-01", DataType::Date32, &["unit:$"], None),
+    ] {
+        let (rows, rejected, _) = one(&[value], held("a", data_type, known));
+        assert_eq!(rows.first().map(String::as_str), expected, "{value} {known:?}");
+        assert_eq!(rejected, u64::from(expected.is_none()), "{value} {known:?}");
+    }
+    let plans = Held(vec![held("a", DataType::Float64, &["unit:$"])]);
+    let (_, sink) = run("a;z\n€5;x\n$1;x\n", &plans, &Options { max_rejected_ratio: 1.0, ..detected() }).unwrap();
+    assert!(sink.rejected[0].2.contains("found another unit"), "{:?}", sink.rejected);
+}
+
+#[test]
+fn a_sibling_has_no_unit() {
+    let plan = ColumnPlan { misfit: Misfit::Sibling, ..held("a", DataType::Float64, &["unit:$"]) };
+    let (report, rows) = values("a;b\n€5;x\n$1.50;y\n", &Held(vec![plan]));
+    assert_eq!(types(&report)[2], DataType::Utf8);
+    assert_eq!((rows, report.columns[2].unit.as_deref()), (vec!["∅|x|€5".to_owned(), "1.5|y|∅".to_owned()], None));
+}
+
+#[test]
+fn a_unit_may_be_contradicted_late() {
+    let prices: Vec<_> = (1..300).map(|n| format!("${n}.50")).collect();
+    for (more, expected) in [
+        ("$1,234.00", DataType::Float64),
+        ("($3.00)", DataType::Float64),
+        ("NA", DataType::Float64),
+        ("7", DataType::Utf8),
+        ("7.50", DataType::Utf8),
+        ("(7.50)", DataType::Utf8),
+        ("€7.50", DataType::Utf8),
+        ("USD 7.50", DataType::Utf8),
+        ("$7,50", DataType::Utf8),
+        ("$x", DataType::Utf8),
+    ] {
+        for block_bytes in [64, 700, 0] {
+            let late = [prices.clone(), vec![more.to_owned()]].concat();
+            let early: Vec<_> = late.iter().rev().cloned().collect();
+            assert_eq!(type_of(&late, block_bytes, 2), expected, "{more} late");
+            assert_eq!(type_of(&early, block_bytes, 1), expected, "{more} early");
+        }
+    }
 }
 
 proptest! {
@@ -381,12 +521,18 @@ proptest! {
     #[test]
     fn the_order_of_values_does_not_matter(
         cells in vec((
-            prop::sample::select(vec!["1,5", "1.5", "1.234", "1,234", "1.234,5", "7", "", "x", "1.234.567", "1 234"]),
-            prop::sample::select(vec!["01/02/2026", "31/01/2026", "01/31/2026", "2026-01-01", "05.06.2026", "", "y"]),
+            prop::sample::select(vec![
+                "1,5", "1.5", "1.234", "1,234", "1.234,5", "7", "", "x", "1.234.567", "1 234", "$5", "1.234 €", "-€1.5",
+                "1,50 €",
+            ]),
+            prop::sample::select(vec![
+                "01/02/2026", "31/01/2026", "01/31/2026", "2026-01-01", "05.06.2026", "01/02/03", "31/01/26", "20/10/12",
+                "", "y",
+            ]),
             prop::sample::select(vec!["1,5", "1.234", "9", "1.250", "2,125"]),
         ), 1..12),
-        known in prop::sample::subsequence(vec!["1234.5", "1.234,5"], 0..=2),
-        orders in prop::sample::subsequence(vec!["%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y"], 0..=3),
+        known in prop::sample::subsequence(vec!["1234.5", "1.234,5", "unit:€"], 0..=3),
+        orders in prop::sample::subsequence(vec!["%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%m/%d/%y"], 0..=3),
         turn in any::<prop::sample::Index>(),
         misfit in prop::sample::select(vec![Misfit::Null, Misfit::Sibling]),
         block_bytes in prop::sample::select(vec![1usize, 40, 0]),
@@ -493,10 +639,18 @@ proptest! {
             1 => "\\([1-9](\\.[0-9])?\\)|[1-9](,[0-9]{2})?-",
             1 => "NA|-|nan",
         ], 1..90),
+        unit in prop::sample::select(vec!["", "", "$", "€", "USD "]),
+        also in prop::option::weighted(0.3, prop::sample::select(vec!["$", "", "€"])),
         turn in any::<prop::sample::Index>(),
         block_bytes in prop::sample::select(vec![1usize, 40, 0]),
         threads in 1usize..4,
     ) {
+        for cell in &mut cells {
+            *cell = format!("{unit}{cell}");
+        }
+        if let Some(also) = also {
+            cells[0] = format!("{also}5.25");
+        }
         let expected = type_of(&cells, 0, 1);
         let turn = turn.index(cells.len());
         cells.rotate_left(turn);

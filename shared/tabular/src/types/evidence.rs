@@ -10,6 +10,7 @@ use super::{
     locale::{Groups, Style, Styles, ledger},
     temporal::{self, Layout, Layouts, Moment},
     trim,
+    unit::{self, Unit, Units},
 };
 
 /// What is known of a column from some of its values.
@@ -21,6 +22,8 @@ pub(crate) struct Evidence {
     styles: Styles,
     /// [`Layout`]s in which every date can be written, joined by AND.
     layouts: Layouts,
+    /// [`Unit`]s of numbers, joined by OR.
+    units: Units,
 }
 
 /// A value of no narrower type, or a contradiction that nothing can heal.
@@ -45,8 +48,6 @@ const ZONED: u64 = 1 << 9;
 /// A time on twelve hours, and one on twenty-four.
 const HALF: u64 = 1 << 10;
 const FULL: u64 = 1 << 11;
-/// A date in one of pair `i` of layouts (bit `i`), in a column that is to hold dates.
-const PAIR: u64 = 1 << 12;
 /// In style `i`, a number with a fraction (bit `i`), one beyond [`MAX_SAFE`] (bit `i + 8`).
 const STYLED_FLOAT: u64 = 1 << 16;
 const STYLED_BIG: u64 = 1 << 24;
@@ -77,9 +78,11 @@ const COMMA: u32 = 4;
 const QUOTED: u64 = 1 << 54;
 /// Some field of the file that is not empty stands without quotes.
 const UNQUOTED: u64 = 1 << 55;
-/// A number below zero as [`ledger`] has it, and one that is written as usual.
+/// A number without a unit, that is below zero as [`ledger`] has it, and one that is written as usual.
 const LEDGER: u64 = 1 << 56;
 const USUAL: u64 = 1 << 57;
+/// A date in one of family `i` of layouts (bit `i`), in a column that is to hold dates.
+const FAMILY: u64 = 1 << 58;
 /// Groups of three, or decimals.
 const AMOUNT: u64 = (FIRST * 7) | ((SINGLE | PADDED | LONG | SOME) * (1 | 1 << COMMA));
 
@@ -109,6 +112,8 @@ pub(crate) enum Kind {
     StyledInt(Style),
     /// Doubles in another style.
     StyledDouble(Style),
+    /// Doubles in a style, each with this unit.
+    Measure(Unit, Style),
     /// Dates.
     Date(Layout),
     /// Timestamps, and dates as their midnights; with zones or without.
@@ -155,7 +160,7 @@ impl FileNotation {
 
 impl Evidence {
     /// What no value says.
-    pub(crate) const NONE: Self = Self { seen: 0, styles: Styles::ANY, layouts: Layouts::ANY };
+    pub(crate) const NONE: Self = Self { seen: 0, styles: Styles::ANY, layouts: Layouts::ANY, units: Units::NONE };
     /// What a value says that can be nothing but text.
     pub(crate) const TEXT: Self = Self { seen: TEXT, ..Self::NONE };
     /// What a null token says.
@@ -208,19 +213,21 @@ impl Evidence {
         Self { seen: STYLED | decimals, styles: family(Styles::POINT).or(family(Styles::COMMA)), ..Self::NONE }
     }
 
-    /// What a value says of how the dates of a column are written that is to hold dates: whether the day or the month
-    /// comes first, where it is written with numbers and the year last. What is no such date says nothing.
+    /// What a value says of how the dates of a column are written that is to hold dates: whether the day, the month
+    /// or the year comes first, where it is written in one of [`temporal::FAMILIES`]. What is no such date says nothing.
     pub(crate) fn of_order(text: &[u8]) -> Self {
-        let Some((i, pair)) = temporal::pair(text) else { return Self::NONE };
-        let used = Self { seen: PAIR << i, ..Self::NONE };
-        let moments = pair.map(|layout| temporal::parse(text, layout));
-        let excluded = match moments {
-            [Some(_), None] => pair[1],
-            [None, Some(_)] => pair[0],
-            [Some(one), Some(other)] if one != other => return used,
-            _ => return Self::NONE,
-        };
-        Self { layouts: Layouts::ANY.without(excluded), ..used }
+        let Some((i, family)) = temporal::family(text) else { return Self::NONE };
+        let (mut reads, mut moments) = (Layouts::NONE, Vec::new());
+        for layout in family.iter() {
+            if let Some(moment) = temporal::parse(text, layout) {
+                reads = reads.or(Layouts::of(&[layout]));
+                moments.push(moment);
+            }
+        }
+        if reads.is_empty() || reads == family && moments.iter().all(|moment| *moment == moments[0]) {
+            return Self::NONE;
+        }
+        Self { seen: FAMILY << i, layouts: Layouts::ANY.without(family.without(reads)), ..Self::NONE }
     }
 
     /// Adds what other values say.
@@ -228,6 +235,7 @@ impl Evidence {
         self.seen |= other.seen;
         self.styles = self.styles.and(other.styles);
         self.layouts = self.layouts.and(other.layouts);
+        self.units = self.units.or(other.units);
     }
 
     /// What one value says. `quoted`: it stood in quotes, which have been taken off.
@@ -240,6 +248,9 @@ impl Evidence {
             return nothing;
         }
         let text = trim(value);
+        if let Some((unit, number)) = unit::split(text) {
+            return Self::of_measure(unit, &number);
+        }
         if let Some(plain) = ledger(text) {
             return Self::of_text(&plain).of_number_with(LEDGER).unwrap_or(Self::TEXT);
         }
@@ -250,6 +261,12 @@ impl Evidence {
     /// The same with more said of it, if it is that of a number.
     fn of_number_with(self, more: u64) -> Option<Self> {
         self.has(NUMBER).then_some(Self { seen: self.seen | more, ..self })
+    }
+
+    /// What a number with a unit says.
+    pub(crate) fn of_measure(unit: Unit, number: &[u8]) -> Self {
+        let evidence = Self::of_text(number);
+        if evidence.has(NUMBER) { Self { units: Units::of(unit), ..evidence } } else { Self::TEXT }
     }
 
     fn of_text(text: &[u8]) -> Self {
@@ -288,7 +305,7 @@ impl Evidence {
     }
 
     fn of_styled(text: &[u8]) -> Option<Self> {
-        let mut evidence = Self { seen: STYLED | form(text), styles: Styles::NONE, layouts: Layouts::ANY };
+        let mut evidence = Self { seen: STYLED | form(text), styles: Styles::NONE, ..Self::NONE };
         for style in Styles::reading(text).grouped() {
             let Some(number) = style.parse(text) else { continue };
             let i = style as u32;
@@ -303,11 +320,11 @@ impl Evidence {
     }
 
     fn of_temporal(text: &[u8]) -> Option<Self> {
-        // The shortest is `1/1/2026`, the longest `September 30, 2026 11:59:59.000000000 PM` and a few zeros more.
-        if !(8..=48).contains(&text.len()) {
+        // The shortest is `1/1/26`, the longest `September 30, 2026 11:59:59.000000000 PM` and a few zeros more.
+        if !(6..=48).contains(&text.len()) {
             return None;
         }
-        let mut evidence = Self { seen: 0, styles: Styles::ANY, layouts: Layouts::NONE };
+        let mut evidence = Self { layouts: Layouts::NONE, ..Self::NONE };
         for layout in Layout::ALL {
             if let Some(moment) = temporal::parse(text, layout) {
                 let one = Self::of_moment(moment, layout);
@@ -332,6 +349,7 @@ impl Evidence {
             || self.has(TEMPORAL) && self.layouts.is_empty()
             || self.has(ZONED) && self.has(NAIVE | DATE)
             || self.has(HALF) && self.has(FULL)
+            || !self.units.is_empty() && (self.units.only().is_none() || self.has(USUAL | LEDGER))
     }
 
     /// How the column is read if there are no other values, and no other columns.
@@ -346,6 +364,8 @@ impl Evidence {
         let is_no_ledger = self.has(LEDGER) && !(self.has(USUAL) && self.has(AMOUNT));
         if self.is_settled_text() || self.has(QUOTED) && !file.all_quoted || is_no_ledger {
             Kind::Text
+        } else if let Some(unit) = self.units.only() {
+            self.measure(unit, allowed, file)
         } else if self.has(STYLED | FLOAT | MINUS_ZERO) {
             self.number(allowed, file)
         } else if self.has(INT) {
@@ -364,6 +384,22 @@ impl Evidence {
         } else {
             Kind::Null
         }
+    }
+
+    /// Numbers with a unit: see the [module](super).
+    fn measure(self, unit: Unit, allowed: Styles, file: FileNotation) -> Kind {
+        let styles = self.styles.and(allowed);
+        let (point, comma) = (styles.and(Styles::POINT), styles.and(Styles::COMMA));
+        let family = match (point.is_empty(), comma.is_empty()) {
+            (false, false) if file.decimal_comma => comma,
+            (false, false) if !self.has(FLOAT | STYLED) => point,
+            (false, false) | (true, true) => return Kind::Text,
+            (false, true) => point,
+            (true, false) => comma,
+        };
+        let Some(style) = family.common() else { return Kind::Text };
+        let i = if style == Style::Comma { Style::PointComma } else { style } as u32;
+        if !self.are_unnamed() && !self.has(BIG | STYLED_BIG << i) { Kind::Measure(unit, style) } else { Kind::Text }
     }
 
     fn number(self, allowed: Styles, file: FileNotation) -> Kind {
@@ -425,7 +461,15 @@ impl Evidence {
 
     /// Whether all its numbers are codes with a point or an exponent, so that they do not tell how numbers are written.
     pub(crate) fn are_codes(self) -> bool {
+        if self.has_unit() {
+            return self.are_unnamed();
+        }
         self.has_codes() || self.are_versions(false) && !self.styles.meets(Styles::COMMA)
+    }
+
+    /// Whether the code of a currency may be another one, as no number with it is one of money.
+    fn are_unnamed(self) -> bool {
+        self.units.only().is_some_and(Unit::is_code) && !self.has(AMOUNT)
     }
 
     /// What is known of the digits behind the decimal point.
@@ -475,15 +519,20 @@ impl Evidence {
         self.layouts
     }
 
-    /// Whether there are dates in one of the layouts of a pair, in a column that is to hold dates.
-    pub(crate) fn uses_pair(self, i: usize) -> bool {
-        self.has(PAIR << i)
+    /// Whether there are dates in one of the layouts of a family, in a column that is to hold dates.
+    pub(crate) fn uses_family(self, i: usize) -> bool {
+        self.has(FAMILY << i)
     }
 
     /// Whether it is text for now, but only because its values can be read in several ways.
     pub(crate) fn is_ambiguous(self) -> bool {
         let is_open = self.kind() == Kind::Text && !self.is_settled_text();
-        is_open && self.has(NUMBER | TEMPORAL) && !self.is_addresses() && !self.has_codes()
+        is_open && self.has(NUMBER | TEMPORAL) && !self.is_addresses() && !self.has_codes() && !self.are_unnamed()
+    }
+
+    /// Whether it has a unit.
+    pub(crate) fn has_unit(self) -> bool {
+        !self.units.is_empty()
     }
 
     /// Whether its type depends on whether all fields of the file are quoted.
@@ -598,6 +647,18 @@ mod tests {
             (&["13/02/2026", "03/13/2026"], Text),
             (&["13/02/2026", "13-02-2026"], Text),
             (&["2026-01-01", "01/13/2026"], Text),
+            (&["25/11/63", "29/10/63", "5/11/63"], Date(Layout::DaySlashShort)),
+            (&["3/30/12", "4/11/12"], Date(Layout::MonthSlashShort)),
+            (&["14.05.98"], Date(Layout::DayDotShort)),
+            (&["98-05-14", "NA", "01-12-01"], Date(Layout::YearDashShort)),
+            (&["1/15/24 10:30", "1/2/24"], Timestamp(Layout::MonthSlashShort)),
+            (&["01/02/03", "04/05/06"], Text),
+            (&["25/11/63", "11/25/63"], Text),
+            (&["25/11/63", "25/11/1963"], Text),
+            (&["25/11/63", "25-11-63"], Text),
+            (&["3.13.10", "3.12.11"], Text),
+            (&["20.10.12", "20.10.21"], Text),
+            (&["20-45-67", "20-11-12"], Text),
             (&["13/02/2026 1:00 PM", "14/02/2026 2:00 AM"], Timestamp(Layout::DaySlash)),
             (&["13/02/2026 1:00 PM", "14/02/2026 13:00"], Text),
             (&["1,234", "5,678"], Text),
@@ -744,6 +805,66 @@ mod tests {
     }
 
     #[test]
+    fn numbers_that_all_have_the_same_unit_are_doubles() {
+        let measure = |unit: &str, style: Style| Kind::Measure(Unit::named(unit).unwrap(), style);
+        for (values, unit, style) in [
+            (&["$1,234.50", "$987.65", "$0.00"][..], "$", Style::CommaPoint),
+            (&["12,50 €", "1.234,50 €", "-3,00 €"], "€", Style::PointComma),
+            (&["12,50 €", "NA", "", "NULL"], "€", Style::Comma),
+            (&["£3", "£4"], "£", Style::Plain),
+            (&["12 %", "5%"], "%", Style::Plain),
+            (&["0.1%", "0.10%"], "%", Style::Plain),
+            (&["USD 12.50", "USD 3"], "USD", Style::Plain),
+            (&["12.50 EUR", "7 EUR"], "EUR", Style::Plain),
+            (&["$5.00", "-$5.00", "$-5.00", "($5.00)"], "$", Style::Plain),
+            (&["($5.00)"], "$", Style::Plain),
+            (&["$1,234,567", "$2,345,678"], "$", Style::CommaPoint),
+            (&["1 234 567 €", "2 345 678 €"], "€", Style::SpaceComma),
+            (&["€ 1.234.567", "€ 1.234"], "€", Style::PointComma),
+            (&["$1234567.891", "$1.5"], "$", Style::Plain),
+        ] {
+            assert_eq!(kind(values), measure(unit, style), "{values:?}");
+        }
+        for values in [
+            &["$5", "€5"][..],
+            &["$5", "5"],
+            &["$5", "(5.00)"],
+            &["5.00-", "1.50", "5 %"],
+            &["5 %", "x"],
+            &["5 %", "true"],
+            &["5 %", "2026-01-01"],
+            &["5m", "10m"],
+            &["10 kg"],
+            &["5°"],
+            &["CAD 101", "CAD 102"],
+            &["CAD101.50"],
+            &["%20", "%41"],
+            &["$007"],
+            &["$9007199254740993"],
+            &["$1e5"],
+            &["$1,5", "$1.5"],
+            // A thousand, or a little more than one.
+            &["$1,234", "$500"],
+            &["1.234 €", "5 €"],
+            &["2026-01-01 €"],
+            &["USD 5.00", "$5.00"],
+        ] {
+            assert_eq!(kind(values), Kind::Text, "{values:?}");
+        }
+        let all = |values: &[&str]| {
+            values.iter().fold(Evidence::NONE, |mut all, value| {
+                all.join(Evidence::of(value.as_bytes(), false, token));
+                all
+            })
+        };
+        let ambiguous =
+            [&["$1,234", "$500"][..], &["1.234 €"], &["$5", "5"], &["CAD 101"]].map(|of| all(of).is_ambiguous());
+        assert_eq!(ambiguous, [true, true, false, false]);
+        let file = FileNotation { decimal_comma: true, ..FileNotation::UNKNOWN };
+        assert_eq!(all(&["1.234 €", "5 €"]).kind_in(Styles::USUAL, file), measure("€", Style::PointComma));
+    }
+
+    #[test]
     fn a_zero_with_a_minus_is_a_double() {
         assert_eq!(kind(&["-0", "5"]), Kind::Double);
         assert_eq!(kind(&["-0", "9007199254740993"]), Kind::Text);
@@ -764,8 +885,9 @@ mod tests {
             "\\([1-9](\\.[0-9])?\\)|[1-9](,[0-9]{2})?-",
             "[0-9]{1,3},[0-9]{1,3}",
             "[1-9][0-9]{0,2}(\\.[0-9]{3}){1,3}",
-            "[0-3]?[0-9]/[01]?[0-9]/2026",
+            "[0-3]?[0-9]/[01]?[0-9]/(2026|24|11)",
             "2026-0[1-9]-1[0-9]( 10:00:00Z?)?",
+            "-?\\$[0-9](\\.[0-9]{2})?|\\(\\$5\\)|[0-9](,[0-9]{3})? [%€]|USD [0-9](\\.5)?",
             "[a-c]",
         ]
     }

@@ -18,6 +18,9 @@
 //!   the column is text. Measurements have as many decimals each, or none that are superfluous, or many; what is typed by
 //!   hand, `1.5` and `2.50`, is text as well. Of 20,000 columns with decimals in public files one is of this kind, and it
 //!   has versions.
+//!
+//! None of it is asked of numbers with a [`unit`], which proves that they are quantities. But a person wrote them: a single
+//! point before three digits, `1.234 €`, is not taken for a decimal point without a proof.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -34,6 +37,7 @@ pub(crate) mod integer;
 pub(crate) mod lanes;
 pub(crate) mod locale;
 pub(crate) mod temporal;
+pub(crate) mod unit;
 
 use arrow::datatypes::DataType;
 

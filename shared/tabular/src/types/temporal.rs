@@ -2,6 +2,8 @@
 //!
 //! A single value seldom tells whether its day or its month comes first. So a value says which [`Layout`]s it can be
 //! written in, and a column has a layout when all its values leave exactly one.
+//!
+//! Of two digits for the year, 69 to 99 are of the last century, and 00 to 68 of this one, as POSIX has it.
 
 /// How the date in a value is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,10 +35,28 @@ pub(crate) enum Layout {
     DayNameSlash,
     /// `Nov 20, 2026`, `November 20 2026`
     NameDay,
+    /// `20/11/26`
+    DaySlashShort,
+    /// `11/20/26`
+    MonthSlashShort,
+    /// `26/11/20`
+    YearSlashShort,
+    /// `20-11-26`
+    DayDashShort,
+    /// `11-20-26`
+    MonthDashShort,
+    /// `26-11-20`
+    YearDashShort,
+    /// `20.11.26`; day and month have two digits as well, as otherwise versions would be dates.
+    DayDotShort,
+    /// `11.20.26`, likewise.
+    MonthDotShort,
+    /// `26.11.20`, likewise.
+    YearDotShort,
 }
 
 impl Layout {
-    pub(crate) const ALL: [Layout; 13] = [
+    pub(crate) const ALL: [Layout; 22] = [
         Layout::Iso,
         Layout::YearSlash,
         Layout::YearDot,
@@ -50,33 +70,42 @@ impl Layout {
         Layout::DayNameDash,
         Layout::DayNameSlash,
         Layout::NameDay,
+        Layout::DaySlashShort,
+        Layout::MonthSlashShort,
+        Layout::YearSlashShort,
+        Layout::DayDashShort,
+        Layout::MonthDashShort,
+        Layout::YearDashShort,
+        Layout::DayDotShort,
+        Layout::MonthDotShort,
+        Layout::YearDotShort,
     ];
 }
 
 /// A set of [`Layout`]s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Layouts(u16);
+pub(crate) struct Layouts(u32);
 
 impl Layouts {
     pub(crate) const NONE: Self = Self(0);
     pub(crate) const ANY: Self = Self((1 << Layout::ALL.len()) - 1);
-    /// Layouts that another one, with day and month in the other order, can be mistaken for.
-    pub(crate) const MISTAKABLE: Self = Self::of(&[
-        Layout::DaySlash,
-        Layout::MonthSlash,
-        Layout::DayDash,
-        Layout::MonthDash,
-        Layout::DayDot,
-        Layout::MonthDot,
-    ]);
-    /// Those among them in which the day comes first.
+    /// Layouts that another one, with day, month and year in another order, can be mistaken for.
+    pub(crate) const MISTAKABLE: Self = {
+        let (mut all, mut i) = (Self::NONE, 0);
+        while i < FAMILIES.len() {
+            all = all.or(FAMILIES[i]);
+            i += 1;
+        }
+        all
+    };
+    /// Those in which the day comes first, where only the month could instead.
     pub(crate) const DAY_FIRST: Self = Self::of(&[Layout::DaySlash, Layout::DayDash, Layout::DayDot]);
 
     pub(crate) const fn of(layouts: &[Layout]) -> Self {
         let mut all = 0;
         let mut i = 0;
         while i < layouts.len() {
-            all |= 1 << layouts[i] as u16;
+            all |= 1 << layouts[i] as u32;
             i += 1;
         }
         Self(all)
@@ -90,8 +119,8 @@ impl Layouts {
         Self(self.0 | other.0)
     }
 
-    pub(crate) const fn without(self, layout: Layout) -> Self {
-        Self(self.0 & !(1 << layout as u16))
+    pub(crate) const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     pub(crate) const fn is_empty(self) -> bool {
@@ -99,7 +128,7 @@ impl Layouts {
     }
 
     pub(crate) const fn has(self, layout: Layout) -> bool {
-        self.0 & 1 << layout as u16 != 0
+        self.0 & 1 << layout as u32 != 0
     }
 
     /// The only one in it.
@@ -107,34 +136,52 @@ impl Layouts {
         self.0.is_power_of_two().then(|| Layout::ALL[self.0.trailing_zeros() as usize])
     }
 
+    pub(crate) fn iter(self) -> impl Iterator<Item = Layout> {
+        Layout::ALL.into_iter().filter(move |layout| self.has(*layout))
+    }
+
     /// The moment that a text gives in these layouts, if all that read it agree.
     pub(crate) fn parse(self, text: &[u8]) -> Option<Moment> {
-        let Some((_, pair)) = pair(text) else { return unmistakable(text) };
-        let moments = pair.map(|layout| parse(text, layout).filter(|_| self.has(layout)));
-        match moments {
-            [Some(one), Some(other)] if one != other => None,
-            [None, None] => unmistakable(text),
-            [one, other] => one.or(other),
-        }
+        let Some((_, family)) = family(text) else { return unmistakable(text) };
+        let mut moments = family.and(self).iter().filter_map(|layout| parse(text, layout));
+        let Some(first) = moments.next() else { return unmistakable(text) };
+        moments.all(|other| other == first).then_some(first)
     }
 }
 
-/// The pair among [`PAIRS`] that a text could be written in, from how it begins, and its place.
-pub(crate) fn pair(text: &[u8]) -> Option<(usize, [Layout; 2])> {
-    let digits = text.iter().position(|b| !b.is_ascii_digit())?;
-    if !(1..=2).contains(&digits) {
+/// The family among [`FAMILIES`] in which a text could be written, from how it begins, and its place.
+pub(crate) fn family(text: &[u8]) -> Option<(usize, Layouts)> {
+    let digits = |from: usize| text[from..].iter().take_while(|b| b.is_ascii_digit()).count();
+    let first = digits(0);
+    let place = match text.get(first)? {
+        b'/' => 0,
+        b'-' => 1,
+        b'.' => 2,
+        _ => return None,
+    };
+    let last = first + 1 + digits(first + 1);
+    if !(1..=2).contains(&first) || text.get(last) != text.get(first) {
         return None;
     }
-    let found = PAIRS.into_iter().enumerate().find(|(_, (separator, _))| *separator == text[digits]);
-    found.map(|(i, (_, pair))| (i, pair))
+    let place = if digits(last + 1) > 2 { place } else { place + 3 };
+    Some((place, FAMILIES[place]))
 }
 
-/// The layouts that only differ in the order of day and month, by what separates them.
-pub(crate) const PAIRS: [(u8, [Layout; 2]); 3] = [
-    (b'/', [Layout::DaySlash, Layout::MonthSlash]),
-    (b'-', [Layout::DayDash, Layout::MonthDash]),
-    (b'.', [Layout::DayDot, Layout::MonthDot]),
+/// Layouts that only differ in the order of day, month and year: with four digits for the year behind the others, and
+/// with two.
+pub(crate) const FAMILIES: [Layouts; 6] = [
+    Layouts::of(&[Layout::DaySlash, Layout::MonthSlash]),
+    Layouts::of(&[Layout::DayDash, Layout::MonthDash]),
+    Layouts::of(&[Layout::DayDot, Layout::MonthDot]),
+    Layouts::of(&[Layout::DaySlashShort, Layout::MonthSlashShort, Layout::YearSlashShort]),
+    Layouts::of(&[Layout::DayDashShort, Layout::MonthDashShort, Layout::YearDashShort]),
+    Layouts::of(&[Layout::DayDotShort, Layout::MonthDotShort, Layout::YearDotShort]),
 ];
+
+/// The year that two digits stand for: those of `%y` in POSIX `strptime`.
+pub(crate) fn full_year(digits: u32) -> u32 {
+    if digits >= 69 { 1900 + digits } else { 2000 + digits }
+}
 
 /// A date or a time in one of the layouts that can be no other.
 pub(crate) fn unmistakable(text: &[u8]) -> Option<Moment> {
@@ -379,13 +426,14 @@ pub(crate) fn parse(text: &[u8], layout: Layout) -> Option<Moment> {
 
 fn date(cursor: &mut Cursor<'_>, layout: Layout) -> Option<i32> {
     use Layout::{
-        DayDash, DayDot, DayNameDash, DayNameSlash, DayNameSpace, DaySlash, Iso, MonthDash, MonthDot, MonthSlash,
-        NameDay, YearDot, YearSlash,
+        DayDash, DayDashShort, DayDot, DayDotShort, DayNameDash, DayNameSlash, DayNameSpace, DaySlash, DaySlashShort,
+        Iso, MonthDash, MonthDashShort, MonthDot, MonthDotShort, MonthSlash, MonthSlashShort, NameDay, YearDashShort,
+        YearDot, YearDotShort, YearSlash, YearSlashShort,
     };
     let separator = match layout {
-        Iso | DayDash | MonthDash | DayNameDash => b'-',
-        YearSlash | DaySlash | MonthSlash | DayNameSlash => b'/',
-        YearDot | DayDot | MonthDot => b'.',
+        Iso | DayDash | MonthDash | DayNameDash | DayDashShort | MonthDashShort | YearDashShort => b'-',
+        YearSlash | DaySlash | MonthSlash | DayNameSlash | DaySlashShort | MonthSlashShort | YearSlashShort => b'/',
+        YearDot | DayDot | MonthDot | DayDotShort | MonthDotShort | YearDotShort => b'.',
         DayNameSpace | NameDay => b' ',
     };
     match layout {
@@ -423,7 +471,32 @@ fn date(cursor: &mut Cursor<'_>, layout: Layout) -> Option<i32> {
             cursor.eat(b' ')?;
             days(cursor.number(4, 4)?, month, day)
         }
+        DaySlashShort | DayDashShort | DayDotShort => {
+            let [day, month, year] = short(cursor, separator, 2)?;
+            days(year, month, day)
+        }
+        MonthSlashShort | MonthDashShort | MonthDotShort => {
+            let [month, day, year] = short(cursor, separator, 2)?;
+            days(year, month, day)
+        }
+        YearSlashShort | YearDashShort | YearDotShort => {
+            let [year, month, day] = short(cursor, separator, 0)?;
+            days(year, month, day)
+        }
     }
+}
+
+/// The numbers of a date with two digits for the year, which is the one at `year`.
+fn short(cursor: &mut Cursor<'_>, separator: u8, year: usize) -> Option<[u32; 3]> {
+    let mut numbers = [0; 3];
+    for (i, number) in numbers.iter_mut().enumerate() {
+        if i > 0 {
+            cursor.eat(separator)?;
+        }
+        *number = cursor.number(if i == year || separator == b'.' { 2 } else { 1 }, 2)?;
+    }
+    numbers[year] = full_year(numbers[year]);
+    Some(numbers)
 }
 
 fn time_of_day(cursor: &mut Cursor<'_>, zoned: bool) -> Option<Time> {
@@ -547,18 +620,55 @@ mod tests {
         assert_eq!(layouts("13/13/2026"), []);
         assert_eq!(layouts("2026-2-3"), [Iso]);
         assert_eq!(layouts("2026-2-13"), [Iso]);
-        for text in [
-            "2026-02-30",
-            "2026-2-30",
-            "2026-02-003",
-            "20-11-26",
-            "2026-11-20x",
-            "2026-11-20 ",
-            "20261120",
-            "12:30",
-            "0000-01-01",
-        ] {
+        for text in
+            ["2026-02-30", "2026-2-30", "2026-02-003", "2026-11-20x", "2026-11-20 ", "20261120", "12:30", "0000-01-01"]
+        {
             assert_eq!(layouts(text), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn two_digits_for_the_year_are_of_the_century_that_posix_says() {
+        use Layout::{
+            DayDashShort, DayDotShort, DaySlashShort, MonthDashShort, MonthDotShort, MonthSlashShort, YearDashShort,
+            YearDotShort, YearSlashShort,
+        };
+        assert_eq!(layouts("25/11/63"), [DaySlashShort]);
+        assert_eq!(layouts("5/11/63"), [DaySlashShort, MonthSlashShort]);
+        assert_eq!(layouts("3/30/12"), [MonthSlashShort]);
+        assert_eq!(layouts("63/11/5"), [YearSlashShort]);
+        assert_eq!(layouts("01-02-03"), [DayDashShort, MonthDashShort, YearDashShort]);
+        assert_eq!(layouts("14.05.98"), [DayDotShort]);
+        assert_eq!(layouts("05.14.98"), [MonthDotShort]);
+        assert_eq!(layouts("98.05.14 10:30"), [YearDotShort]);
+        for text in ["3.13.10", "1/1/1", "1/2/126", "31/02/63", "3/30-12", "26-11-20T10:00", "26-11-20 10:00Z"] {
+            assert_eq!(layouts(text), [], "{text}");
+        }
+        for (text, day) in [
+            ("31/12/68", "2068-12-31"),
+            ("31/12/69", "1969-12-31"),
+            ("31/12/99", "1999-12-31"),
+            ("29/2/00", "2000-02-29"),
+            ("29-02-24", "2024-02-29"),
+        ] {
+            assert_eq!(micros(text), micros(day), "{text}");
+        }
+    }
+
+    #[test]
+    fn layouts_of_a_family_are_told_from_others_by_their_beginning() {
+        for layout in Layout::ALL {
+            let place = FAMILIES.iter().position(|family| family.has(layout));
+            assert_eq!(Layouts::MISTAKABLE.has(layout), place.is_some());
+        }
+        let texts = ["1/2/2026", "01-02-2026", "01.02.2026", "1/2/26", "26-2-1", "01.02.26"];
+        for (i, text) in texts.into_iter().enumerate() {
+            assert_eq!(family(text.as_bytes()), Some((i, FAMILIES[i])), "{text}");
+            let first = FAMILIES[i].iter().next().unwrap();
+            assert!(parse(text.as_bytes(), first).is_some() || text.starts_with("26"), "{text}");
+        }
+        for text in ["2026-01-02", "1/2", "1/2-26", "", "1/", "x/1/26", "123/1/26"] {
+            assert_eq!(family(text.as_bytes()), None, "{text}");
         }
     }
 
