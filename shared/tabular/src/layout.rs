@@ -13,7 +13,10 @@ use crate::{
     block::Blocks,
     grammar::Grammar,
     reader::{MAX_RECORD, SNIFFED},
-    sniff::{self, Sniffed, aligned},
+    sniff::{
+        self, Sniffed,
+        aligned::{self, Aligned},
+    },
 };
 
 /// Text that is cut at once, bytes.
@@ -37,24 +40,19 @@ pub(crate) fn open(text: Box<dyn Read + Send>, options: &Options) -> Result<Open
     let mut blocks = Blocks::new(text);
     let (sample, whole) = blocks.peek(SNIFFED)?;
     let (found, plain) = if let Some(widths) = &known.widths {
-        let found = Cutter::new(Layout::Widths(widths.clone()), widths.len(), true, sample, options);
-        (Some(found), Err(SniffError::Ambiguous { tried: Vec::new() }))
+        let typed = vec![false; widths.len()];
+        let aligned = Aligned { layout: Layout::Widths(widths.clone()), typed, names: None };
+        (Some(Cutter::new(aligned, true, sample, options)), Err(SniffError::Ambiguous { tried: Vec::new() }))
     } else {
         let plain = sniff::dialect(sample, whole, known);
-        let cutter = if is_open(&plain, known) {
-            aligned::layout(sample, whole, known)
-                .map(|(layout, columns)| Cutter::new(layout, columns, false, sample, options))
-        } else {
-            None
-        };
-        (cutter, plain)
+        let aligned = if is_open(&plain, known) { aligned::layout(sample, whole, known) } else { None };
+        (aligned.map(|aligned| Cutter::new(aligned, false, sample, options)), plain)
     };
     let Some(cutter) = found else {
         let sniffed = plain?;
         return Ok(Opened { blocks, sniffed, cutter: None });
     };
-    let mut cut = Vec::with_capacity(sample.len() + sample.len() / 4);
-    cutter.text(sample, &mut cut);
+    let cut = cutter.clone().text(sample);
     let delimited = DialectOverrides {
         delimiter: Some(vec![Layout::SEPARATOR]),
         quote: Setting::Is(known.quote.given().copied().flatten()),
@@ -94,7 +92,7 @@ fn is_open(plain: &Result<Sniffed, SniffError>, known: &DialectOverrides) -> boo
 /// Cuts lines into cells.
 #[derive(Clone, Debug)]
 pub(crate) struct Cutter {
-    layout: Layout,
+    aligned: Aligned,
     columns: usize,
     /// Somebody says so: then there is nothing to doubt.
     is_given: bool,
@@ -102,28 +100,31 @@ pub(crate) struct Cutter {
     ends: Terminator,
     /// A longer line stays as it is, in bytes.
     limit: usize,
+    /// Lines that were cut.
+    lines: u64,
 }
 
 impl Cutter {
-    fn new(layout: Layout, columns: usize, is_given: bool, sample: &[u8], options: &Options) -> Self {
+    fn new(aligned: Aligned, is_given: bool, sample: &[u8], options: &Options) -> Self {
         let known = &options.dialect;
         let ends = known.terminator.unwrap_or_else(|| match (sample.contains(&b'\n'), sample.contains(&b'\r')) {
             (false, true) => Terminator::Cr,
             _ => Terminator::Lf,
         });
         let comment = *known.comment.given().unwrap_or(&Some(b'#'));
-        Self { layout, columns, is_given, comment, ends, limit: options.limits.record_bytes.min(MAX_RECORD) }
+        let limit = options.limits.record_bytes.min(MAX_RECORD);
+        Self { columns: aligned.typed.len(), aligned, is_given, comment, ends, limit, lines: 0 }
     }
 
     /// What was found out about the text, as of the file.
     fn sniffed(&self, mut sniffed: Sniffed) -> Sniffed {
         for attempt in &mut sniffed.tried {
-            attempt.delimiter = match self.layout {
+            attempt.delimiter = match self.aligned.layout {
                 Layout::Blanks => " ".to_owned(),
                 Layout::Widths(_) => String::new(),
             };
         }
-        sniffed.dialect.layout = Some(self.layout.clone());
+        sniffed.dialect.layout = Some(self.aligned.layout.clone());
         if !self.is_given {
             sniffed.certainty *= 0.9;
         }
@@ -147,58 +148,71 @@ impl Cutter {
     }
 
     /// Cuts all lines of a text, also the last one, which may not end.
-    fn text(&self, mut text: &[u8], out: &mut Vec<u8>) {
+    fn text(mut self, mut text: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(text.len() + text.len() / 4);
         while let Some((end, next)) = self.end(text) {
-            self.line(&text[..end], out);
+            self.line(&text[..end], &mut out);
             out.extend_from_slice(&text[end..next]);
             text = &text[next..];
         }
-        self.line(text, out);
+        self.line(text, &mut out);
+        out
     }
 
-    fn line(&self, line: &[u8], out: &mut Vec<u8>) {
+    /// Cuts the next line.
+    fn line(&mut self, line: &[u8], out: &mut Vec<u8>) {
+        let number = self.lines;
+        self.lines += 1;
         if trim(line).is_empty() {
             out.extend_from_slice(line);
-        } else if memchr::memchr(Layout::SEPARATOR, line).is_some() {
+            return;
+        }
+        if memchr::memchr(Layout::SEPARATOR, line).is_some() {
             // It would say where cells end: then rather too many of them.
             out.extend_from_slice(line);
             out.extend(std::iter::repeat_n(Layout::SEPARATOR, self.columns));
-        } else {
-            match &self.layout {
-                Layout::Blanks => self.at_blanks(line, out),
-                Layout::Widths(widths) => self.at_widths(line, widths, out),
-            }
+            return;
+        }
+        let begin = out.len();
+        let is_cut = match &self.aligned.layout {
+            Layout::Blanks => self.at_blanks(line, number, out),
+            Layout::Widths(widths) => self.at_widths(line, widths, out),
+        };
+        let is_comment = !self.is_given && self.comment.is_some_and(|comment| line.first() == Some(&comment));
+        let is_remark = is_comment && self.aligned.names != Some(number) && {
+            let cells: Vec<_> = out[begin..].split(|byte| *byte == Layout::SEPARATOR).collect();
+            !self.aligned.are_row(cells.into_iter())
+        };
+        if !is_cut || is_remark {
+            // Nobody can tell what its cells are.
+            out.truncate(begin);
+            out.extend_from_slice(trim(line));
         }
     }
 
-    fn at_blanks(&self, line: &[u8], out: &mut Vec<u8>) {
+    fn at_blanks(&self, line: &[u8], number: u64, out: &mut Vec<u8>) -> bool {
         let words = || line.split(|byte| is_blank(*byte)).filter(|word| !word.is_empty());
         let count = words().count();
         let mut words = words();
-        let begin = out.len();
-        let is_comment = self.comment.is_some_and(|comment| line.first() == Some(&comment));
-        let mark = self.comment.unwrap_or_default();
-        if is_comment && line.get(1).is_some_and(|byte| is_blank(*byte)) && count == self.columns + 1 {
+        let names = self.aligned.names == Some(number);
+        if names && count == self.columns + 1 && line.get(1).is_some_and(|byte| is_blank(*byte)) {
             // The mark of a comment is no name.
-            words.next();
-            out.extend([mark, b' ']);
             out.extend_from_slice(words.next().unwrap_or_default());
-        } else if is_comment && count != self.columns || count < self.columns {
-            // Nobody can tell which of the cells these are.
-            out.extend_from_slice(trim(line));
-            return;
+            out.push(b' ');
+        } else if count < self.columns || names && count > self.columns {
+            return false;
         }
-        for word in words {
-            if out.len() > begin {
+        for (i, word) in words.enumerate() {
+            if i > 0 {
                 out.push(Layout::SEPARATOR);
             }
             out.extend_from_slice(word);
         }
+        true
     }
 
-    fn at_widths(&self, line: &[u8], widths: &[u32], out: &mut Vec<u8>) {
+    fn at_widths(&self, line: &[u8], widths: &[u32], out: &mut Vec<u8>) -> bool {
         let is_ascii = line.is_ascii();
-        let begin = out.len();
         let mut rest = line;
         for (i, width) in widths.iter().enumerate() {
             let width = usize::try_from(*width).unwrap_or(usize::MAX);
@@ -206,9 +220,7 @@ impl Cutter {
             let (cell, after) = rest.split_at(cut);
             let is_torn = cell.last().is_some_and(|b| !is_blank(*b)) && after.first().is_some_and(|b| !is_blank(*b));
             if !self.is_given && (is_torn || memchr::memchr(b'\t', cell).is_some()) {
-                out.truncate(begin);
-                out.extend_from_slice(trim(line));
-                return;
+                return false;
             }
             if i > 0 {
                 out.push(Layout::SEPARATOR);
@@ -216,6 +228,7 @@ impl Cutter {
             out.extend_from_slice(trim(cell));
             rest = after;
         }
+        true
     }
 }
 

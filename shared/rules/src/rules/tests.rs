@@ -142,6 +142,25 @@ fn a_column_has_its_own_notation_or_that_of_the_dataset() {
 }
 
 #[test]
+fn a_dataset_has_a_delimiter_or_widths() {
+    let rules = rules(
+        r#"
+        [defaults.format]
+        delimiter = ";"
+        [[dataset]]
+        match = "a"
+        format.widths = [10, 20, 8]
+        [[dataset]]
+        match = "b"
+        format.quote = "none"
+        "#,
+    );
+    let of = |key: &str| rules.find("", key).dataset.format.clone();
+    assert_eq!((of("a").delimiter, of("a").widths), (None, Some(vec![10, 20, 8])));
+    assert_eq!((of("b").delimiter.as_deref(), of("b").widths), (Some(";"), None));
+}
+
+#[test]
 fn what_a_dataset_does_not_say_the_defaults_do() {
     let rules = rules(
         r#"

@@ -13,11 +13,32 @@ use super::{
 
 /// Lines that a table has at least, its header among them; one more where none of its columns is typed.
 const LINES: usize = 3;
-/// Lines at the top among which the blank one is that ends a preamble.
-const TOP: usize = 24;
 
-/// The layout of the text that begins with `sample`, and how many columns it has; `whole` where that is all of the text.
-pub(crate) fn layout(sample: &[u8], whole: bool, known: &DialectOverrides) -> Option<(Layout, usize)> {
+/// A layout, and what is known of the lines that have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Aligned {
+    pub(crate) layout: Layout,
+    /// Which of the columns hold numbers, dates and the like.
+    pub(crate) typed: Vec<bool>,
+    /// The line, from 0, that is a comment and names the columns.
+    pub(crate) names: Option<u64>,
+}
+
+impl Aligned {
+    fn new(layout: Layout, columns: &[Column<'_>]) -> Self {
+        Self { layout, typed: columns.iter().map(Column::is_typed).collect(), names: None }
+    }
+
+    /// Whether cells are of the kinds that those of a row have, as far as these say something.
+    pub(crate) fn are_row<'c>(&self, cells: impl ExactSizeIterator<Item = &'c [u8]>) -> bool {
+        let fits = |(cell, typed): (&[u8], &bool)| !typed || cell.is_empty() || cell::kind(cell) != Kind::Text;
+        // The first one begins like a comment.
+        cells.len() == self.typed.len() && self.typed.contains(&true) && cells.zip(&self.typed).skip(1).all(fits)
+    }
+}
+
+/// The layout of the text that begins with `sample`; `whole` where that is all of the text.
+pub(crate) fn layout(sample: &[u8], whole: bool, known: &DialectOverrides) -> Option<Aligned> {
     let (sample, whole) = bounded(sample, whole);
     let text = String::from_utf8_lossy(sample);
     if text.contains(char::from(Layout::SEPARATOR)) {
@@ -33,15 +54,12 @@ pub(crate) fn layout(sample: &[u8], whole: bool, known: &DialectOverrides) -> Op
         return None;
     }
     let skipped = usize::try_from(known.skip_lines.unwrap_or(0)).unwrap_or(usize::MAX);
-    let lines = lines.get(skipped..)?;
+    let body = lines.get(skipped..)?;
     let comment = *known.comment.given().unwrap_or(&Some(b'#'));
     let has_header = known.header_rows.is_none_or(|rows| rows > 0);
+    let is_comment = |line: &str| comment.is_some_and(|comment| line.as_bytes().first() == Some(&comment));
+    let is_told = |line: &&str| !is_blank(line) && !is_rule(line) && !is_comment(line);
     let of = |lines: &[&str]| {
-        let is_told = |line: &&str| {
-            !is_blank(line)
-                && !is_rule(line)
-                && !comment.is_some_and(|comment| line.as_bytes().first() == Some(&comment))
-        };
         let lines: Vec<&str> =
             lines.iter().copied().filter(is_told).map(|line| line.trim_end_matches(BLANKS)).collect();
         let is_spaced = |line: &&str| line.starts_with(BLANKS) || line.contains("  ");
@@ -50,12 +68,31 @@ pub(crate) fn layout(sample: &[u8], whole: bool, known: &DialectOverrides) -> Op
         }
         by_blanks(&lines, has_header).or_else(|| by_widths(&lines, has_header))
     };
-    of(lines).or_else(|| {
-        // What precedes the first blank line may be a title.
-        let first = lines.iter().position(|line| !is_blank(line))?;
-        let after = lines.iter().take(TOP).skip(first).position(|line| is_blank(line))?;
-        of(&lines[first + after..])
-    })
+    let (mut found, begin) = of(body).map(|found| (found, 0)).or_else(|| {
+        // There may be a title above a blank line, or remarks below one.
+        let mut begin = 0;
+        let mut longest = (0, 0..0);
+        for part in body.split(|line| is_blank(line)) {
+            let count = part.iter().filter(|line| is_told(line)).count();
+            if count > longest.0 {
+                longest = (count, begin..begin + part.len());
+            }
+            begin += part.len() + 1;
+        }
+        let (count, part) = longest;
+        let is_most = count * 2 > body.iter().filter(|line| is_told(line)).count();
+        let found = if is_most { of(&body[part.clone()]) } else { None }?;
+        Some((found, part.start))
+    })?;
+    let first = begin + body[begin..].iter().position(|line| is_told(&line))?;
+    let says_something = |line: &&str| line.chars().any(char::is_alphanumeric);
+    if has_header
+        && let Some(above) = body[..first].iter().rposition(says_something)
+        && is_comment(body[above])
+    {
+        found.names = u64::try_from(skipped + above).ok();
+    }
+    Some(found)
 }
 
 const BLANKS: [char; 2] = [' ', '\t'];
@@ -146,7 +183,7 @@ fn are_words<'t>(mut cells: impl Iterator<Item = &'t str>) -> bool {
 }
 
 /// The same number of words in every line, of which at least half are of typed columns.
-fn by_blanks(lines: &[&str], may_have_header: bool) -> Option<(Layout, usize)> {
+fn by_blanks(lines: &[&str], may_have_header: bool) -> Option<Aligned> {
     // A tab at the end of a cell that is empty would be lost.
     if lines.iter().any(|line| line.starts_with('\t') || line.contains("\t\t")) {
         return None;
@@ -185,7 +222,7 @@ fn by_blanks(lines: &[&str], may_have_header: bool) -> Option<(Layout, usize)> {
         single[at] && (!left.is_typed() && !right.is_typed() || are_one_value(left, right))
     };
     let is_doubtful = columns.iter().any(Column::is_part) || (0..count - 1).any(close);
-    (has_header || !is_doubtful).then_some((Layout::Blanks, count))
+    (has_header || !is_doubtful).then(|| Aligned::new(Layout::Blanks, &columns))
 }
 
 /// A column of characters that has something in it in some line, up to the next that has not in any.
@@ -216,6 +253,15 @@ impl<'t> Grid<'t> {
         Column { name: self.has_header.then(|| self.cell(0, span)), cells }
     }
 
+    /// Whether there is more than one blank between the names of two columns.
+    fn names_are_apart(&self, left: Span, right: Span) -> bool {
+        let (last, first) = (left.end - 1, right.start);
+        let filled = |at: &usize| self.is_filled(0, *at);
+        let last = (left.start..=last).rev().find(filled);
+        let first = (first..right.end).find(filled);
+        self.has_header && last.zip(first).is_some_and(|(last, first)| first - last > 2)
+    }
+
     fn is_filled(&self, line: usize, at: usize) -> bool {
         self.places[line].get(at).is_some_and(|place| !self.lines[line][*place..].starts_with(BLANKS))
     }
@@ -235,7 +281,7 @@ impl<'t> Grid<'t> {
 }
 
 /// Cells that stand at the same places in all lines, with a place between them that is blank in all.
-fn by_widths(lines: &[&str], may_have_header: bool) -> Option<(Layout, usize)> {
+fn by_widths(lines: &[&str], may_have_header: bool) -> Option<Aligned> {
     if lines.iter().any(|line| line.contains('\t')) {
         return None;
     }
@@ -256,8 +302,12 @@ fn by_widths(lines: &[&str], may_have_header: bool) -> Option<(Layout, usize)> {
     let columns: Vec<_> = spans.iter().map(|span| grid.column(*span)).collect();
     let edges: Vec<_> = spans.iter().map(|span| grid.edges(*span)).collect();
     let count = spans.len();
-    let is_named = grid.has_header && columns.iter().all(|column| column.name.is_some_and(|name| !name.is_empty()));
-    if count < 2 || grid.has_header && !is_named {
+    // Names of rows have none themselves.
+    let is_named = grid.has_header && columns.iter().skip(1).all(|column| column.name.is_some_and(|n| !n.is_empty()));
+    // More than one blank is in no phrase.
+    let is_glued =
+        |column: &Column<'_>| column.cells.iter().copied().chain(column.name).any(|cell| cell.contains("  "));
+    if count < 2 || grid.has_header && !is_named || columns.iter().any(is_glued) {
         return None;
     }
     let typed = columns.iter().filter(|column| column.is_typed()).count();
@@ -287,7 +337,7 @@ fn by_widths(lines: &[&str], may_have_header: bool) -> Option<(Layout, usize)> {
         let is_full = columns.iter().all(|column| is_full(column, 50));
         typed * 2 >= count && is_full && !last_is_text && !is_doubtful
     };
-    is_table.then(|| (widths(&spans, &edges, length), count))
+    is_table.then(|| Aligned::new(widths(&spans, &edges, length), &columns))
 }
 
 /// Joins what is one column although there is a blank place in it.
@@ -299,14 +349,11 @@ fn merged(grid: &Grid<'_>, spans: &[Span]) -> Vec<Span> {
             continue;
         };
         let (left, right) = (grid.column(*last), grid.column(*span));
-        let is_empty = |name: Option<&str>| name.is_some_and(str::is_empty);
-        let unnamed = is_empty(left.name) || is_empty(right.name);
-        let gap = span.start - last.end;
         let has_none = left.filled().next().is_none() || right.filled().next().is_none();
-        let joined = unnamed
-            || gap == 1 && (has_none || !left.is_typed() && !right.is_typed())
-            || gap == 1 && left.name.is_none() && are_timestamps(&left, &right);
-        if joined {
+        let are_texts = !left.is_typed() && !right.is_typed() && !grid.names_are_apart(*last, *span);
+        let has_one_name = left.name.is_none_or(str::is_empty) || right.name.is_none_or(str::is_empty);
+        let are_one = has_none || are_texts || has_one_name && are_timestamps(&left, &right);
+        if span.start - last.end == 1 && are_one {
             last.end = span.end;
         } else {
             merged.push(*span);
@@ -331,4 +378,123 @@ fn widths(spans: &[Span], edges: &[(usize, usize)], length: usize) -> Layout {
     }
     widths.push(length - from);
     Layout::Widths(widths.into_iter().map(|width| u32::try_from(width).unwrap_or(u32::MAX)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Option<Layout> {
+        layout(text.as_bytes(), true, &DialectOverrides::default()).map(|aligned| aligned.layout)
+    }
+
+    #[test]
+    fn as_many_words_in_each_line_are_apart_by_blanks() {
+        for text in [
+            "1700   5\n1701  11\n1702  16\n1703 101\n",
+            " 0   0    0\n 1   1    1\n10 100 1000\n",
+            "    0.000  0.000000\n   15.300  0.000000\n 1015.300  0.000000\n",
+            " customer_id  date\n 00001 19970101\n 00001 19970118\n",
+            "# x y\n 0.1    7.5\n 0.2   17.5\n-0.3    7.6\n",
+            "Name   Theta  Phi\nFp1      -90  -72\nFz        45   90\n",
+            "Measured in spring, by hand\n\n1  2.5\n2 12.5\n3  0.5\n\nNothing was left out here\n",
+            "1 \t 2\r\n10\t20\r\n 3  4\r\n",
+        ] {
+            assert_eq!(found(text), Some(Layout::Blanks), "{text}");
+        }
+    }
+
+    #[test]
+    fn cells_that_stand_below_each_other_have_widths() {
+        let accounts = "\
+ACCT      NAME                AMOUNT  DATE
+000012345 IDA SAMPLE           123.45 20240101
+000012346 OLAF B EXAMPLE        99.00 20240102
+000012347 LI                  1000.10 20240103
+000012348 EWA ANN Q DOE          0.05 20240104
+";
+        let cluster = "\
+NAME              STATUS   AGE      LABELS
+red-events        Active   3y11d    app=red-events,tier=a
+blue              Active   6y90d    name=blue
+beta              Idle     1y201d   name=beta
+";
+        // The name of the second column begins further right than its cells.
+        let bands = "\
+       id        heduc   heblack
+       9   12-15 years        No
+      11    < 12 years       Yes
+      43     16+ years        No
+";
+        let gaps = "\
+id   note   amount
+1    seen     1.50
+2            10.00
+13   asked    2.25
+";
+        let times = "\
+2024-01-01 12:00:05   1.5   ok
+2024-01-01 12:01:05         ok
+2024-01-01 12:02:05  10.5 fail
+2024-01-01 12:03:05   0.5   ok
+";
+        for (text, widths) in [
+            (accounts, vec![10, 17, 11, 8]),
+            (cluster, vec![18, 9, 9, 21]),
+            (bands, vec![9, 14, 10]),
+            (gaps, vec![5, 8, 6]),
+            (times, vec![21, 4, 5]),
+        ] {
+            assert_eq!(found(text), Some(Layout::Widths(widths)), "{text}");
+        }
+    }
+
+    #[test]
+    fn whatever_else_has_blanks_in_it_stays_as_it_is() {
+        for text in [
+            // Names.
+            "Ida Sample\nOlaf Example\nEwa Doe\nTom Poe\nLi Wu\n",
+            "name\nIda Sample\nTom  Sawyer\nEwa Doe\nAnn Smith\n",
+            "  Ida Sample\n Olaf Example\n   Ewa Doe\n   Tom Poe\n",
+            // Running text, and such in two columns.
+            "It was late.  The rain had come\nand gone, and  so had the others,\nwho left  for home at last.  He\nstayed on for the  night.\n",
+            "The first column     goes on here and\nhas lines of its     has as many of the\nown that go on       lines as the first\nto the bottom of     one had before it\n",
+            // What programs say.
+            "12:00:01 INFO  started the service\n12:00:02 WARN  disk is nearly full\n12:00:09 INFO  stopped the service\n",
+            "2024-01-01 10:00:00 INFO  main  up\n2024-01-01 10:00:10 DEBUG io    read 10 of 20\n2024-01-01 10:00:20 WARN  io    slow\n",
+            "total 8\ndrwxr-xr-x 2 root root 4096 Jan  1 12:00 my files\n-rw-r--r-- 1 root root   12 Jan 11 12:00 b\n-rw-r--r-- 1 ida  root  112 Feb  1 12:00 c\n",
+            // What people and programs write.
+            "name   = ida\nplace  = here\ncolour = red\nx      = 1\n",
+            "mov   eax, 1\nadd   ebx, eax\nret\nnop\n",
+            "- milk   2\n- bread  1\n- eggs  12\n",
+            "let a    = 1; // first\nlet bcd  = 2; // second\nlet efgh = 3; // third\n",
+            // One value a line.
+            " 1 234\n12 345\n   500\n",
+            " 1 234\n12 345\n99 500\n",
+            "  5 kg\n 12 kg\n100 kg\n",
+            " 1 Nov 2023\n12 Nov 2023\n 3 Dec 2024\n",
+            " 9:05 am\n12:30 pm\n 1:15 pm\n",
+            "  2024-01-01 12:00\n  2024-01-02 12:30\n  2024-01-03 13:00\n",
+            // What has a delimiter.
+            "a,  b\n1,  2\n10, 3\n",
+            "\"a\"  1\n\"bc\" 2\n\"d\"  3\n",
+            "1 2\n3 4\n5 6\n",
+            "1\t\t3\n4\t5\t6\n 7\t8\t9\n",
+            // Too little to tell.
+            "1   5\n10 50\n",
+            "a    b\nccc  d\ne    f\n",
+        ] {
+            assert_eq!(found(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn remarks_are_told_from_rows_and_names() {
+        let text = "#No. Label\n# of the year\n#x   y\n1   10\n22   3\n333 44\n# so it ends\n";
+        let found = layout(text.as_bytes(), true, &DialectOverrides::default()).unwrap();
+        assert_eq!((&found.layout, found.names), (&Layout::Blanks, Some(2)));
+        let row = |line: &str| found.are_row(line.split(' ').map(str::as_bytes).collect::<Vec<_>>().into_iter());
+        assert!(row("#1 10") && row("#1 NA"));
+        assert!(!row("#one ten") && !row("#1 2 3"));
+    }
 }
