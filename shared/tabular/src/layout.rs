@@ -183,11 +183,17 @@ impl Cutter {
             let cells: Vec<_> = out[begin..].split(|byte| *byte == Layout::SEPARATOR).collect();
             !self.aligned.are_row(cells.into_iter())
         };
-        if !is_cut || is_remark {
+        let cells = out[begin..].split(|byte| *byte == Layout::SEPARATOR);
+        if !is_cut || is_remark || self.is_in_doubt() && self.aligned.are_shifted(cells) {
             // Nobody can tell what its cells are.
             out.truncate(begin);
             out.extend_from_slice(trim(line));
         }
+    }
+
+    /// Whether a cell may have blanks in it, at places that were found out.
+    fn is_in_doubt(&self) -> bool {
+        !self.is_given && matches!(self.aligned.layout, Layout::Widths(_))
     }
 
     fn at_blanks(&self, line: &[u8], number: u64, out: &mut Vec<u8>) -> bool {

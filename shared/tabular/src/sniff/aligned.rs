@@ -29,6 +29,13 @@ impl Aligned {
         Self { layout, typed: columns.iter().map(Column::is_typed).collect(), names: None }
     }
 
+    /// Whether a typed column has several words of text in a line that has a value elsewhere: it was cut at a wrong place.
+    pub(crate) fn are_shifted<'c>(&self, cells: impl Iterator<Item = &'c [u8]> + Clone) -> bool {
+        let typed = cells.zip(&self.typed).filter(|(_, typed)| **typed).map(|(cell, _)| cell);
+        let is_phrase = |cell: &[u8]| cell.contains(&b' ') && cell::kind(cell) == Kind::Text;
+        typed.clone().any(is_phrase) && typed.clone().any(|cell| cell::kind(cell).is_value())
+    }
+
     /// Whether cells are of the kinds that those of a row have, as far as these say something.
     pub(crate) fn are_row<'c>(&self, cells: impl ExactSizeIterator<Item = &'c [u8]>) -> bool {
         let fits = |(cell, typed): (&[u8], &bool)| !typed || cell.is_empty() || cell::kind(cell) != Kind::Text;
@@ -420,8 +427,7 @@ blue              Active   6y90d    name=blue
 beta              Idle     1y201d   name=beta
 ";
         // The name of the second column begins further right than its cells.
-        let bands = "\
-       id        heduc   heblack
+        let bands = "       id        heduc   heblack
        9   12-15 years        No
       11    < 12 years       Yes
       43     16+ years        No
@@ -441,9 +447,9 @@ id   note   amount
         for (text, widths) in [
             (accounts, vec![10, 17, 11, 8]),
             (cluster, vec![18, 9, 9, 21]),
-            (bands, vec![9, 14, 10]),
-            (gaps, vec![5, 8, 6]),
-            (times, vec![21, 4, 5]),
+            (bands, vec![10, 12, 10]),
+            (gaps, vec![5, 6, 7]),
+            (times, vec![19, 6, 5]),
         ] {
             assert_eq!(found(text), Some(Layout::Widths(widths)), "{text}");
         }
