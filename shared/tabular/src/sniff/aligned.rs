@@ -91,7 +91,7 @@ pub(crate) fn layout(sample: &[u8], whole: bool, known: &DialectOverrides) -> Op
         let found = if is_most { of(&body[part.clone()]) } else { None }?;
         Some((found, part.start))
     })?;
-    let first = begin + body[begin..].iter().position(|line| is_told(&line))?;
+    let first = begin + body[begin..].iter().position(is_told)?;
     let says_something = |line: &&str| line.chars().any(char::is_alphanumeric);
     if has_header
         && let Some(above) = body[..first].iter().rposition(says_something)
