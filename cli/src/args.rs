@@ -121,6 +121,11 @@ pub(crate) struct Reading {
     /// What separates fields: a text such as `;` or `||`, or `tab`; `none` for a single column.
     #[arg(long, value_parser = delimiter)]
     pub(crate) delimiter: Option<Delimiter>,
+    /// The characters that each column has, as in `10,20,8`, where columns have fixed widths and no delimiter; the last
+    /// column has what is left of the line.
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',', conflicts_with = "delimiter")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) widths: Option<Vec<u32>>,
     /// What fields are wrapped in: one character, or `none`.
     #[arg(long, value_parser = byte_or_none)]
     pub(crate) quote: Option<ByteOrNone>,
@@ -230,6 +235,13 @@ impl Reading {
         let dialect = &mut read.dialect;
         if let Some(Delimiter(bytes)) = &self.delimiter {
             dialect.delimiter = Some(bytes.clone());
+            dialect.widths = None;
+        }
+        if let Some(widths) = &self.widths {
+            dialect.delimiter = None;
+            dialect.widths = Some(widths.clone());
+            // Whoever knows the widths knows that it is a table.
+            read.input.any_text = true;
         }
         set(&mut dialect.quote, self.quote);
         set(&mut dialect.escape, self.escape);

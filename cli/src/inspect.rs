@@ -7,7 +7,7 @@ use arrow::{
 use cleanzone_lake::{Error, inspect_file, read_file};
 use cleanzone_pii::{Detector, Finding};
 use cleanzone_tabular::{
-    BadRows, Column, InspectedColumn, InspectedDialect, Inspection, Options, RejectedRow, Sink, SinkError,
+    BadRows, Column, InspectedColumn, InspectedDialect, Inspection, Layout, Options, RejectedRow, Sink, SinkError,
 };
 use serde_json::json;
 
@@ -123,8 +123,16 @@ fn dialect(f: &mut fmt::Formatter<'_>, dialect: &InspectedDialect) -> fmt::Resul
     let named = |character: Option<char>, none: &str| character.map_or(none.to_owned(), String::from);
     writeln!(
         f,
-        "  delimiter {}, quote {}, escape {}, lines end with {} ({:.0} % sure)",
-        if dialect.delimiter.is_empty() { "none".to_owned() } else { dialect.delimiter.escape_debug().to_string() },
+        "  {}, quote {}, escape {}, lines end with {} ({:.0} % sure)",
+        match &dialect.layout {
+            Some(Layout::Blanks) => "fields apart by runs of blanks".to_owned(),
+            Some(Layout::Widths(widths)) => {
+                let widths: Vec<_> = widths.iter().map(u32::to_string).collect();
+                format!("widths {}", widths.join(","))
+            }
+            None if dialect.delimiter.is_empty() => "delimiter none".to_owned(),
+            None => format!("delimiter {}", dialect.delimiter.escape_debug()),
+        },
         named(dialect.quote, "none"),
         named(dialect.escape, "doubled"),
         dialect.line_end,

@@ -118,6 +118,9 @@ fn read_under(read: &mut tabular::Options, dataset: &Dataset) {
     or(&mut read.input.charset, format.encoding.as_ref());
     let delimiter = format.delimiter.as_ref().map(|delimiter| delimiter.as_bytes().to_vec());
     or(&mut read.dialect.delimiter, delimiter.as_ref());
+    or(&mut read.dialect.widths, format.widths.as_ref());
+    // Whoever knows the widths knows that it is a table.
+    read.input.any_text |= format.widths.is_some();
     mark(&mut read.dialect.quote, format.quote);
     mark(&mut read.dialect.escape, format.escape);
     mark(&mut read.dialect.comment, format.comment);

@@ -176,6 +176,8 @@ pub enum DuplicateAction {
 pub struct Format {
     /// What separates fields; empty: every record is one field.
     pub delimiter: Option<String>,
+    /// The characters that each column has, where there is no delimiter.
+    pub widths: Option<Vec<u32>>,
     /// What fields are wrapped in.
     pub quote: Option<Mark>,
     /// What makes a special character literal.

@@ -228,6 +228,10 @@ pub(crate) struct FormatEntry {
     /// What separates fields: a text such as `;` or `||`, or `tab`; `none` for a single column.
     #[schemars(length(min = 1))]
     pub(crate) delimiter: Option<String>,
+    /// The characters that each column has, where columns have fixed widths and no delimiter; the last column has what is
+    /// left of the line.
+    #[schemars(length(min = 1), inner(range(min = 1)))]
+    pub(crate) widths: Option<Vec<u32>>,
     /// What fields are wrapped in: one character of ASCII, or `none`.
     pub(crate) quote: Option<String>,
     /// What stands before a quote inside a quoted field: one character of ASCII, or `none` where it is doubled.
@@ -261,8 +265,14 @@ impl FormatEntry {
             (None, None) => (d.header, d.columns),
             own => own,
         };
+        // So it is with a delimiter and widths.
+        let (delimiter, widths) = match (self.delimiter, self.widths) {
+            (None, None) => (d.delimiter, d.widths),
+            own => own,
+        };
         Self {
-            delimiter: self.delimiter.or(d.delimiter),
+            delimiter,
+            widths,
             quote: self.quote.or(d.quote),
             escape: self.escape.or(d.escape),
             comment: self.comment.or(d.comment),

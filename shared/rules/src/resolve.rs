@@ -323,6 +323,20 @@ impl<'t> Resolver<'_, 't> {
             let why = "an empty text separates nothing; `none` means a single column";
             self.problems.add(at.field("delimiter").value, why);
         }
+        if let Some(widths) = &entry.widths {
+            let why = if entry.delimiter.is_some() {
+                Some((at.field("widths").key, "columns have either widths or a `delimiter`"))
+            } else if widths.is_empty() {
+                Some((at.field("widths").value, "it names no column"))
+            } else if widths.contains(&0) {
+                Some((at.field("widths").value, "each column has at least one character"))
+            } else {
+                None
+            };
+            if let Some((span, why)) = why {
+                self.problems.add(span, why);
+            }
+        }
         let mut mark = |field: &str, text: Option<&String>| {
             let mut characters = text?.chars();
             match (characters.next(), characters.next()) {
@@ -372,6 +386,7 @@ impl<'t> Resolver<'_, 't> {
         }
         Format {
             delimiter,
+            widths: entry.widths.clone(),
             quote,
             escape,
             comment,

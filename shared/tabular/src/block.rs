@@ -201,6 +201,11 @@ impl Blocks {
         }
     }
 
+    /// All of the text again, of which nothing but a peek was taken.
+    pub(crate) fn into_reader(self) -> Box<dyn Read + Send> {
+        Box::new(io::Cursor::new(self.ahead).chain(self.reader))
+    }
+
     /// Sets how much text a block has, in bytes.
     pub(crate) fn set_size(&mut self, bytes: usize) {
         self.block_bytes = bytes.max(1);

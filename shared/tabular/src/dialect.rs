@@ -1,3 +1,5 @@
+use serde::Serialize;
+
 /// How a delimited file is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dialect {
@@ -17,6 +19,26 @@ pub struct Dialect {
     pub skip_lines: u64,
     /// Records that hold the column names; 0: there are none, and columns are `column_1`, `column_2`, …
     pub header_rows: u32,
+    /// How cells lie in a line where no delimiter stands between them. Lines are then read as if
+    /// [`Layout::SEPARATOR`] did, which is the [`delimiter`](Self::delimiter).
+    pub layout: Option<Layout>,
+}
+
+/// How cells lie in a line without a delimiter. Blanks and tabs around a cell are no part of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    /// Any number of blanks or tabs is between two cells, and no cell has one in it or is empty. A line with fewer words
+    /// than there are columns is one cell.
+    Blanks,
+    /// Each column has so many characters; the last one has what is left of the line. Unless the widths are
+    /// [given](DialectOverrides::widths), a line of which they would cut a word in two is one cell.
+    Widths(Vec<u32>),
+}
+
+impl Layout {
+    /// What is put between the cells of a line.
+    pub const SEPARATOR: u8 = 0x1F;
 }
 
 /// What ends a record.
@@ -42,6 +64,7 @@ impl Dialect {
             comment: None,
             skip_lines: 0,
             header_rows: 1,
+            layout: None,
         }
     }
 }
@@ -69,6 +92,8 @@ pub struct DialectOverrides {
     pub skip_lines: Option<u64>,
     /// [`Dialect::header_rows`].
     pub header_rows: Option<u32>,
+    /// [`Layout::Widths`]: characters that each column has, in place of a delimiter.
+    pub widths: Option<Vec<u32>>,
 }
 
 /// Something that is either given or found out.

@@ -26,6 +26,8 @@ pub(crate) struct Grammar {
     pub(crate) comments_are_certain: bool,
     /// Bytes that a record may have.
     pub(crate) limit: usize,
+    /// The delimiters are none of the file's: see [`Layout`](crate::Layout).
+    pub(crate) is_cut: bool,
     /// Bytes that may end a plain run of a field: first of the delimiter, terminators, escape.
     special: [bool; 256],
 }
@@ -92,6 +94,7 @@ impl Grammar {
             comment: dialect.comment,
             comments_are_certain: true,
             limit: usize::MAX,
+            is_cut: dialect.layout.is_some(),
             special,
         }
     }

@@ -95,6 +95,7 @@ mod format;
 mod grammar;
 mod input;
 mod inspect;
+mod layout;
 mod length;
 mod notation;
 mod options;
@@ -111,7 +112,7 @@ mod types;
 mod withhold;
 
 pub use cleanse::{Case, Cleanse};
-pub use dialect::{Dialect, DialectOverrides, Setting, Terminator};
+pub use dialect::{Dialect, DialectOverrides, Layout, Setting, Terminator};
 pub use error::Error;
 #[doc(hidden)]
 pub use input::text;
@@ -182,13 +183,15 @@ pub type SinkError = Box<dyn std::error::Error + Send + Sync>;
 pub struct RejectedRow<'a> {
     /// Line it begins at, from 1.
     pub line: u64,
-    /// Byte it begins at, from 0, in the text of the file: decompressed, in UTF-8, behind the byte order mark.
+    /// Byte it begins at, from 0, in the text of the file: decompressed, in UTF-8, behind the byte order mark. In a file
+    /// with a [`Layout`], in that text with one character between cells and no blanks around them.
     pub offset: u64,
     /// Whether it is a record. Otherwise it is a line that is none, such as a comment.
     pub is_record: bool,
     /// Why it is not in a batch, without any value.
     pub reason: &'a str,
-    /// The row as it stood in the file; no more than its first 64 KiB. Fields whose values are
+    /// The row as it stood in the file; no more than its first 64 KiB. In a file with a [`Layout`], a tab is between its
+    /// cells. Fields whose values are
     /// [withheld](ColumnPlan::withheld) are empty; it is empty itself where nobody can tell which fields these are.
     pub raw: &'a [u8],
 }

@@ -12,6 +12,7 @@ use crate::{
     flaw::{Flaw, Place},
     grammar::{Grammar, Step},
     input::{self, Detected},
+    layout::{self, Opened},
     pipeline::{self, Current},
     plan::Plan,
     scan::{Policy, Scanner},
@@ -27,7 +28,7 @@ const MIN_BLOCK: usize = 512 << 10;
 const COLUMN_BLOCK: usize = 8 << 10;
 const MAX_BLOCK: usize = 2 << 20;
 /// Records cannot be longer, whatever the limit: places are 32 bits wide.
-const MAX_RECORD: usize = 1 << 30;
+pub(crate) const MAX_RECORD: usize = 1 << 30;
 
 /// Readings of a source, at most: each but the first follows a contradiction, which leaves fewer notations and types.
 const MAX_PASSES: u32 = 16;
@@ -78,9 +79,7 @@ fn read_as(
 ) -> Result<Reading, Error> {
     let input = input::open_as(source.open()?, &options.opening(), known)?;
     let mut probe = input.probe();
-    let mut blocks = Blocks::new(Box::new(input));
-    let (sample, whole) = blocks.peek(SNIFFED)?;
-    let sniffed = sniff::dialect(sample, whole, &options.dialect)?;
+    let Opened { mut blocks, sniffed, cutter } = layout::open(Box::new(input), options)?;
     let certainty = sniffed.certainty;
     let dialect = sniffed.dialect.clone();
     let grammar = grammar(&dialect, options);
@@ -134,7 +133,10 @@ fn read_as(
         }
         let input = input::open_as(source.open()?, &options.opening(), known)?;
         probe = input.probe();
-        let mut blocks = Blocks::new(Box::new(input));
+        let mut blocks = Blocks::new(match &cutter {
+            Some(cutter) => Box::new(cutter.clone().over(Box::new(input))),
+            None => Box::new(input),
+        });
         blocks.set_size(block_bytes);
         self::header(&mut blocks, &header_grammar(&sniffed, options), &sniffed, options)?;
         pass = Pass::new(sink, &scanner, plan, evidence, &top, options)?;
@@ -487,6 +489,7 @@ fn is_of_names(raw: &[u8], grammar: &Grammar) -> bool {
 /// Hands a record that is not among the rows, or a line that is no record, to the sink.
 fn hand_over(sink: &mut dyn Sink, reject: &Reject, scanner: &Scanner, plan: &Plan) -> Result<(), Error> {
     let (reason, raw) = withhold::kept(reject, &scanner.grammar, plan);
+    let raw = layout::shown(raw, &scanner.grammar);
     let Reject { line, offset, .. } = *reject;
     let row = RejectedRow { line, offset, is_record: reject.flaw.is_of_record(), reason: &reason, raw: &raw };
     sink.rejected(&row).map_err(Error::Sink)

@@ -16,6 +16,7 @@ use crate::{
     RESCUED, RejectedRow, Report, Setting, Sink, SinkError, Source, Terminator, read,
 };
 
+mod aligned;
 mod asked;
 mod kept;
 mod late;
@@ -98,6 +99,7 @@ fn options() -> Options {
         comment: Setting::Is(None),
         skip_lines: Some(0),
         header_rows: Some(1),
+        widths: None,
     };
     Options { dialect, threads: 1, ..Options::default() }
 }

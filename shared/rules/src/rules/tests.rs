@@ -142,6 +142,25 @@ fn a_column_has_its_own_notation_or_that_of_the_dataset() {
 }
 
 #[test]
+fn a_dataset_has_a_delimiter_or_widths() {
+    let rules = rules(
+        r#"
+        [defaults.format]
+        delimiter = ";"
+        [[dataset]]
+        match = "a"
+        format.widths = [10, 20, 8]
+        [[dataset]]
+        match = "b"
+        format.quote = "none"
+        "#,
+    );
+    let of = |key: &str| rules.find("", key).dataset.format.clone();
+    assert_eq!((of("a").delimiter, of("a").widths), (None, Some(vec![10, 20, 8])));
+    assert_eq!((of("b").delimiter.as_deref(), of("b").widths), (Some(";"), None));
+}
+
+#[test]
 fn what_a_dataset_does_not_say_the_defaults_do() {
     let rules = rules(
         r#"
@@ -288,6 +307,9 @@ fn settings_that_contradict_each_other_are_refused() {
         ("duplicates = { action = \"drop\", column = \"a\" }", "3:33: only `action = \"flag\"`"),
         ("duplicates = { action = \"drop\", by = [] }", "3:38: it names no column"),
         ("format.delimiter = \"\"", "3:20: an empty text separates nothing"),
+        ("format = { delimiter = \";\", widths = [3] }", "3:29: columns have either widths or a `delimiter`"),
+        ("format.widths = []", "3:17: it names no column"),
+        ("format.widths = [3, 0]", "3:17: each column has at least one character"),
         ("format.quote = \"ab\"", "3:16: expected one ASCII character"),
         ("format = { delimiter = \";\", comment = \";\" }", "3:39: it is the `delimiter` too"),
         ("format = { header = true, columns = [\"a\"] }", "3:27: these names are for a file without"),

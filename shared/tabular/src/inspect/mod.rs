@@ -1,13 +1,13 @@
 //! What a file is and what becomes of it, without making anything of it.
 
-use std::{collections::BTreeMap, io::Read};
+use std::collections::BTreeMap;
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use serde::Serialize;
 
 use crate::{
-    Attempt, BadRows, Column, Dialect, Error, InputFacts, Options, Planner, RejectedRow, Report, Sink, SinkError,
-    Source, Terminator, input, read, sniff, types::sql_name,
+    Attempt, BadRows, Column, Dialect, Error, InputFacts, Layout, Options, Planner, RejectedRow, Report, Sink,
+    SinkError, Source, Terminator, input, layout, read, types::sql_name,
 };
 
 mod distinct;
@@ -42,8 +42,11 @@ pub struct Inspection {
 /// A [`Dialect`], for people.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct InspectedDialect {
-    /// What separates fields; empty: nothing, a record is one field.
+    /// What separates fields; empty: nothing, a record is one field, unless there is a [layout](Self::layout).
     pub delimiter: String,
+    /// How fields lie in a line where no delimiter is between them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layout: Option<Layout>,
     /// What wraps fields.
     pub quote: Option<char>,
     /// What makes a special character literal, where a quote is not doubled.
@@ -119,16 +122,17 @@ pub fn inspect(source: &mut dyn Source, planner: &dyn Planner, options: &Options
 /// What the sniffer compares: the beginning is read for it once more.
 fn attempts(source: &mut dyn Source, options: &Options) -> Result<Vec<Attempt>, Error> {
     let input = input::open(source.open()?, &options.opening())?;
-    let mut sample = Vec::new();
-    input.take(sniff::SAMPLE as u64).read_to_end(&mut sample)?;
-    let whole = sample.len() < sniff::SAMPLE;
-    Ok(sniff::dialect(&sample, whole, &options.dialect)?.tried)
+    Ok(layout::open(Box::new(input), options)?.sniffed.tried)
 }
 
 impl InspectedDialect {
     fn new(dialect: &Dialect, certainty: f64) -> Self {
         Self {
-            delimiter: String::from_utf8_lossy(&dialect.delimiter).into_owned(),
+            delimiter: match dialect.layout {
+                None => String::from_utf8_lossy(&dialect.delimiter).into_owned(),
+                Some(_) => String::new(),
+            },
+            layout: dialect.layout.clone(),
             quote: dialect.quote.map(char::from),
             escape: dialect.escape.map(char::from),
             line_end: match dialect.terminator {
@@ -191,7 +195,7 @@ fn hints(report: &Report, tried: &[Attempt], columns: &[InspectedColumn], option
     let mut hints = Vec::new();
     let mut hint = |flag: String, effect: String| hints.push(Hint { flag, effect });
     let found = String::from_utf8_lossy(&report.dialect.delimiter);
-    if report.certainty < SURE && options.dialect.delimiter.is_none() {
+    if report.certainty < SURE && options.dialect.delimiter.is_none() && report.dialect.layout.is_none() {
         let columns_found = tried.first().map_or(0, |attempt| attempt.columns);
         let near = |a: &&Attempt| a.worse_by < NEAR && a.consistency >= 0.5 && a.columns > 1;
         let rival = tried.iter().filter(near).find(|a| a.delimiter != found && a.columns != columns_found);

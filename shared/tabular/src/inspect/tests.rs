@@ -1,4 +1,4 @@
-use std::io;
+use std::io::{self, Read};
 
 use super::*;
 use crate::{ColumnPlan, DialectOverrides, Header, InputOptions};
@@ -99,4 +99,16 @@ fn a_guessed_character_set_is_said_to_be_one() {
 fn an_empty_file_has_nothing() {
     let inspection = inspect_text("", &Options::default());
     assert_eq!((inspection.records, inspection.columns.len()), (0, 0));
+}
+
+#[test]
+fn a_layout_is_told() {
+    let found = inspect_text("ID  NAME  SUM\n1   Ida   1.5\n2   Li   12.5\n13  Ewa   0.5\n", &Options::default());
+    assert_eq!(found.dialect.layout, Some(Layout::Blanks));
+    assert_eq!((found.dialect.delimiter.as_str(), found.tried[0].columns), ("", 3));
+    let dialect = DialectOverrides { widths: Some(vec![2, 3]), ..DialectOverrides::default() };
+    let found = inspect_text("ab123\ncd456\n", &Options { dialect, ..Options::default() });
+    assert_eq!(serde_json::json!(found.dialect)["layout"], serde_json::json!({ "widths": [2, 3] }));
+    let found = inspect_text("a,b\n1,2\n", &Options::default());
+    assert!(serde_json::json!(found.dialect).get("layout").is_none());
 }

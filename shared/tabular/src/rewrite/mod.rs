@@ -23,10 +23,10 @@ use crate::{
     field,
     grammar::{Grammar, Step},
     input::{self, Detected, Probe},
+    layout,
     plan::Tokens,
     reader::{self, Begin, Tally},
     scan::{Policy, Scanner},
-    sniff,
 };
 
 mod output;
@@ -241,9 +241,13 @@ impl Opened {
     fn new(source: &mut dyn Source, options: &Options, known: Option<Detected>) -> Result<Self, Error> {
         let input = input::open_as(source.open()?, &options.opening(), known)?;
         let probe = input.probe();
-        let mut blocks = Blocks::new(Box::new(input));
-        let (sample, whole) = blocks.peek(reader::SNIFFED)?;
-        let sniffed = sniff::dialect(sample, whole, &options.dialect)?;
+        let layout::Opened { mut blocks, sniffed, cutter } = layout::open(Box::new(input), options)?;
+        if cutter.is_some() {
+            let why = "a copy of columns that have no delimiter between them would not keep where they stand; have the \
+                       file written with a delimiter, or say --delimiter none (format.delimiter = \"none\") to take \
+                       each line for one value";
+            return Err(Error::Settings(why.to_owned()));
+        }
         let dialect = sniffed.dialect.clone();
         let grammar = reader::grammar(&dialect, options);
         let text = blocks.peek(HEADER)?.0.to_vec();

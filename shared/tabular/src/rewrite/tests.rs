@@ -221,3 +221,15 @@ fn late_bytes_say_what_the_character_set_is() {
     assert_eq!((report.input.charset, report.rejected), ("windows-1252", 0));
     assert!(out.ends_with(b"1,<M\xFCnchen>\n"));
 }
+
+#[test]
+fn columns_without_a_delimiter_are_not_copied() {
+    let text = "1700   5\n1701  11\n1702  16\n1703 101\n";
+    let copy = |options: &Options| {
+        rewrite(&mut Text(text.into()), Vec::new(), "a.txt", &mut Bracket::default(), options).map(|(out, _)| out)
+    };
+    let error = copy(&Options::default()).unwrap_err();
+    assert!(matches!(&error, Error::Settings(why) if why.contains("delimiter")), "{error}");
+    let single = DialectOverrides { delimiter: Some(Vec::new()), ..DialectOverrides::default() };
+    assert_eq!(copy(&Options { dialect: single, ..Options::default() }).unwrap(), text.as_bytes());
+}

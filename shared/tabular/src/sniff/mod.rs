@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::{Dialect, DialectOverrides, Setting, Terminator};
 
+pub(crate) mod aligned;
 mod cell;
 pub(crate) mod header;
 mod records;

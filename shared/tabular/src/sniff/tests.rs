@@ -263,6 +263,7 @@ fn what_is_given_is_taken() {
         comment: Setting::Is(Some(b'%')),
         skip_lines: Some(1),
         header_rows: Some(3),
+        widths: None,
     };
     let dialect = sniff_with("title\na,b\n1,2\n3,4\n", &given).dialect;
     let expected = Dialect {
@@ -273,6 +274,7 @@ fn what_is_given_is_taken() {
         comment: Some(b'%'),
         skip_lines: 1,
         header_rows: 3,
+        layout: None,
     };
     assert_eq!(dialect, expected);
 }
