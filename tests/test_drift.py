@@ -22,7 +22,7 @@ def drifting(seed: int) -> dict[str, str]:
                 case "id":
                     return str(n * ROWS + row)
                 case "amount":
-                    return [str(row), f"{row}.5", "n/a" if row == 3 else f"{row}.25"][n * 3 // FILES]
+                    return [str(row), f"{row}.5", "pending" if row == 3 else f"{row}.25"][n * 3 // FILES]
                 case "day":
                     return f"2026-11-{row % 28 + 1:02}" if n % 2 else f"{row % 28 + 1:02}.11.2026"
                 case "code":

@@ -1,3 +1,5 @@
+#![allow(clippy::format_collect, reason = "texts of tests are short")]
+
 use proptest::prelude::*;
 
 use super::*;
