@@ -1,3 +1,5 @@
+#![allow(clippy::format_collect, clippy::format_push_string, reason = "texts of tests are short")]
+
 //! Columns that are set apart by where they stand.
 
 use super::*;
