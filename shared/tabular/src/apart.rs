@@ -72,7 +72,10 @@ impl Apart {
         if is_rule(line) {
             return Some(Place::Comment);
         }
-        (is_count(line) || self.is_header(line)).then_some(if is_count(line) { Place::Footer } else { Place::Header })
+        if is_count(line) {
+            return Some(Place::Footer);
+        }
+        self.is_header(line).then_some(Place::Header)
     }
 
     fn is_header(&self, line: &[u8]) -> bool {

@@ -28,6 +28,18 @@ pub(crate) fn content<'a>(raw: &'a [u8], grammar: &Grammar) -> (Cow<'a, [u8]>, b
     }
 }
 
+/// The contents of the fields of a record that begins with `text` and whose fields end at `ends`.
+pub(crate) fn contents<'a>(text: &'a [u8], ends: &[u32], grammar: &Grammar) -> Vec<Cow<'a, [u8]>> {
+    let mut from = 0;
+    let of = |end: &u32| {
+        let end = *end as usize;
+        let (content, _) = content(&text[from..end], grammar);
+        from = end + grammar.delimiter.len();
+        content
+    };
+    ends.iter().map(of).collect()
+}
+
 fn unescape(inner: &[u8], quote: u8, escape: Option<u8>) -> Cow<'_, [u8]> {
     let escape = escape.unwrap_or(quote);
     let Some(first) = memchr2(quote, escape, inner) else { return Cow::Borrowed(inner) };

@@ -107,10 +107,7 @@ pub(crate) struct Cutter {
 impl Cutter {
     fn new(aligned: Aligned, is_given: bool, sample: &[u8], options: &Options) -> Self {
         let known = &options.dialect;
-        let ends = known.terminator.unwrap_or_else(|| match (sample.contains(&b'\n'), sample.contains(&b'\r')) {
-            (false, true) => Terminator::Cr,
-            _ => Terminator::Lf,
-        });
+        let ends = sniff::terminator(sample, known);
         let comment = *known.comment.given().unwrap_or(&Some(b'#'));
         let limit = options.limits.record_bytes.min(MAX_RECORD);
         Self { columns: aligned.typed.len(), aligned, is_given, comment, ends, limit, lines: 0 }

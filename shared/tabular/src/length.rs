@@ -55,7 +55,7 @@ pub(crate) fn held(column: &PlannedColumn, fields: &Fields<'_>, built: Built) ->
     match column.misfit {
         Misfit::Reject => found.misfits.extend(longer.into_iter().map(|row| (row, "a longer text"))),
         Misfit::Null | Misfit::Sibling => {
-            // What does not fit in a flawed row is rescued with the rest of it.
+            // A text that is too long in a flawed row is rescued with the rest of it.
             let (odd, diverted): (Vec<_>, Vec<_>) = longer.into_iter().partition(|row| fields.is_odd(*row));
             found.misfits.extend(odd.into_iter().map(|row| (row, "a longer text")));
             found.diverted.extend(diverted);

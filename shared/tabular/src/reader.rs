@@ -263,13 +263,8 @@ pub(crate) fn header(
                     return Err(Error::MalformedCsv { line: position.0, offset: position.1, what });
                 }
                 check_columns(ends.len(), options)?;
-                let mut names = Vec::with_capacity(ends.len());
-                let mut from = 0;
-                for end in ends {
-                    let (content, _) = field::content(&text[from..end as usize], grammar);
-                    names.push(String::from_utf8_lossy(&content).into_owned());
-                    from = end as usize + grammar.delimiter.len();
-                }
+                let cells = field::contents(text, &ends, grammar);
+                let names = cells.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
                 begin.raw.push(text[..end].to_vec());
                 let lines = grammar.lines(&text[..next]).max(1);
                 begin.lines.header += lines;
@@ -475,13 +470,7 @@ fn is_of_names(raw: &[u8], grammar: &Grammar) -> bool {
     if !matches!(grammar.step(raw, 0, true, None, &mut ends), Step::Record { flaw: None, .. }) {
         return false;
     }
-    let mut from = 0;
-    let mut cells = Vec::with_capacity(ends.len());
-    for end in ends {
-        let (content, _) = field::content(&raw[from..end as usize], grammar);
-        cells.push(content);
-        from = end as usize + grammar.delimiter.len();
-    }
+    let cells = field::contents(raw, &ends, grammar);
     let cells: Vec<&[u8]> = cells.iter().map(AsRef::as_ref).collect();
     sniff::header::is_of_several_names(&cells)
 }

@@ -239,12 +239,17 @@ fn excel_separator(sample: &[u8]) -> Option<Vec<u8>> {
     (separator.len() == 1).then(|| separator.to_vec())
 }
 
-/// Where the text begins that is left after so many lines.
-fn after_lines(text: &[u8], lines: u64, known: &DialectOverrides) -> usize {
-    let terminator = known.terminator.unwrap_or_else(|| match (text.contains(&b'\n'), text.contains(&b'\r')) {
+/// The end of its lines that is given, or else the one that it has, CRLF being an LF.
+pub(crate) fn terminator(text: &[u8], known: &DialectOverrides) -> Terminator {
+    known.terminator.unwrap_or_else(|| match (text.contains(&b'\n'), text.contains(&b'\r')) {
         (false, true) => Terminator::Cr,
         _ => Terminator::Lf,
-    });
+    })
+}
+
+/// Where the text begins that is left after so many lines.
+fn after_lines(text: &[u8], lines: u64, known: &DialectOverrides) -> usize {
+    let terminator = terminator(text, known);
     let mut at = 0;
     for _ in 0..lines {
         let rest = &text[at..];

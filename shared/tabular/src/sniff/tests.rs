@@ -454,7 +454,7 @@ fn wide_rows_of_numbers_take_no_longer_than_others() {
     for numbers in
         [text(&|i| (i * 7919 % 1000).to_string()), text(&|i| i.to_string()), text(&|i| format!("{}.5", i % 3))]
     {
-        // What grows with the square of the width takes hundreds of times as long.
+        // Work that grows with the square of the width takes hundreds of times as long.
         assert!(time(&numbers) < words * 20 + std::time::Duration::from_millis(500), "{words:?}, {:?}", time(&numbers));
     }
 }
